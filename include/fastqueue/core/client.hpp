@@ -1,0 +1,337 @@
+#pragma once
+
+#include <fastqueue/core/backoff.hpp>
+#include <fastqueue/core/client_options.hpp>
+#include <fastqueue/core/deadlines.hpp>
+#include <fastqueue/core/outbox.hpp>
+#include <fastqueue/core/slab.hpp>
+#include <fastqueue/core/slot_list.hpp>
+#include <fastqueue/wire/nodes.hpp>
+#include <fastqueue/wire/pair_cursor.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace fastqueue::core {
+
+/// Where a request goes.
+enum class client_port : std::uint8_t { tasks, management, discovery };
+
+/// What a client asks. The header's tokens behind the verb are written by who asks; `ref` and `resent` are added here.
+struct client_request {
+    std::string_view verb;  ///< of a static string
+    client_port port = client_port::tasks;
+    std::string tokens;     ///< with a space before each
+    std::string payload;
+    std::uint64_t cookie = 0;  ///< names the operation to the caller
+    std::chrono::microseconds timeout{std::chrono::seconds{30}};
+};
+
+/// An answer, or why there is none. What it shows lives only during the call that gives it.
+struct client_answer {
+    std::uint64_t cookie = 0;
+    std::error_code error;               ///< nothing was answered, or an `error` was
+    wire::header const* header = nullptr;  ///< none where nothing was answered
+    std::string_view payload;            ///< the answer's, or words about the error
+};
+
+/// A client's brain: it finds the control plane, keeps its connections, and sees each operation to its end: across lost
+/// connections and restarts, where what was sent is sent again under the same id. It has no socket, clock or thread.
+/// A shell calls `at(now)`, then events, then `turn(done)`, then performs `outbox()`; and wakes it at `next_deadline()`.
+/// `done(client_answer const&)` is called once for each operation; it must not call back. One thread at a time.
+class client {
+public:
+    static constexpr std::uint32_t discovery_tag = 200;
+    static constexpr std::uint32_t tasks_tag = 201;
+    static constexpr std::uint32_t management_tag = 202;
+
+    explicit client(client_options options) : options_{std::move(options)}, random_{options_.seed} {}
+
+    void at(clock_reading now) noexcept { now_ = now; }
+
+    /// Begins an operation. \return queue_full: too many are pending; too_large: the payload is over the limit
+    [[nodiscard]] std::error_code start(client_request&& request) {
+        if (operations_.used() >= options_.max_pending) return make_error_code(errc::queue_full);
+        if (request.payload.size() > max_payload_) return make_error_code(errc::too_large);
+        auto const slot = operations_.take();
+        auto& o = operations_[slot];
+        o.generation = (o.generation + 1) & generation_mask;
+        o.request = std::move(request);
+        o.first_epoch = {};
+        o.sent = false;
+        o.live = true;
+        unsent_.push_back(operations_, slot);
+        if (o.request.timeout.count() >= 0) timeouts_.set(slot, saturating_add(now_.steady, o.request.timeout));
+        if (phase_ == phase::idle) connect();
+        return {};
+    }
+
+    // ---- the transport's events
+
+    void dialled(std::uint32_t tag, peer_id peer) noexcept {
+        if (tag == discovery_tag) discovery_.peer = peer;
+        else if (tag == tasks_tag) tasks_.peer = peer;
+        else management_.peer = peer;
+    }
+    void opened(peer_id peer) {
+        if (peer == discovery_.peer) {
+            discovery_.open = true;
+            ask_discovery();
+        } else if (peer == tasks_.peer) {
+            tasks_.open = true;
+            phase_ = phase::ready;
+            was_there_ = true;
+            backoff_.reset();
+        } else if (peer == management_.peer) {
+            management_.open = true;
+        }
+    }
+    template <class Done>
+    void closed(peer_id peer, std::error_code why, Done&& done) {
+        if (peer == management_.peer) {
+            management_ = {};
+            return retry_port(client_port::management);
+        }
+        bool const ours = peer == discovery_.peer || peer == tasks_.peer;
+        if (!ours) return;
+        if (peer == discovery_.peer && phase_ != phase::discovering) {
+            discovery_ = {};
+            return;
+        }
+        lost(why, done);
+    }
+    template <class Done>
+    void message(peer_id peer, std::span<std::string_view const> frames, Done&& done) {
+        wire::pair_cursor cursor{frames, options_.limits.max_pairs};
+        wire::pair pair;
+        while (cursor.next(pair)) {
+            wire::header h;
+            if (h.parse(pair.header, options_.limits.max_header)) continue;
+            if (peer == discovery_.peer && h.verb() == "nodes" && phase_ == phase::discovering) found(pair.payload, done);
+            answer(h, pair.payload, done);
+        }
+    }
+
+    // ---- time
+
+    template <class Done>
+    void turn(Done&& done) {
+        while (auto const slot = timeouts_.pop(now_.steady)) {
+            finish(*slot, {operations_[*slot].request.cookie, make_error_code(errc::timed_out), nullptr, "no answer in the time given"}, done);
+        }
+        if (now_.steady >= retry_at_) {
+            retry_at_ = instant::max();
+            connect();
+        }
+        if (phase_ == phase::ready) send_unsent();
+    }
+    [[nodiscard]] instant next_deadline() const noexcept { return std::min(timeouts_.next(), retry_at_); }
+
+    /// Ends every operation with `why`.
+    template <class Done>
+    void fail_all(std::error_code why, std::string_view text, Done&& done) {
+        for (auto* list : {&unsent_, &sent_}) {
+            while (!list->empty()) finish(list->front(), {operations_[list->front()].request.cookie, why, nullptr, text}, done);
+        }
+    }
+
+    [[nodiscard]] core::outbox& outbox() noexcept { return out_; }
+    [[nodiscard]] std::size_t pending() const noexcept { return operations_.used(); }
+    [[nodiscard]] uuid const& epoch() const noexcept { return epoch_; }
+
+private:
+    enum class phase : std::uint8_t { idle, discovering, connecting, ready, waiting };
+    static constexpr std::uint32_t slot_bits = 21;
+    static constexpr std::uint64_t generation_mask = (1ULL << 31U) - 1;
+
+    struct link {
+        peer_id peer = peer_id::none;
+        bool open = false;
+        bool dialling = false;
+    };
+    struct operation {
+        client_request request;
+        std::uint64_t generation = 0;
+        uuid first_epoch;  // where it was sent first
+        std::uint64_t sequence = 0;
+        std::uint32_t previous = none;
+        std::uint32_t next = none;
+        bool sent = false;
+        bool live = false;
+    };
+
+    // ---- finding the control plane
+
+    void connect() {
+        phase_ = phase::discovering;
+        discovery_ = {};
+        out_.dial(options_.discovery, discovery_tag);
+    }
+    void ask_discovery() {
+        auto& pairs = out_[out_.open(discovery_.peer, wire::form::frames)].pairs;
+        pairs.begin("discover");
+        pairs.finish({});
+    }
+    template <class Done>
+    void found(std::string_view document, Done&& done) {
+        auto const nodes = wire::read_nodes(document);
+        endpoint base;
+        endpoint management;
+        bool const good = nodes && !nodes->empty() && nodes->front().role == "control-plane" && parse_endpoint(nodes->front().base, base).empty() &&
+                          parse_endpoint(nodes->front().management, management).empty();
+        if (!good) return lost(make_error_code(errc::bad_value), done);
+        epoch_ = nodes->front().epoch;
+        if (nodes->front().max_payload != 0) max_payload_ = nodes->front().max_payload;
+        management_at_ = management;
+        phase_ = phase::connecting;
+        out_.dial(normal_port(nodes->front(), base), tasks_tag);
+    }
+    /// What is not said otherwise is of normal priority.
+    static endpoint normal_port(wire::node const& plane, endpoint base) {
+        constexpr std::uint32_t normal = 2;
+        if (plane.ports.size() == 4) {
+            base.port = plane.ports[normal];
+            return base;
+        }
+        return base.plus(normal).value_or(base);
+    }
+    /// The way to the control plane is cut: what was sent will be sent again when it is found again.
+    template <class Done>
+    void lost(std::error_code why, Done&& done) {
+        for (auto* l : {&discovery_, &tasks_, &management_}) {
+            if (l->open) out_.close(l->peer);
+            *l = {};
+        }
+        while (!sent_.empty()) unsend(sent_.front());
+        phase_ = phase::waiting;
+        if (!was_there_ && backoff_.failures() >= options_.retries) {
+            phase_ = phase::idle;
+            backoff_.reset();
+            std::string const text = "nobody answers at " + options_.discovery.text() + " (" + why.message() + "); is the control plane running?";
+            return fail_all(make_error_code(errc::unreachable), text, done);
+        }
+        if (operations_.used() == 0) {
+            phase_ = phase::idle;
+            return;
+        }
+        retry_at_ = saturating_add(now_.steady, backoff_.next(random_));
+    }
+
+    // ---- operations
+
+    void unsend(std::uint32_t slot) {
+        sent_.erase(operations_, slot);
+        operations_[slot].sent = false;
+        unsent_.push_back(operations_, slot);
+    }
+    void retry_port(client_port port) {
+        for (auto slot = sent_.front(); slot != none;) {
+            auto const next = operations_[slot].next;
+            if (operations_[slot].request.port == port) unsend(slot);
+            slot = next;
+        }
+    }
+    [[nodiscard]] link& link_of(client_port port) noexcept {
+        return port == client_port::tasks ? tasks_ : port == client_port::management ? management_ : discovery_;
+    }
+    void send_unsent() {
+        for (auto slot = unsent_.front(); slot != none;) {
+            auto const next = operations_[slot].next;
+            auto& to = link_of(operations_[slot].request.port);
+            if (to.open) send(slot, to.peer);
+            else dial_port(operations_[slot].request.port, to);
+            slot = next;
+        }
+    }
+    void dial_port(client_port port, link& to) {
+        if (std::exchange(to.dialling, true)) return;
+        if (port == client_port::management) out_.dial(management_at_, management_tag);
+    }
+    /// Calls of one turn share a message: each is answered on its own. A submit has one for itself, since the submits of a
+    /// message are all accepted or all refused.
+    void send(std::uint32_t slot, peer_id peer) {
+        auto& o = operations_[slot];
+        bool const call = o.request.verb == "call";
+        auto& pairs = call ? calls(peer) : out_[out_.open(peer, wire::form::packed)].pairs;
+        auto header = pairs.begin(o.request.verb);
+        header.raw(o.request.tokens);
+        header.field("ref", (o.generation << slot_bits) | slot);
+        bool const creates = call || o.request.verb == "submit";
+        if (creates && !o.first_epoch.empty()) header.field("resent", o.first_epoch);
+        if (creates && o.first_epoch.empty()) o.first_epoch = epoch_;
+        pairs.finish(o.request.payload);
+        unsent_.erase(operations_, slot);
+        sent_.push_back(operations_, slot);
+        o.sent = true;
+    }
+    [[nodiscard]] wire::pair_writer& calls(peer_id peer) {
+        constexpr std::size_t enough_octets = 1U << 20U;
+        if (calls_turn_ != out_.turn() || calls_->octets() > enough_octets || calls_->pairs() >= 4096) {
+            calls_ = &out_[out_.open(peer, wire::form::packed)].pairs;
+            calls_turn_ = out_.turn();
+        }
+        return *calls_;
+    }
+    template <class Done>
+    void answer(wire::header const& h, std::string_view payload, Done&& done) {
+        auto const ref = wire::read_number(h.get("ref"), ~std::uint64_t{0} >> 1U);
+        if (!ref) return;
+        auto const slot = static_cast<std::uint32_t>(*ref & ((1U << slot_bits) - 1));
+        if (slot >= operations_.capacity()) return;
+        auto& o = operations_[slot];
+        if (!o.live || !o.sent || o.generation != *ref >> slot_bits) return;  // late: its operation has ended
+        client_answer given{o.request.cookie, {}, &h, payload};
+        if (h.verb() == "error") {
+            auto const code = errc_from_name(h.positional().size() > 1 ? h.positional()[1] : "", errc::bad_request);
+            if (code == errc::shutting_down && o.request.verb == "call") return unsend_later(slot);
+            given.error = make_error_code(code);
+        }
+        finish(slot, given, done);
+    }
+    /// The control plane ends: the call is made again, under the same id, when it is back.
+    void unsend_later(std::uint32_t slot) {
+        auto& o = operations_[slot];
+        o.generation = (o.generation + 1) & generation_mask;
+    }
+    template <class Done>
+    void finish(std::uint32_t slot, client_answer const& given, Done&& done) {
+        done(given);
+        auto& o = operations_[slot];
+        timeouts_.clear(slot);
+        (o.sent ? sent_ : unsent_).erase(operations_, slot);
+        o.live = o.sent = false;
+        if (o.request.payload.capacity() > 4096) o.request.payload = {};
+        operations_.give(slot);
+    }
+
+    client_options options_;
+    core::outbox out_;
+    random_source random_;
+    backoff backoff_{std::chrono::milliseconds{50}, std::chrono::milliseconds{2'000}};
+    clock_reading now_{};
+    phase phase_ = phase::idle;
+    bool was_there_ = false;
+    link discovery_;
+    link tasks_;
+    link management_;
+    endpoint management_at_;
+    uuid epoch_;
+    std::uint64_t max_payload_ = 16U << 20U;
+    instant retry_at_ = instant::max();
+    slab<operation> operations_;
+    slot_list unsent_;
+    slot_list sent_;
+    deadlines timeouts_;
+    wire::pair_writer* calls_ = nullptr;
+    std::uint64_t calls_turn_ = 0;
+};
+
+}  // namespace fastqueue::core

@@ -1,0 +1,297 @@
+#pragma once
+
+#include <fastqueue/core/plane_documents.hpp>
+#include <fastqueue/core/plane_state.hpp>
+#include <fastqueue/core/request_desk.hpp>
+#include <fastqueue/core/run_desk.hpp>
+#include <fastqueue/core/task_life.hpp>
+#include <fastqueue/core/worker_desk.hpp>
+#include <fastqueue/wire/pair_cursor.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+namespace fastqueue::core {
+
+/// The control plane's brain: events in, an outbox of actions out. It has no socket and no clock; both clocks come with
+/// each event. Everything it does is decided by the events, their times and the seed.
+///
+/// A shell calls, in each turn: `at(now)`, then events, then `turn()`, then performs `outbox()`; and wakes it at
+/// `next_deadline()`. One thread at a time.
+template <class P>
+class plane {
+public:
+    plane(plane_options const& options, typename P::store_policy& store, typename P::observer_policy& observer)
+        : s_{options, store, observer}, life_{s_}, workers_{s_, life_}, runs_{s_, life_, workers_}, requests_{s_, life_, runs_}, documents_{s_, workers_} {}
+
+    /// The time of this turn. A gap far over what was asked for means that the process stood still: nobody's silence in
+    /// it is held against him.
+    void at(clock_reading now) {
+        if (!s_.started_set) {
+            s_.started = now.steady;
+            s_.started_set = true;
+        } else if (now.steady > saturating_add(expected_, stall)) {
+            workers_.forgive(now.steady - expected_);
+        }
+        s_.now = now;
+        expected_ = now.steady;
+    }
+
+    void opened(peer_id peer, peer_info const& info) {
+        auto const role = info.tag < static_cast<std::uint32_t>(port_role::link) ? static_cast<port_role>(info.tag) : port_role::link;
+        auto const slot = s_.peers.add(peer, role, info);
+        if (role == port_role::link && !workers_.opened(slot, info.tag)) {
+            s_.out.close(peer);
+            s_.peers.erase(slot);
+        }
+    }
+    void dialled(std::uint32_t tag, peer_id peer) { workers_.dialled(tag, peer); }
+
+    void closed(peer_id peer, std::error_code why) {
+        auto const slot = s_.peers.find(peer);
+        if (slot == none) {
+            workers_.dial_failed(peer, why);
+            return;
+        }
+        workers_.closed(slot);
+        life_.forget_peer(slot);
+        s_.peers.erase(slot);
+    }
+
+    void message(peer_id peer, std::span<std::string_view const> frames) {
+        auto const slot = s_.peers.find(peer);
+        if (slot == none) return;
+        wire::pair_cursor cursor{frames, s_.options.limits.max_pairs};
+        if (cursor.is_probe()) return;
+        request r;
+        r.peer = slot;
+        r.layout = cursor.form();
+        cursor.copy_envelope(r.envelope);
+        if (auto const worker = s_.peers[slot].worker; worker != none) workers_.saw(worker);
+        if (cursor.trouble()) return s_.error(r, "-", cursor.trouble()->code, {}, cursor.trouble()->why);
+        if (s_.peers[slot].role == port_role::link) return from_worker(slot, cursor);
+        if (is_task_port(s_.peers[slot].role) && cursor.pairs_left() > 1 && holds_submit(cursor)) return batch(r, cursor);
+        bool const alone = cursor.pairs_left() == 1;
+        wire::pair pair;
+        while (cursor.next(pair)) handle(r, pair, alone);
+    }
+
+    /// The store has committed more, or failed.
+    void committed(policy::store_news const& news) {
+        s_.committed = std::max(s_.committed, news.committed);
+        if (news.failure && !s_.stopping) {
+            s_.notice(errc::shutting_down, "the store failed: " + *news.failure);
+            stop();
+        }
+    }
+
+    /// Ends the turn: does what is due and gives out what has a place.
+    void turn() {
+        workers_.tick();
+        life_.tick([this](std::uint32_t slot) { runs_.over_limit(slot); });
+        if (s_.now.steady >= next_sweep_) sweep();
+        runs_.dispatch();
+        if (workers_.take_changed()) tell_watchers();
+        expected_ = std::max(s_.now.steady, next_deadline());
+    }
+    [[nodiscard]] instant next_deadline() const noexcept {
+        return std::min({life_.next_deadline(), workers_.next_deadline(), next_sweep_});
+    }
+    [[nodiscard]] core::outbox& outbox() noexcept { return s_.out; }
+    [[nodiscard]] policy::store_sequence committed_up_to() const noexcept { return s_.committed; }
+
+    /// Takes nothing new and gives nothing out; what was sent ahead is called back. Who waits for a task that is not
+    /// running is told `shutting_down`.
+    void stop() {
+        if (s_.stopping) return;
+        s_.stopping = true;
+        for (auto const& [name, w] : workers_.by_name()) runs_.recall_ahead(w);
+    }
+    /// Whether nothing runs any more, so that the process can end.
+    [[nodiscard]] bool idle() const noexcept {
+        return std::ranges::all_of(workers_.by_name(), [this](auto const& entry) { return s_.workers[entry.second].outstanding == 0; });
+    }
+    /// Last words: whoever still waits is told that there will be no answer.
+    void farewell() {
+        s_.peers.each([this](std::uint32_t slot) {
+            while (s_.peers[slot].waiters != none) life_.break_off(s_.peers[slot].waiters);
+        });
+    }
+
+    /// The parts that tests and documents look at.
+    [[nodiscard]] plane_state<P> const& state() const noexcept { return s_; }
+    [[nodiscard]] plane_options& options() noexcept { return s_.options; }
+
+private:
+    static constexpr std::chrono::seconds stall{1};
+
+    [[nodiscard]] static bool is_task_port(port_role role) noexcept { return role <= port_role::low; }
+
+    // ---- requests
+
+    void handle(request& r, wire::pair const& pair, bool alone) {
+        wire::header h;
+        if (auto const bad = h.parse(pair.header, s_.options.limits.max_header)) {
+            return s_.error(r, "-", bad->code, {}, bad->why);
+        }
+        auto const role = s_.peers[r.peer].role;
+        auto const verb = h.verb();
+        if ((verb == "call" || verb == "wait" || verb == "watch") && s_.peers[r.peer].one_at_a_time && (!alone || verb == "watch")) {
+            return s_.error(r, "-", errc::bad_request, h.get("ref").substr(0, 64), "a REQ socket asks for one call or wait at a time: use DEALER");
+        }
+        if (is_task_port(role) && (verb == "call" || verb == "submit")) return task_request(r, h, pair.payload, role);
+        if ((is_task_port(role) || role == port_role::results) && result_verb(r, h)) return;
+        if (role == port_role::management && (management_verb(r, h, pair.payload) || worker_verb(r.peer, h, pair.payload))) return;
+        if (role == port_role::discovery && discovery_verb(r, h)) return;
+        auto const code = exists(verb) ? errc::wrong_port : errc::unknown_verb;
+        s_.error(r, "-", code, h.get("ref").substr(0, 64), std::string{verb.substr(0, 64)} + (code == errc::wrong_port ? " is not served on this port" : " is no verb"));
+    }
+    void task_request(request& r, wire::header const& h, std::string_view payload, port_role role) {
+        bool const call = h.verb() == "call";
+        auto q = requests_.check(r, h, payload, call, {});
+        requests_.take(r, q, payload, call, static_cast<priority>(role));
+    }
+    bool result_verb(request& r, wire::header const& h) {
+        auto const verb = h.verb();
+        if (verb == "get") requests_.on_get(r, h);
+        else if (verb == "wait") requests_.on_wait(r, h);
+        else if (verb == "cancel") requests_.on_cancel(r, h);
+        else if (verb == "forget") requests_.on_forget(r, h);
+        else return false;
+        return true;
+    }
+    bool management_verb(request& r, wire::header const& h, std::string_view payload) {
+        auto const verb = h.verb();
+        if (verb == "register") workers_.on_register(r, h, payload);
+        else if (verb == "heartbeat") workers_.on_heartbeat(r, h);
+        else if (verb == "unregister") workers_.on_unregister(r, h);
+        else if (verb == "workers") document(r, h, documents_.workers());
+        else if (verb == "queues") document(r, h, documents_.queues());
+        else if (verb == "tasks") document(r, h, documents_.tasks());
+        else if (verb == "stats") document(r, h, documents_.stats());
+        else if (verb == "health") document(r, h, documents_.health());
+        else return false;
+        return true;
+    }
+    bool discovery_verb(request& r, wire::header const& h) {
+        if (h.verb() != "discover" && h.verb() != "watch") return false;
+        if (h.verb() == "watch") s_.peers[r.peer].watches_nodes = true;
+        document(r, h, documents_.nodes(), "nodes");
+        return true;
+    }
+    void document(request& r, wire::header const& h, std::string const& text, std::string_view verb = {}) {
+        auto header = s_.answer(r).pairs.begin(verb.empty() ? h.verb() : verb);
+        if (auto const ref = h.get("ref"); !ref.empty()) header.field("ref", ref.substr(0, 64));
+        s_.answer(r).pairs.finish(text);
+    }
+    [[nodiscard]] static bool exists(std::string_view verb) noexcept {
+        static constexpr std::array<std::string_view, 16> verbs{"submit", "call", "get", "wait", "watch", "cancel", "forget", "register", "heartbeat", "unregister", "discover", "workers", "queues", "tasks", "stats", "health"};
+        return std::ranges::find(verbs, verb) != verbs.end();
+    }
+
+    // ---- batches: the submits of one message are all accepted or all refused
+
+    [[nodiscard]] static bool holds_submit(wire::pair_cursor cursor) noexcept {
+        wire::pair pair;
+        while (cursor.next(pair)) {
+            if (pair.header.starts_with("FQ1 submit")) return true;
+        }
+        return false;
+    }
+    void batch(request& r, wire::pair_cursor cursor) {
+        bool const good = batch_is_good(r, cursor);
+        wire::pair pair;
+        while (cursor.next(pair)) {
+            wire::header h;
+            bool const submit = !h.parse(pair.header, s_.options.limits.max_header) && h.verb() == "submit";
+            if (good || !submit) {
+                handle(r, pair, false);
+                continue;
+            }
+            auto q = requests_.check(r, h, pair.payload, false, {});
+            if (!q.problem) q.problem = wire::problem{errc::batch_refused, "another pair of the same message was refused", {}};
+            requests_.answer_problem(r, q);
+        }
+    }
+    [[nodiscard]] bool batch_is_good(request const& r, wire::pair_cursor cursor) {
+        typename request_desk<P>::reservation reserved;
+        std::vector<std::pair<task_id, std::uint64_t>> seen;
+        wire::pair pair;
+        while (cursor.next(pair)) {
+            wire::header h;
+            if (h.parse(pair.header, s_.options.limits.max_header)) return false;
+            if (h.verb() != "submit") continue;
+            auto const q = requests_.check(r, h, pair.payload, false, reserved);
+            if (q.problem) return false;
+            seen.emplace_back(q.id, q.fingerprint);
+            ++reserved.tasks;
+            reserved.octets += pair.payload.size();
+        }
+        std::ranges::sort(seen);
+        auto const clash = std::ranges::adjacent_find(seen, [](auto const& a, auto const& b) { return a.first == b.first && a.second != b.second; });
+        return clash == seen.end();
+    }
+
+    // ---- workers
+
+    void from_worker(std::uint32_t peer, wire::pair_cursor& cursor) {
+        wire::pair pair;
+        while (cursor.next(pair)) {
+            wire::header h;
+            if (auto const bad = h.parse(pair.header, s_.options.limits.max_header)) {
+                s_.notice(bad->code, bad->why);
+                continue;
+            }
+            if (s_.peers[peer].id == peer_id::none) return;  // its connection was closed meanwhile
+            worker_verb(peer, h, pair.payload);
+        }
+    }
+    bool worker_verb(std::uint32_t peer, wire::header const& h, std::string_view payload) {
+        auto const verb = h.verb();
+        if (verb != "done" && verb != "began" && verb != "progress") return false;
+        auto const worker = s_.peers[peer].worker;
+        if (worker == none) {
+            ++s_.counters.stale_answers;
+            return true;
+        }
+        if (verb == "done") runs_.on_done(worker, h, payload);
+        else if (verb == "began") runs_.on_began(worker, h);
+        return true;
+    }
+
+    // ---- time
+
+    void sweep() {
+        s_.cache.sweep(s_.now.steady, [this](std::uint32_t ledger) { s_.ledger.set_reference(ledger, none); });
+        next_sweep_ = s_.now.steady + std::chrono::minutes{1};
+    }
+    void tell_watchers() {
+        std::string text;
+        s_.peers.each([&](std::uint32_t slot) {
+            if (!s_.peers[slot].watches_nodes) return;
+            if (text.empty()) text = documents_.nodes();
+            auto& pairs = s_.unasked(slot, wire::form::frames);
+            pairs.begin("nodes");
+            pairs.finish(text);
+        });
+    }
+
+    plane_state<P> s_;
+    task_life<P> life_;
+    worker_desk<P> workers_;
+    run_desk<P> runs_;
+    request_desk<P> requests_;
+    plane_documents<P> documents_;
+    instant next_sweep_{};
+    instant expected_{};
+};
+
+}  // namespace fastqueue::core

@@ -1,0 +1,132 @@
+#pragma once
+
+#include <fastqueue/core/backoff.hpp>
+#include <fastqueue/core/deadlines.hpp>
+#include <fastqueue/core/dispatcher.hpp>
+#include <fastqueue/core/id_ledger.hpp>
+#include <fastqueue/core/outbox.hpp>
+#include <fastqueue/core/peer_table.hpp>
+#include <fastqueue/core/plane_options.hpp>
+#include <fastqueue/core/result_cache.hpp>
+#include <fastqueue/core/task.hpp>
+#include <fastqueue/core/waiters.hpp>
+#include <fastqueue/core/worker_record.hpp>
+#include <fastqueue/policy/observer.hpp>
+#include <fastqueue/policy/store.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace fastqueue::core {
+
+/// What a control plane has counted since its start.
+struct plane_counters {
+    std::uint64_t submitted = 0;
+    std::uint64_t succeeded = 0;
+    std::uint64_t failed = 0;
+    std::uint64_t cancelled = 0;
+    std::uint64_t expired = 0;
+    std::uint64_t retried = 0;
+    std::uint64_t redelivered = 0;    ///< runs that were lost with their worker
+    std::uint64_t returned = 0;       ///< runs that came back unfinished
+    std::uint64_t stale_answers = 0;  ///< answers that did not hold the lease, dropped
+    std::uint64_t refused = 0;        ///< requests that got an error
+};
+
+/// A request that is being answered: to whom, in which form, and its one answering message.
+struct request {
+    static constexpr std::size_t unopened = ~std::size_t{0};
+    std::uint32_t peer = none;
+    wire::form layout = wire::form::frames;
+    wire::envelope envelope;
+    std::size_t message = unopened;
+};
+
+/// Everything that a control plane knows, shared by the parts that act on it. No part keeps state of
+/// another's.
+template <class P>
+struct plane_state {
+    using store_type = typename P::store_policy;
+    using observer_type = typename P::observer_policy;
+
+    plane_state(plane_options const& o, store_type& s, observer_type& watcher)
+        : options{o},
+          store{s},
+          observer{watcher},
+          dispatch{tasks, workers, o.seed},
+          ledger{o.id_ledger_size, o.seed},
+          cache{{o.result_cache_size, o.result_cache_octets, o.result_cache_ttl}},
+          waiting{tasks, peers},
+          random{o.seed} {
+        contents.emplace_back("json");
+    }
+
+    plane_options options;
+    store_type& store;
+    observer_type& observer;
+    clock_reading now{};
+    outbox out;
+    slab<task> tasks;
+    slab<task_terms, 64> terms;
+    slab<worker_record, 16> workers;
+    dispatcher<typename P::balancing_policy> dispatch;
+    id_ledger ledger;
+    result_cache<typename P::eviction_policy> cache;
+    peer_table peers;
+    waiter_pool waiting;
+    random_source random;
+    std::vector<std::string> contents;  ///< content types, dense; 0 is json
+    plane_counters counters;
+    policy::store_sequence committed = 0;
+    std::uint64_t next_sequence = 1;
+    std::uint64_t task_octets = 0;  ///< of the arguments of tasks that live
+    instant started{};
+    bool started_set = false;
+    bool any_registered = false;
+    bool stopping = false;
+
+    /// The message that `peer` gets unasked, and in which it gets answers that came due.
+    [[nodiscard]] wire::pair_writer& unasked(std::uint32_t peer, wire::form layout) {
+        constexpr std::size_t enough_octets = 1U << 20U;
+        auto& p = peers[peer];
+        bool const fits = p.message_turn == out.turn() && out[p.message].layout == layout &&
+                          out[p.message].pairs.octets() < enough_octets &&
+                          out[p.message].pairs.pairs() < 4096;
+        if (!fits) {
+            p.message = out.open(p.id, layout);
+            p.message_turn = out.turn();
+        }
+        return out[p.message].pairs;
+    }
+    /// The message that answers `r`.
+    [[nodiscard]] outgoing& answer(request& r) {
+        if (r.message == request::unopened) r.message = out.open(peers[r.peer].id, r.layout, r.envelope);
+        return out[r.message];
+    }
+    /// Answers one pair with an error.
+    /// \param subject  the id or name it is about, or `-`
+    wire::header_writer begin_error(request& r, std::string_view subject, errc code, std::string_view ref) {
+        ++counters.refused;
+        auto header = answer(r).pairs.begin("error");
+        header.token(subject).token(name_of(code));
+        if (!ref.empty()) header.field("ref", ref);
+        return header;
+    }
+    void error(request& r, std::string_view subject, errc code, std::string_view ref, std::string_view text) {
+        begin_error(r, subject, code, ref);
+        answer(r).pairs.finish(text);
+    }
+    void notice(errc code, std::string_view text) { observer.on(policy::notice_event{code, text}); }
+    void tell(task const& t, std::string_view worker) {
+        observer.on(policy::task_event{t.id, dispatch.names()[t.name].name, t.state, t.attempt, worker});
+    }
+    [[nodiscard]] std::string_view worker_name(std::uint32_t worker) const noexcept {
+        return worker == none ? std::string_view{} : std::string_view{workers[worker].name};
+    }
+    [[nodiscard]] std::uint64_t now_us() const noexcept { return to_epoch_us(now.wall); }
+};
+
+}  // namespace fastqueue::core

@@ -1,0 +1,186 @@
+#pragma once
+
+#include <fastqueue/core/plane_state.hpp>
+#include <fastqueue/core/task_life.hpp>
+#include <fastqueue/core/worker_desk.hpp>
+#include <fastqueue/wire/run_message.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <string_view>
+
+namespace fastqueue::core {
+
+/// Hands tasks to workers and takes their answers. A lease is `(id, attempt)` at one worker: an answer that does not hold
+/// it is counted and dropped.
+template <class P>
+class run_desk {
+public:
+    run_desk(plane_state<P>& state, task_life<P>& life, worker_desk<P>& workers)
+        : s_{state}, life_{life}, workers_{workers} {}
+
+    /// Gives out whatever has a place.
+    void dispatch() {
+        if (s_.stopping) return;
+        while (auto const choice = s_.dispatch.next()) assign(choice->task, choice->worker);
+    }
+
+    // ---- what a worker says of its runs; `worker` is whose connection it came over
+
+    void on_done(std::uint32_t worker, wire::header const& h, std::string_view payload) {
+        wire::done_message done;
+        if (auto const bad = done.read(h)) return s_.notice(bad->code, bad->why);
+        auto const slot = holder(worker, done.lease);
+        if (slot == none) return stale(worker, done.lease);
+        give_back(worker, slot, done);
+        switch (done.end) {
+            case wire::run_end::success: life_.end(slot, task_state::success, {}, payload); break;
+            case wire::run_end::failure: life_.failed(slot, done.code, done.final, done.retry_after_ms, payload); break;
+            case wire::run_end::cancelled: life_.end(slot, task_state::cancelled, errc::cancelled, payload.empty() ? "cancelled" : payload); break;
+            case wire::run_end::returned: came_back(slot); break;
+        }
+        workers_.answered(worker);
+    }
+    void on_began(std::uint32_t worker, wire::header const& h) {
+        wire::lease_name lease;
+        if (auto const bad = wire::read_lease(h, 2, lease)) return s_.notice(bad->code, bad->why);
+        auto const slot = holder(worker, lease);
+        if (slot == none || s_.tasks[slot].state == task_state::running) return;
+        auto& record = s_.workers[worker];
+        auto& t = s_.tasks[slot];
+        (t.recalled ? record.recalled : record.ahead[index_of(t.level)]).erase(s_.tasks, slot);
+        t.recalled = false;
+        record.begun.push_back(s_.tasks, slot);
+        life_.began(slot);
+        life_.answer_cancels(slot);
+        s_.dispatch.room_changed(worker);
+        if (record.blocked()) recall_ahead(worker);
+    }
+
+    /// Asks for everything back that the worker was sent and has not begun: somebody else may be idle.
+    void recall_ahead(std::uint32_t worker) {
+        auto& record = s_.workers[worker];
+        if (!record.sends_began() || !workers_.can_send(record)) return;
+        for (auto& list : record.ahead) {
+            while (!list.empty()) {
+                auto const slot = list.front();
+                list.erase(s_.tasks, slot);
+                record.recalled.push_back(s_.tasks, slot);
+                s_.tasks[slot].recalled = true;
+                tell_worker(worker, slot, "recall");
+            }
+        }
+    }
+    /// Asks the worker of a task to stop it.
+    void cancel(std::uint32_t slot) {
+        auto& t = s_.tasks[slot];
+        t.cancel_requested = true;
+        if (workers_.can_send(s_.workers[t.worker])) tell_worker(t.worker, slot, "cancel");
+    }
+    /// The attempt went over its limit and its worker said nothing: the task goes on without it.
+    void over_limit(std::uint32_t slot) {
+        auto& t = s_.tasks[slot];
+        auto const worker = t.worker;
+        cancel(slot);
+        t.cancel_requested = false;
+        workers_.take_back(worker, slot);
+        auto& record = s_.workers[worker];
+        ++record.outstanding;  // its place stays taken until its answer
+        record.orphans.push_back({t.id, t.attempt});
+        ++record.failed;
+        s_.dispatch.room_changed(worker);
+        life_.failed(slot, errc::timeout, false, std::nullopt, "the attempt exceeded its time limit");
+    }
+
+private:
+    void assign(std::uint32_t slot, std::uint32_t worker) {
+        auto& t = s_.tasks[slot];
+        auto& record = s_.workers[worker];
+        ++t.attempt;
+        t.worker = worker;
+        t.cost_us = std::min(s_.dispatch.names()[t.name].cost_us, ahead_limit_us);
+        t.state = task_state::assigned;
+        ++record.outstanding;
+        record.charged_us += t.cost_us;
+        if (record.sends_began()) {
+            record.ahead[index_of(t.level)].push_back(s_.tasks, slot);
+        } else {
+            record.begun.push_back(s_.tasks, slot);
+            life_.began(slot);
+        }
+        s_.dispatch.room_changed(worker);
+        send_run(t, record);
+    }
+    void send_run(task const& t, worker_record const& record) {
+        auto const& link = record.links[record.dialled ? index_of(t.level) : 0];
+        auto const peer = s_.peers.find(link.peer);
+        auto& pairs = s_.unasked(peer, record.announced.packed ? wire::form::packed : wire::form::frames);
+        wire::run_message run;
+        run.lease = {t.id, t.attempt};
+        run.name = s_.dispatch.names()[t.name].name;
+        run.level = t.level;
+        if (t.content != 0) run.content = s_.contents[t.content];
+        if (t.terms != none) {
+            auto const& terms = s_.terms[t.terms];
+            run.soft_timeout_ms = terms.options.soft_timeout_ms;
+            run.timeout_ms = terms.options.timeout_ms;
+            run.traceparent = terms.traceparent;
+        }
+        auto header = pairs.begin("run");
+        run.write(header, !record.dialled);
+        pairs.finish(t.arguments);
+        if (!t.at_most_once) return;  // only what must not run twice waits for its own submission to be stored
+        auto& message = s_.out[s_.peers[peer].message];
+        message.after = std::max(message.after, t.stored);
+    }
+    void tell_worker(std::uint32_t worker, std::uint32_t slot, std::string_view verb) {
+        auto& record = s_.workers[worker];
+        auto const& t = s_.tasks[slot];
+        auto const peer = s_.peers.find(record.links[record.dialled ? index_of(t.level) : 0].peer);
+        auto& pairs = s_.unasked(peer, record.announced.packed ? wire::form::packed : wire::form::frames);
+        auto header = pairs.begin(verb);
+        wire::write_lease(header, {t.id, t.attempt});
+        pairs.finish({});
+    }
+
+    /// The task whose lease this is, held by `worker`; or `none`.
+    [[nodiscard]] std::uint32_t holder(std::uint32_t worker, wire::lease_name const& lease) const noexcept {
+        auto const entry = s_.ledger.find(lease.id);
+        if (entry == none || is_final(s_.ledger.state(entry))) return none;
+        auto const slot = s_.ledger[entry].reference;
+        auto const& t = s_.tasks[slot];
+        return t.worker == worker && t.attempt == lease.attempt ? slot : none;
+    }
+    void give_back(std::uint32_t worker, std::uint32_t slot, wire::done_message const& done) {
+        auto& record = s_.workers[worker];
+        auto& t = s_.tasks[slot];
+        workers_.take_back(worker, slot);
+        if (t.started_us == 0) t.started_us = s_.now_us() - std::min(s_.now_us(), done.took_us.value_or(0));
+        if (done.took_us && done.end != wire::run_end::returned) s_.dispatch.names()[t.name].ran_for(*done.took_us);
+        if (done.end == wire::run_end::success) ++record.succeeded;
+        else if (done.end == wire::run_end::failure) ++record.failed;
+        s_.dispatch.room_changed(worker);
+    }
+    void came_back(std::uint32_t slot) {
+        ++s_.counters.returned;
+        auto& t = s_.tasks[slot];
+        if (t.cancel_requested) return life_.end(slot, task_state::cancelled, errc::cancelled, "cancelled");
+        life_.requeue(slot);
+    }
+    void stale(std::uint32_t worker, wire::lease_name const& lease) {
+        ++s_.counters.stale_answers;
+        auto& record = s_.workers[worker];
+        auto const at = std::ranges::find_if(record.orphans, [&](wire::lease_name const& o) { return o.id == lease.id && o.attempt == lease.attempt; });
+        if (at == record.orphans.end()) return s_.notice(errc::unknown_task, "an answer that does not hold the task's lease was dropped");
+        record.orphans.erase(at);
+        --record.outstanding;
+        s_.dispatch.room_changed(worker);
+        workers_.answered(worker);
+    }
+
+    plane_state<P>& s_;
+    task_life<P>& life_;
+    worker_desk<P>& workers_;
+};
+
+}  // namespace fastqueue::core

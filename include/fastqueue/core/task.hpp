@@ -1,0 +1,51 @@
+#pragma once
+
+#include <fastqueue/core/slab.hpp>
+#include <fastqueue/model/error.hpp>
+#include <fastqueue/model/priority.hpp>
+#include <fastqueue/model/task_id.hpp>
+#include <fastqueue/model/task_options.hpp>
+#include <fastqueue/model/task_state.hpp>
+#include <fastqueue/policy/store.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace fastqueue::core {
+
+/// What few tasks have, kept apart so that the many stay small.
+struct task_terms {
+    task_options options;
+    std::string traceparent;
+};
+
+/// A task that has not ended, as the control plane holds it. A pooled node: in a lane while it waits, in a
+/// list of its worker while it is out.
+struct task {
+    task_id id;
+    std::uint64_t sequence = 0;  ///< order of acceptance: of two in a lane the smaller goes first
+    std::uint64_t key_hash = 0;  ///< for balancing policies; 0: none
+    std::uint64_t submitted_us = 0;
+    std::uint64_t started_us = 0;       ///< of the present attempt; 0: not begun, as far as known
+    policy::store_sequence stored = 0;  ///< the write that made it durable
+    std::uint32_t ledger = none;        ///< its entry in the id ledger
+    std::uint32_t name = none;          ///< in the name table
+    std::uint32_t worker = none;        ///< who holds it
+    std::uint32_t previous = none;      ///< links of the list it is in
+    std::uint32_t next = none;
+    std::uint32_t waiters = none;  ///< who wants to know of its end
+    std::uint32_t terms = none;    ///< what it asks for beyond the usual
+    std::uint32_t content = 0;     ///< in the content table; 0: json
+    std::uint32_t attempt = 0;     ///< grows with every `run` that is sent
+    std::uint32_t failures = 0;    ///< counted against `retries`
+    std::uint32_t deaths = 0;      ///< counted against `max_deaths`
+    std::uint32_t cost_us = 0;     ///< what its worker's credit was charged
+    task_state state = task_state::queued;
+    priority level = priority::normal;
+    bool at_most_once = false;
+    bool recalled = false;          ///< asked back; the answer is on its way
+    bool cancel_requested = false;  ///< its worker was asked to stop it
+    std::string arguments;
+};
+
+}  // namespace fastqueue::core

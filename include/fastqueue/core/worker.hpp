@@ -1,0 +1,330 @@
+#pragma once
+
+#include <fastqueue/core/backoff.hpp>
+#include <fastqueue/core/deadlines.hpp>
+#include <fastqueue/core/outbox.hpp>
+#include <fastqueue/core/run_record.hpp>
+#include <fastqueue/core/slot_list.hpp>
+#include <fastqueue/core/worker_link_state.hpp>
+#include <fastqueue/core/worker_options.hpp>
+#include <fastqueue/wire/registration.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace fastqueue::core {
+
+/// A worker's brain: it registers and stays registered, holds the runs it is given, and answers each once. It has no
+/// socket, clock or thread. A shell calls `at(now)`, then events, then `turn()`, then performs `actions()` and
+/// `outbox()`; and wakes it at `next_deadline()`. One thread at a time.
+class worker {
+public:
+    explicit worker(worker_options options) : options_{std::move(options)}, link_{options_, out_} {
+        if (options_.window < options_.concurrency) options_.window = options_.concurrency;
+    }
+
+    void at(clock_reading now) noexcept { now_ = now; }
+
+    // ---- the transport's events
+
+    void start() { link_.start(now_.steady); }
+    void dialled(std::uint32_t tag, peer_id peer) { link_.dialled(tag, peer); }
+    void opened(peer_id peer, peer_info const& info) {
+        if (link_.opened(peer, info, now_.steady)) announce();
+        send_owed();
+    }
+    void closed(peer_id peer) { link_.closed(peer, now_.steady); }
+    void message(peer_id peer, std::span<std::string_view const> frames) {
+        wire::pair_cursor cursor{frames, options_.limits.max_pairs};
+        wire::pair pair;
+        while (cursor.next(pair)) {
+            wire::header h;
+            if (h.parse(pair.header, options_.limits.max_header)) continue;
+            take(peer, h, pair.payload);
+        }
+    }
+
+    // ---- the executor's events
+
+    /// A handler has ended.
+    /// \param text  its value, or the error's text
+    void executed(std::uint32_t slot, run_result const& result, std::string_view text) {
+        auto const& r = runs_[slot];
+        auto done = done_of(r, result);
+        if (!r.dropped) answer(done, r.overtime && !is_timeout(result) ? std::string_view{"the attempt exceeded its time limit"} : text);
+        release(slot);
+        look_soon();
+    }
+    /// A run that was to be retracted had not begun.
+    void retracted(std::uint32_t slot) {
+        auto const& r = runs_[slot];
+        wire::done_message done;
+        done.lease = r.lease;
+        done.end = r.cancelled ? wire::run_end::cancelled : wire::run_end::returned;
+        if (!r.dropped) answer(done, {});
+        release(slot);
+    }
+    /// A handler was seen running.
+    void begun(std::uint32_t slot) {
+        auto& r = runs_[slot];
+        if (r.begun) return;
+        r.begun = true;
+        waiting_.erase(runs_, slot);
+        running_.push_back(runs_, slot);
+        set_limits(slot);
+        if (r.dropped || !link_.can_answer()) return;
+        auto header = answers().begin("began");
+        wire::write_lease(header, r.lease);
+        answers_->finish({});
+    }
+    /// Calls `f(slot)` for each run that is not known to run, when it is time to look whether it does.
+    template <class F>
+    void each_to_look_at(F&& f) {
+        if (now_.steady < look_at_) return;
+        look_at_ = instant::max();
+        for (auto slot = waiting_.front(); slot != none;) {
+            auto const next = runs_[slot].next;
+            f(slot);
+            slot = next;
+        }
+        if (running_.size() < std::min<std::size_t>(options_.concurrency, outstanding())) look_soon();
+    }
+
+    // ---- time and end
+
+    void turn() {
+        while (auto const slot = soft_.pop(now_.steady)) actions_.push_back({run_action::kind::stop, *slot});
+        while (auto const slot = hard_.pop(now_.steady)) {
+            runs_[*slot].overtime = true;
+            actions_.push_back({run_action::kind::stop, *slot});
+        }
+        if (link_.tick(now_.steady, outstanding())) announce();
+    }
+    [[nodiscard]] instant next_deadline() const noexcept {
+        return std::min({soft_.next(), hard_.next(), link_.next_deadline(), look_at_});
+    }
+    /// Takes nothing new: what has not begun goes back, what runs is finished, then it unregisters and is `finished`.
+    void stop() {
+        if (stopping_) return;
+        stopping_ = true;
+        for (auto slot = waiting_.front(); slot != none; slot = runs_[slot].next) {
+            actions_.push_back({run_action::kind::retract, slot});
+        }
+        link_.unregister(now_.steady);
+    }
+    [[nodiscard]] bool stopping() const noexcept { return stopping_; }
+    /// After `stop`: everything is answered, and the control plane knows that the worker has left or cannot be told.
+    [[nodiscard]] bool finished() const noexcept {
+        return stopping_ && outstanding() == 0 && (link_.is_unregistered() || !link_.can_speak());
+    }
+    /// Why it gave up for good; empty while it has not.
+    [[nodiscard]] std::string const& fatal() const noexcept { return link_.fatal(); }
+
+    // ---- what it wants done
+
+    [[nodiscard]] core::outbox& outbox() noexcept { return out_; }
+    /// What the executor is to do; taken out.
+    [[nodiscard]] std::vector<run_action> take_actions() { return std::exchange(actions_, {}); }
+    [[nodiscard]] bool has_actions() const noexcept { return !actions_.empty(); }
+    void swap_actions(std::vector<run_action>& other) noexcept {
+        other.clear();
+        actions_.swap(other);
+    }
+    [[nodiscard]] run_record const& run(std::uint32_t slot) const noexcept { return runs_[slot]; }
+    [[nodiscard]] std::size_t outstanding() const noexcept { return waiting_.size() + running_.size(); }
+    [[nodiscard]] std::size_t running() const noexcept { return running_.size(); }
+    [[nodiscard]] bool registered() const noexcept { return link_.is_registered(); }
+    [[nodiscard]] std::uint64_t answered() const noexcept { return answered_; }
+    [[nodiscard]] worker_options const& options() const noexcept { return options_; }
+    /// Payloads over this can't be sent: the control plane's limit, as it said.
+    [[nodiscard]] std::uint64_t max_payload() const noexcept { return max_payload_; }
+
+private:
+    struct owed_answer {
+        wire::done_message done;
+        std::string text;
+    };
+
+    // ---- messages
+
+    void take(peer_id peer, wire::header const& h, std::string_view payload) {
+        auto const verb = h.verb();
+        if (verb == "run") return take_run(h, payload);
+        if (verb == "recall" || verb == "cancel") return take_back(h, verb == "cancel");
+        if (verb == "hello") return take_hello(h);
+        if (verb == "registered") return take_registered(h, payload);
+        if (link_.message(peer, h, payload, now_.steady)) announce();
+    }
+    void take_run(wire::header const& h, std::string_view payload) {
+        wire::run_message message;
+        if (message.read(h)) return;
+        if (stopping_ || outstanding() >= hard_window()) {
+            wire::done_message done;
+            done.lease = message.lease;
+            done.end = wire::run_end::returned;
+            return answer(done, {});
+        }
+        auto const slot = runs_.take();
+        auto& r = runs_[slot];
+        r.lease = message.lease;
+        r.level = message.level;
+        r.name.assign(message.name);
+        r.arguments.assign(payload);
+        r.content.assign(message.content);
+        r.traceparent.assign(message.traceparent);
+        r.soft_timeout_ms = message.soft_timeout_ms;
+        r.timeout_ms = message.timeout_ms;
+        r.begun = r.dropped = r.overtime = r.cancelled = false;
+        r.sequence = ++sequence_;
+        waiting_.push_back(runs_, slot);
+        actions_.push_back({run_action::kind::execute, slot});
+        look_soon();
+    }
+    /// A control plane that sends more than was announced does so by a race at most: some room is left for it.
+    [[nodiscard]] std::size_t hard_window() const noexcept { return std::size_t{options_.window} * 2 + 64; }
+    void take_back(wire::header const& h, bool cancel) {
+        wire::lease_name lease;
+        if (wire::read_lease(h, 2, lease)) return;
+        auto const slot = find(lease);
+        if (slot == none) return;
+        auto& r = runs_[slot];
+        if (cancel) r.cancelled = true;
+        if (!r.begun) actions_.push_back({run_action::kind::retract, slot});
+        if (cancel) actions_.push_back({run_action::kind::stop, slot});
+    }
+    void take_hello(wire::header const& h) {
+        if (auto const limit = wire::read_number(h.get("max_payload"))) max_payload_ = *limit;
+    }
+    void take_registered(wire::header const& h, std::string_view payload) {
+        std::vector<wire::lease_name> dropped;
+        if (!wire::read_drop_document(payload, dropped)) return;
+        link_.registered(h, now_.steady);
+        for (auto const& lease : dropped) drop(lease);
+        send_owed();
+    }
+    /// The lease is another's now: the run is given up and its end is told to nobody.
+    void drop(wire::lease_name const& lease) {
+        std::erase_if(owed_, [&](owed_answer const& o) { return o.done.lease.id == lease.id && o.done.lease.attempt == lease.attempt; });
+        auto const slot = find(lease);
+        if (slot == none) return;
+        runs_[slot].dropped = true;
+        if (!runs_[slot].begun) actions_.push_back({run_action::kind::retract, slot});
+        actions_.push_back({run_action::kind::stop, slot});
+    }
+    [[nodiscard]] std::uint32_t find(wire::lease_name const& lease) const noexcept {
+        for (auto const* list : {&waiting_, &running_}) {
+            for (auto slot = list->front(); slot != none; slot = runs_[slot].next) {
+                if (runs_[slot].lease.id == lease.id && runs_[slot].lease.attempt == lease.attempt) return slot;
+            }
+        }
+        return none;
+    }
+    /// Says who we are and what we hold, so that the control plane can compare it with what it thinks.
+    void announce() {
+        std::vector<wire::lease_name> held;
+        for (auto const* list : {&running_, &waiting_}) {
+            for (auto slot = list->front(); slot != none; slot = runs_[slot].next) {
+                if (!runs_[slot].dropped) held.push_back(runs_[slot].lease);
+            }
+        }
+        for (auto const& o : owed_) held.push_back(o.done.lease);
+        link_.send_registration(std::move(held));
+    }
+
+    // ---- answers
+
+    static bool is_timeout(run_result const& result) noexcept {
+        return result.end == wire::run_end::failure && result.code == errc::timeout;
+    }
+    [[nodiscard]] static wire::done_message done_of(run_record const& r, run_result const& result) noexcept {
+        wire::done_message done;
+        done.lease = r.lease;
+        done.end = result.end;
+        done.code = result.code;
+        done.final = result.final;
+        done.retry_after_ms = result.retry_after_ms;
+        done.took_us = result.took_us;
+        if (r.overtime) {
+            done.end = wire::run_end::failure;
+            done.code = errc::timeout;
+        } else if (r.cancelled && result.end == wire::run_end::failure) {
+            done.end = wire::run_end::cancelled;
+        }
+        return done;
+    }
+    /// The message in which answers of this turn are gathered.
+    [[nodiscard]] wire::pair_writer& answers() {
+        constexpr std::size_t enough_octets = 1U << 20U;
+        if (answers_turn_ != out_.turn() || answers_->octets() > enough_octets || answers_->pairs() >= 4096) {
+            answers_ = &out_[out_.open(link_.answer_to(), wire::form::packed)].pairs;
+            answers_turn_ = out_.turn();
+        }
+        return *answers_;
+    }
+    void answer(wire::done_message const& done, std::string_view text) {
+        ++answered_;
+        if (!link_.can_answer()) {
+            owed_.push_back({done, std::string{text}});
+            return;
+        }
+        auto header = answers().begin("done");
+        done.write(header);
+        answers_->finish(text);
+    }
+    void send_owed() {
+        if (!link_.can_answer()) return;
+        for (; !owed_.empty(); owed_.pop_front()) {
+            auto header = answers().begin("done");
+            owed_.front().done.write(header);
+            answers_->finish(owed_.front().text);
+        }
+    }
+    void release(std::uint32_t slot) {
+        constexpr std::size_t worth_keeping = 4096;
+        auto& r = runs_[slot];
+        (r.begun ? running_ : waiting_).erase(runs_, slot);
+        soft_.clear(slot);
+        hard_.clear(slot);
+        if (r.arguments.capacity() > worth_keeping) r.arguments = {};
+        runs_.give(slot);
+    }
+    void set_limits(std::uint32_t slot) {
+        auto const& r = runs_[slot];
+        using std::chrono::milliseconds;
+        if (r.soft_timeout_ms != 0) soft_.set(slot, saturating_add(now_.steady, milliseconds{r.soft_timeout_ms}));
+        if (r.timeout_ms != 0) hard_.set(slot, saturating_add(now_.steady, milliseconds{r.timeout_ms}));
+    }
+    /// Whether handlers that run have been told of is looked at a moment later: most runs are over by then, and need not
+    /// be told of at all.
+    void look_soon() noexcept {
+        if (waiting_.empty()) return;
+        look_at_ = std::min(look_at_, now_.steady + std::chrono::milliseconds{1});
+    }
+
+    worker_options options_;
+    core::outbox out_;
+    worker_link_state link_;
+    clock_reading now_{};
+    slab<run_record> runs_;
+    slot_list waiting_;  // not known to run
+    slot_list running_;
+    deadlines soft_;
+    deadlines hard_;
+    std::vector<run_action> actions_;
+    std::deque<owed_answer> owed_;
+    wire::pair_writer* answers_ = nullptr;
+    std::uint64_t answers_turn_ = 0;
+    std::uint64_t sequence_ = 0;
+    std::uint64_t answered_ = 0;
+    std::uint64_t max_payload_ = 16U << 20U;
+    instant look_at_ = instant::max();
+    bool stopping_ = false;
+};
+
+}  // namespace fastqueue::core

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <fastqueue/model/endpoint.hpp>
+#include <fastqueue/model/limits.hpp>
+#include <fastqueue/model/task_id.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace fastqueue::core {
+
+/// The numbers and names of a worker.
+struct worker_options {
+    std::string id;
+    uuid incarnation;
+    std::uint32_t concurrency = 1;  ///< handlers that run at once, 1 to 1024
+    std::uint32_t window = 256;     ///< runs that may be here at once; never less than `concurrency`
+    std::uint32_t weight = 1;
+    endpoint control_plane{"127.0.0.1", 5555};
+    std::optional<endpoint> discovery;              ///< where to ask for the management port first
+    std::optional<endpoint> management;             ///< known already: discovery is not asked
+    std::optional<endpoint> address;                ///< where its own ports are; none: runs come over its connection
+    std::optional<std::array<std::uint16_t, 4>> ports;
+    std::vector<std::string> tasks;
+    std::vector<std::string> contents{"json"};
+    std::chrono::milliseconds taken_patience{5'000};  ///< how long it asks again when its name is taken
+    std::string host;
+    std::uint64_t pid = 0;
+    std::string version;
+    fastqueue::limits limits;
+    std::uint64_t seed = 0;
+};
+
+}  // namespace fastqueue::core

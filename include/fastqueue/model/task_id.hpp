@@ -1,0 +1,144 @@
+#pragma once
+
+#include <fastqueue/model/error.hpp>
+#include <fastqueue/model/hash.hpp>
+#include <fastqueue/model/time.hpp>
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <sys/random.h>
+
+namespace fastqueue {
+
+/// Fills `out` from the system's cryptographic source.
+/// \throws error if the system has none to give
+inline void random_bytes(void* out, std::size_t size) {
+    auto* at = static_cast<char*>(out);
+    while (size > 0) {
+        auto const got = ::getrandom(at, size, 0);
+        if (got < 0) {
+            if (errno == EINTR) continue;
+            throw error{errc::bad_value,
+                        "the system gives no random numbers: " + std::string{std::strerror(errno)}};
+        }
+        at += got;
+        size -= static_cast<std::size_t>(got);
+    }
+}
+
+/// A 64-bit number nobody can guess: seeds of tables and of jitter.
+[[nodiscard]] inline std::uint64_t random_seed() {
+    std::uint64_t seed = 0;
+    random_bytes(&seed, sizeof seed);
+    return seed;
+}
+
+/// A UUID: 16 octets inside, 36 characters outside. Names a task, a worker's incarnation, a control plane's
+/// epoch. A value; safe to copy anywhere.
+class uuid {
+public:
+    static constexpr std::size_t text_size = 36;
+
+    /// All zeros: names nothing.
+    constexpr uuid() noexcept = default;
+    constexpr explicit uuid(std::array<std::uint8_t, 16> const& octets) noexcept : octets_{octets} {}
+
+    /// Version 7 where a time is given: ids made later compare greater, and 74 bits cannot be guessed.
+    /// \source RFC 9562, section 5.7
+    [[nodiscard]] static uuid make_v7(wall_instant now) {
+        uuid id;
+        random_bytes(id.octets_.data() + 6, 10);
+        id.stamp_v7(now);
+        return id;
+    }
+
+    /// The same from random bits that the caller has, for simulations that must repeat.
+    [[nodiscard]] static uuid make_v7(wall_instant now, std::uint64_t random_high,
+                                      std::uint64_t random_low) noexcept {
+        uuid id;
+        std::memcpy(id.octets_.data() + 6, &random_high, 2);
+        std::memcpy(id.octets_.data() + 8, &random_low, 8);
+        id.stamp_v7(now);
+        return id;
+    }
+
+    /// Version 4: random all through. For secrets: it tells no time.
+    /// \source RFC 9562, section 5.4
+    [[nodiscard]] static uuid make_v4() {
+        uuid id;
+        random_bytes(id.octets_.data(), 16);
+        id.octets_[6] = static_cast<std::uint8_t>((id.octets_[6] & 0x0fU) | 0x40U);
+        id.octets_[8] = static_cast<std::uint8_t>((id.octets_[8] & 0x3fU) | 0x80U);
+        return id;
+    }
+
+    /// Reads the 36-character form, in either case; empty for anything else.
+    [[nodiscard]] static constexpr std::optional<uuid> parse(std::string_view text) noexcept {
+        if (text.size() != text_size) return std::nullopt;
+        uuid id;
+        std::size_t at = 0;
+        for (std::size_t i = 0; i < 16; ++i) {
+            if (i == 4 || i == 6 || i == 8 || i == 10) {
+                if (text[at] != '-') return std::nullopt;
+                ++at;
+            }
+            int const high = digit(text[at]);
+            int const low = digit(text[at + 1]);
+            if (high < 0 || low < 0) return std::nullopt;
+            id.octets_[i] = static_cast<std::uint8_t>(high * 16 + low);
+            at += 2;
+        }
+        return id;
+    }
+
+    /// Writes the 36 lower-case characters to `out`, which has room for them.
+    constexpr void write(char* out) const noexcept {
+        constexpr std::string_view digits = "0123456789abcdef";
+        for (std::size_t i = 0; i < 16; ++i) {
+            if (i == 4 || i == 6 || i == 8 || i == 10) *out++ = '-';
+            *out++ = digits[octets_[i] >> 4U];
+            *out++ = digits[octets_[i] & 15U];
+        }
+    }
+    [[nodiscard]] std::string text() const {
+        std::string out(text_size, '-');
+        write(out.data());
+        return out;
+    }
+
+    [[nodiscard]] constexpr bool empty() const noexcept { return *this == uuid{}; }
+    [[nodiscard]] constexpr std::array<std::uint8_t, 16> const& octets() const noexcept { return octets_; }
+    [[nodiscard]] std::uint64_t hash(std::uint64_t seed) const noexcept {
+        std::uint64_t half[2];
+        std::memcpy(half, octets_.data(), 16);
+        return mix(half[0] ^ seed, half[1] ^ 0x9e3779b97f4a7c15U);
+    }
+    friend constexpr auto operator<=>(uuid const&, uuid const&) noexcept = default;
+
+private:
+    static constexpr int digit(char c) noexcept {
+        if (c >= '0' && c <= '9') return c - '0';
+        if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+        if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+        return -1;
+    }
+    void stamp_v7(wall_instant now) noexcept {
+        auto ms = to_epoch_us(now) / 1000;
+        for (std::size_t i = 6; i-- > 0; ms >>= 8U) octets_[i] = static_cast<std::uint8_t>(ms);
+        octets_[6] = static_cast<std::uint8_t>((octets_[6] & 0x0fU) | 0x70U);
+        octets_[8] = static_cast<std::uint8_t>((octets_[8] & 0x3fU) | 0x80U);
+    }
+
+    std::array<std::uint8_t, 16> octets_{};
+};
+
+/// Names a task, and is its idempotency key: the same id submitted again is the same task.
+using task_id = uuid;
+
+}  // namespace fastqueue

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <atomic>
+#include <concepts>
+#include <cstdint>
+#include <functional>
+
+namespace fastqueue::policy {
+
+enum class job_state : std::uint8_t { idle, queued, running, finished, retracted };
+
+/// One run of a handler, as an executor sees it: a node for its lists and a function to call. Owned and
+/// pooled by the worker; an executor holds it from `submit` until it hands it back through `finished` or
+/// `retract`.
+struct job {
+    using function = void (*)(job&) noexcept;
+
+    function run = nullptr;
+    std::uint8_t level =
+        0;  ///< 0 is begun before 1, 1 before 2, 2 before 3; first come first served within a level
+    std::atomic<job_state> state{job_state::idle};
+    job* next = nullptr;  ///< for the executor's own lists and the list that `finished` gives
+    std::uint64_t ticket = 0;  ///< for the executor: where it put the job, from `submit` on
+
+    job() = default;
+    job(job const&) = delete;
+    job& operator=(job const&) = delete;
+
+protected:
+    ~job() = default;
+};
+
+inline constexpr std::uint8_t job_levels = 4;
+
+struct executor_options {
+    std::uint32_t concurrency = 1;  ///< handlers that run at once, 1 to 1024
+    std::uint32_t capacity = 1024;  ///< jobs that may be held at once
+};
+
+template <class E>
+concept takes_jobs = requires(E e, job& j) {
+    { e.submit(j) }
+    noexcept->std::same_as<void>;
+    { e.kick() }
+    noexcept->std::same_as<void>;
+    { e.retract(j) }
+    noexcept->std::same_as<bool>;
+};
+
+template <class E>
+concept gives_back = requires(E e) {
+    { e.finished() }
+    noexcept->std::same_as<job*>;
+    { e.stop() }
+    noexcept->std::same_as<void>;
+};
+
+/// Where handlers run.
+///
+/// expression             | throws    | law
+/// E(executor_options, w) | yes       | w is `std::function<void()>`: called from any thread, at the latest
+/// when a job
+///                        |           | has finished and the list that `finished` gives was empty before
+/// e.submit(j)            | never     | j is idle and becomes queued; never more than `capacity` jobs are
+/// held e.kick()               | never     | after a batch of submits: now somebody must begin them. An
+/// executor may begin earlier e.retract(j)           | never     | true: j had not begun, it never will, and
+/// it is the caller's again (state
+///                        |           | `retracted`); false: it has begun or finished, and comes by
+///                        `finished`
+/// e.finished()           | never     | all jobs that have finished since the last call, as a list through
+/// `next`,
+///                        |           | oldest first; they are the caller's again
+/// e.stop()               | never     | no job is begun any more; returns when those that run have finished
+///
+/// Each job is run once, by `j.run(j)`, with `j.state` running; after it the state is finished. `submit`,
+/// `kick`, `retract`, `finished` and `stop` are called from one thread at a time. Only the state may be read
+/// by that thread meanwhile.
+template <class E>
+concept executor = takes_jobs<E> && gives_back<E>;
+
+/// An executor that a role can make for itself. Another must be handed over as an instance.
+template <class E>
+concept makeable_executor =
+    executor<E> && std::constructible_from<E, executor_options, std::function<void()>>;
+
+}  // namespace fastqueue::policy

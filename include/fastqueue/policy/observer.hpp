@@ -1,0 +1,52 @@
+#pragma once
+
+#include <fastqueue/model/error.hpp>
+#include <fastqueue/model/task_id.hpp>
+#include <fastqueue/model/task_state.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <string_view>
+
+namespace fastqueue::policy {
+
+/// Something happened to a task. `worker` is empty where none is concerned.
+struct task_event {
+    task_id id;
+    std::string_view name;
+    task_state state;
+    std::uint32_t attempt;
+    std::string_view worker;
+};
+
+enum class worker_change : std::uint8_t { joined, inactive, lost, left };
+
+struct worker_event {
+    std::string_view worker;
+    worker_change change;
+    std::string_view reason;  ///< in words, for a person
+};
+
+/// Something worth a line in an operator's log: a peer that was cut, a stale answer that was dropped.
+struct notice_event {
+    errc code;
+    std::string_view text;
+};
+
+/// Who watches a role. Called on the role's own thread, from inside its turn: it must be quick and must not
+/// block.
+///
+/// expression      | throws | law
+/// o.on(event)     | never  | may copy what the event shows; the views live only during the call
+template <class O>
+concept observer = std::default_initializable<O> &&
+    requires(O o, task_event const& t, worker_event const& w, notice_event const& n) {
+    { o.on(t) }
+    noexcept;
+    { o.on(w) }
+    noexcept;
+    { o.on(n) }
+    noexcept;
+};
+
+}  // namespace fastqueue::policy

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <fastqueue/model/endpoint.hpp>
+#include <fastqueue/model/peer.hpp>
+#include <fastqueue/model/time.hpp>
+
+#include <concepts>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <system_error>
+
+namespace fastqueue::policy {
+
+/// Who a transport tells what happens. All calls come from one thread at a time, and none while another is
+/// under way. A sink may call the transport back from any of these; the transport never calls the sink from
+/// inside such a call.
+class transport_sink {
+public:
+    transport_sink() = default;
+    transport_sink(transport_sink const&) = delete;
+    transport_sink& operator=(transport_sink const&) = delete;
+    virtual ~transport_sink() = default;
+
+    /// A connection is ready: the handshake is done, messages may be sent.
+    virtual void opened(peer_id peer, peer_info const& info) = 0;
+    /// A whole message has come. `frames` and what they show live only during the call.
+    virtual void message(peer_id peer, std::span<std::string_view const> frames) = 0;
+    /// A connection has ended, or a dial has failed (then without an `opened`; `errc::refused` if nobody
+    /// listens). Never told of a peer that the sink itself closed.
+    virtual void closed(peer_id peer, std::error_code why) = 0;
+    /// The moment given to `arm` has come.
+    virtual void due() = 0;
+    /// `wake` was called since the last time.
+    virtual void woken() = 0;
+    /// All that was ready has been told: now act on it. What is sent here leaves in one write a connection.
+    virtual void turn_end() = 0;
+};
+
+template <class T>
+concept listens_and_dials = requires(T t, endpoint const& where, std::uint32_t tag, endpoint& bound) {
+    { t.listen(where, tag, bound) } -> std::same_as<std::error_code>;
+    { t.stop_listening() } -> std::same_as<void>;
+    { t.dial(where, tag) } -> std::same_as<peer_id>;
+};
+
+template <class T>
+concept carries_messages = requires(T t, peer_id peer, std::span<std::string_view const> frames) {
+    { t.send(peer, frames) } -> std::same_as<std::error_code>;
+    { t.close(peer) } -> std::same_as<void>;
+};
+
+template <class T>
+concept keeps_time = requires(T t, T const& ct, std::optional<instant> deadline) {
+    { t.arm(deadline) } -> std::same_as<void>;
+    { ct.now() } -> std::same_as<clock_reading>;
+};
+
+template <class T>
+concept can_be_woken = requires(T t) {
+    { t.wake() }
+    noexcept->std::same_as<void>;
+};
+
+/// How messages travel between the roles. Free of any library's types: a message is its frames.
+///
+/// expression                | throws    | law
+/// t.attach(sink)            | never     | before anything else, once; the sink outlives the transport's last
+/// event t.listen(at, tag, bound)  | bad_alloc | success: connections come with that tag, `bound` is where
+/// (port 0 resolved);
+///                           |           | else the system's error and nothing is bound
+/// t.stop_listening()        | never     | no new connection is accepted; those there are live on
+/// t.dial(to, tag)           | bad_alloc | one attempt, a name never used before; `opened` or `closed`
+/// follows, later t.send(peer, frames)      | bad_alloc | the whole message is queued, in order; or an error
+/// and nothing is:
+///                           |           | `no_such_peer`, `send_queue_full` (that peer is then cut: `closed`
+///                           follows), |           | `message_too_large`
+/// t.close(peer)             | never     | what was queued is written if the peer reads it soon, then it
+/// ends; no event t.arm(deadline)           | never     | replaces the one armed before; empty: none. `due`
+/// comes at it or later t.now()                   | never     | the time of this turn: the clock is read once
+/// t.wake()                  | never     | the one call that is safe from any thread; `woken` follows once,
+/// soon
+///
+/// Back-off is not its business: who dials again, and when, is decided in `core/`, where it can be simulated.
+template <class T>
+concept transport = listens_and_dials<T> && carries_messages<T> && keeps_time<T> && can_be_woken<T> &&
+    requires(T t, transport_sink& sink) {
+    t.attach(sink);
+};
+
+/// A transport that a thread can be lent to. A simulated one cannot: its network turns it.
+template <class T>
+concept runnable_transport = transport<T> && requires(T t) {
+    t.run();   // until stop()
+    t.stop();  // from within a turn: what is queued is written within a second, all is closed, run() returns
+};
+
+}  // namespace fastqueue::policy

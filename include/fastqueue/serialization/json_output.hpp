@@ -1,0 +1,306 @@
+#pragma once
+
+#include <fastqueue/json/reader.hpp>
+#include <fastqueue/json/writer.hpp>
+#include <fastqueue/model/error.hpp>
+#include <fastqueue/serialization/shape.hpp>
+
+#include <cereal/cereal.hpp>
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace fastqueue::serialization {
+
+class json_output;
+
+/// Writes values as plain JSON, appending to a string. Classes of the user's go through `json_output`, all else is written
+/// straight away. One thread at a time.
+///
+/// | C++ | JSON |
+/// |---|---|
+/// | bool, integers, floating point, enumerations | `true`, a number (an enumeration is its number) |
+/// | std::string | a string; it must be UTF-8 |
+/// | std::optional | the value, or `null` |
+/// | vector, deque, list, set, array, tuple, pair | a list |
+/// | map with string keys | an object; other maps: a list of [key, value] |
+/// | std::variant | `{"index": 1, "data": value}`, the index counted from 0 |
+/// | std::monostate | `null` |
+/// | a class with `serialize` or `save` | an object; members without a name are `value0`, `value1` ... |
+class json_encoder {
+public:
+    explicit json_encoder(std::string& out) noexcept : out_{out} {}
+    json_encoder(json_encoder const&) = delete;  // a json_output points here
+    json_encoder& operator=(json_encoder const&) = delete;
+
+    /// Writes one value where the document stands.
+    /// \throws error (bad_value) for what JSON cannot say: NaN, infinities, strings that are not UTF-8, values nested
+    ///         deeper than readers accept
+    template <class T>
+    void put(T const& value) {
+        constexpr auto s = shape_of<T>;
+        if constexpr (s == shape::object) {
+            put_object(value);  // by cereal: begin_node and end_node
+        } else if constexpr (s == shape::optional) {
+            if (value) return put(*value);
+            put(nullptr);
+        } else {
+            before_value();
+            write(value);
+        }
+    }
+
+    /// The next value is the member `name`.
+    void name(std::string_view name) noexcept {
+        name_ = name;
+        named_ = true;
+    }
+
+    /// The value that is being written is a list.
+    void as_list() {
+        if (depth_ == 0 || nodes_[depth_ - 1].kind != kind::undecided) return;
+        nodes_[depth_ - 1].kind = kind::list;
+        out_.begin_array();
+    }
+
+    /// Around each class of the user's. What it holds decides whether it becomes an object or a list.
+    void begin_node() {
+        before_value();
+        push(kind::undecided);
+    }
+    void end_node() {
+        auto const ended = nodes_[--depth_].kind;
+        if (ended == kind::undecided) out_.begin_object();
+        ended == kind::list ? out_.end_array() : out_.end_object();
+    }
+
+private:
+    enum class kind : std::uint8_t { undecided, object, list };
+    struct node {
+        json_encoder::kind kind;
+        std::uint32_t unnamed;  // members without a name so far
+    };
+
+    [[noreturn]] static void fail(std::string const& what) { throw error{errc::bad_value, what}; }
+
+    void push(kind k) {
+        if (depth_ == json::max_depth_limit) fail("the value is nested too deep for JSON");
+        nodes_[depth_++] = {k, 0};
+    }
+
+    void before_value() {
+        if (depth_ == 0) return;
+        auto& top = nodes_[depth_ - 1];
+        if (top.kind == kind::list) {
+            named_ = false;
+            return;
+        }
+        if (top.kind == kind::undecided) {
+            top.kind = kind::object;
+            out_.begin_object();
+        }
+        if (std::exchange(named_, false)) {
+            out_.key(name_);
+        } else {
+            out_.key("value" + std::to_string(top.unnamed++));
+        }
+    }
+
+    template <class T>
+    void write(T const& value) {
+        constexpr auto s = shape_of<T>;
+        if constexpr (s == shape::null) out_.value(nullptr);
+        else if constexpr (s == shape::boolean || s == shape::integer) out_.value(value);
+        else if constexpr (s == shape::number) out_.value(static_cast<std::underlying_type_t<T>>(value));
+        else if constexpr (s == shape::real) write_real(value);
+        else if constexpr (s == shape::text) write_text(value);
+        else if constexpr (s == shape::choice) write_choice(value);
+        else if constexpr (s == shape::tuple)
+            list([&] { std::apply([&](auto const&... each) { (put(each), ...); }, value); });
+        else if constexpr (string_map<T>) write_map(value);
+        else if constexpr (s == shape::map) write_pairs(value);
+        else
+            list([&] {
+                for (typename T::value_type const& each : value) put(each);
+            });
+    }
+
+    template <class Real>
+    void write_real(Real value) {
+        if (!std::isfinite(value)) fail("JSON has no NaN and no infinity");
+        out_.value(value);
+    }
+
+    void write_text(std::string_view text) {
+        out_.value(text);
+        if (!out_.ok()) fail("a string is not UTF-8: JSON cannot carry it");
+    }
+
+    template <class Variant>
+    void write_choice(Variant const& value) {
+        if (value.valueless_by_exception()) fail("a variant holds no value");
+        push(kind::object);
+        out_.begin_object().key("index").value(value.index());
+        name("data");
+        std::visit([this](auto const& held) { this->put(held); }, value);
+        out_.end_object();
+        --depth_;
+    }
+
+    template <class Map>
+    void write_map(Map const& map) {
+        push(kind::object);
+        out_.begin_object();
+        for (auto const& [key, value] : map) {
+            name(key);
+            put(value);
+        }
+        out_.end_object();
+        --depth_;
+        if (!out_.ok()) fail("a key is not UTF-8: JSON cannot carry it");
+    }
+
+    template <class Map>
+    void write_pairs(Map const& map) {
+        list([&] {
+            for (auto const& [key, value] : map) put(std::tie(key, value));
+        });
+    }
+
+    template <class Body>
+    void list(Body&& body) {
+        push(kind::list);
+        out_.begin_array();
+        body();
+        out_.end_array();
+        --depth_;
+    }
+
+    template <class T>
+    void put_object(T const& value);
+
+    json::writer out_;
+    json_output* archive_ = nullptr;  // while a class of the user's is being written
+    std::string_view name_;
+    bool named_ = false;
+    unsigned depth_ = 0;
+    std::array<node, json::max_depth_limit> nodes_;
+};
+
+/// The cereal archive that the user's `serialize` and `save` functions are given. See `json_encoder` for the form.
+class json_output : public cereal::OutputArchive<json_output, cereal::AllowEmptyClassElision>,
+                    public cereal::traits::TextArchive {
+    using base = cereal::OutputArchive<json_output, cereal::AllowEmptyClassElision>;
+
+public:
+    explicit json_output(json_encoder& encoder) : base{this}, encoder_{encoder} {}
+
+    template <class... Ts>
+    json_output& operator()(Ts&&... values) {
+        (one(values), ...);
+        return *this;
+    }
+    template <class T>
+    json_output& operator&(T&& value) {
+        return one(value), *this;
+    }
+    template <class T>
+    json_output& operator<<(T&& value) {
+        return one(value), *this;
+    }
+
+    [[nodiscard]] json_encoder& encoder() noexcept { return encoder_; }
+
+    /// By cereal: finds the user's function for `value`.
+    template <class T>
+    void dispatch(T const& value) {
+        base::operator()(value);
+    }
+
+private:
+    template <class T>
+    void one(cereal::NameValuePair<T> const& member) {
+        encoder_.name(member.name);
+        one(member.value);
+    }
+    template <class T>
+    void one(cereal::SizeTag<T> const&) {
+        encoder_.as_list();
+    }
+    template <class K, class V>
+    void one(cereal::MapItem<K, V> const& item) {
+        encoder_.put(std::tie(item.key, item.value));
+    }
+    template <class T>
+    void one(cereal::DeferredData<T> const& later) {
+        dispatch(later);
+    }
+    template <class T>
+    void one(T const& value) {
+        encoder_.put(value);
+    }
+
+    json_encoder& encoder_;
+};
+
+template <class T>
+void json_encoder::put_object(T const& value) {
+    if (archive_ != nullptr) return archive_->dispatch(value);
+    json_output archive{*this};  // costs some fifty nanoseconds, so it is made for those who need it only
+    archive_ = &archive;
+    struct reset {
+        json_output*& pointer;
+        ~reset() { pointer = nullptr; }
+    } const at_end{archive_};
+    archive.dispatch(value);
+    archive.serializeDeferments();
+}
+
+namespace detail {
+
+// Those that become what their one value is have no braces of their own.
+template <class T>
+inline constexpr bool is_transparent = false;
+template <class T>
+inline constexpr bool is_transparent<cereal::NameValuePair<T>> = true;
+template <class T>
+inline constexpr bool is_transparent<cereal::DeferredData<T>> = true;
+template <class T>
+inline constexpr bool is_transparent<cereal::base_class<T>> = false;
+
+template <class T, class Archive>
+inline constexpr bool has_braces = shape_of<T> == shape::object && !is_transparent<T> &&
+                                   !cereal::traits::has_minimal_base_class_serialization<
+                                       T, cereal::traits::has_minimal_output_serialization, Archive>::value &&
+                                   !cereal::traits::has_minimal_output_serialization<T, Archive>::value;
+
+}  // namespace detail
+
+// What cereal looks for in an archive's namespace.
+template <class T>
+void prologue(json_output& archive, T const&) {
+    if constexpr (detail::has_braces<T, json_output>) archive.encoder().begin_node();
+}
+template <class T>
+void epilogue(json_output& archive, T const&) {
+    if constexpr (detail::has_braces<T, json_output>) archive.encoder().end_node();
+}
+template <class T>
+void CEREAL_SAVE_FUNCTION_NAME(json_output& archive, cereal::NameValuePair<T> const& member) {
+    archive(member);
+}
+template <class T>
+    requires(shape_of<T> == shape::text || std::is_arithmetic_v<T>)
+void CEREAL_SAVE_FUNCTION_NAME(json_output& archive, T const& value) {
+    archive.encoder().put(value);
+}
+
+}  // namespace fastqueue::serialization

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <fastqueue/core/run_record.hpp>
+#include <fastqueue/policy/executor.hpp>
+#include <fastqueue/tasks/context.hpp>
+#include <fastqueue/tasks/registry.hpp>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+namespace fastqueue::shell {
+
+/// One run of a handler: what an executor is given, and what it leaves behind. Used again for run after run; a stop token
+/// is only made for a handler that asks for one.
+class execution final : public policy::job, private stop_source_bridge {
+public:
+    /// Prepares a run. `record` and `tasks` stay as they are until it has ended.
+    void prepare(std::uint32_t slot, core::run_record const& record, registry const& tasks, std::uint64_t max_payload) {
+        slot_ = slot;
+        record_ = &record;
+        tasks_ = &tasks;
+        max_payload_ = max_payload;
+        stop_.store(false, std::memory_order_relaxed);
+        source_.reset();
+        level = static_cast<std::uint8_t>(record.level);
+        state = policy::job_state::idle;
+        next = nullptr;
+        run = [](policy::job& self) noexcept { static_cast<execution&>(self).execute(); };
+    }
+    /// Lets the handler's stop token fire. Safe from any thread.
+    void ask_to_stop() {
+        stop_.store(true, std::memory_order_release);
+        std::scoped_lock const lock{mutex_};
+        if (source_) source_->request_stop();
+    }
+
+    [[nodiscard]] std::uint32_t slot() const noexcept { return slot_; }
+    [[nodiscard]] core::run_result const& result() const noexcept { return result_; }
+    [[nodiscard]] std::string_view text() const noexcept { return out_; }
+    /// Gives memory back after a large result.
+    void tidy() noexcept {
+        if (out_.capacity() > 64 * 1024) out_ = {};
+    }
+
+private:
+    void execute() noexcept {
+        using clock = std::chrono::steady_clock;
+        auto const begin = clock::now();
+        auto const made = invoke();
+        auto const took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - begin);
+        result_ = {};
+        result_.took_us = static_cast<std::uint64_t>(took.count());
+        if (made.ok()) return;
+        result_.end = made.code == errc::cancelled ? wire::run_end::cancelled : wire::run_end::failure;
+        result_.code = made.code;
+        result_.final = made.is_final;
+    }
+    [[nodiscard]] invocation_result invoke() noexcept {
+        auto const* const task = tasks_->find(record_->name);
+        if (task == nullptr) {
+            out_ = "this worker has no such task";
+            return {errc::unknown_task_name, true};
+        }
+        context ctx{record_->lease.id, record_->lease.attempt, task->name(), static_cast<stop_source_bridge&>(*this)};
+        auto const made = task->invoke(ctx, record_->content, record_->arguments, out_);
+        if (!made.ok() || out_.size() <= max_payload_) return made;
+        auto const size = std::to_string(out_.size());
+        out_ = "the result has " + size + " octets, over the limit of " + std::to_string(max_payload_);
+        return {errc::too_large, true};
+    }
+    [[nodiscard]] bool stop_requested() const noexcept override { return stop_.load(std::memory_order_acquire); }
+    [[nodiscard]] std::stop_token token() override {
+        std::scoped_lock const lock{mutex_};
+        if (!source_) source_.emplace();
+        if (stop_.load(std::memory_order_acquire)) source_->request_stop();
+        return source_->get_token();
+    }
+
+    std::uint32_t slot_ = 0;
+    core::run_record const* record_ = nullptr;
+    registry const* tasks_ = nullptr;
+    std::uint64_t max_payload_ = 0;
+    std::string out_;
+    core::run_result result_;
+    std::atomic<bool> stop_{false};
+    std::mutex mutex_;  // of source_; taken when somebody is stopped or wants a token, not for each run
+    std::optional<std::stop_source> source_;
+};
+
+}  // namespace fastqueue::shell

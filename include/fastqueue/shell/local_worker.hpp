@@ -1,0 +1,60 @@
+#pragma once
+
+#include <fastqueue/policies.hpp>
+#include <fastqueue/subworker.hpp>
+#include <fastqueue/transport/inproc.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace fastqueue::shell {
+
+/// The worker inside a control plane's process: an ordinary subworker, with a thread of its own, over `inproc`. It gets
+/// work only while nobody else can do it. One thread at a time.
+template <class Policies>
+class local_worker {
+public:
+    struct policies : Policies {
+        using transport_policy = transport::inproc;
+    };
+
+    /// \param door  where the control plane listens in `hub`
+    local_worker(std::shared_ptr<transport::inproc_hub> hub, endpoint door, std::string id, registry tasks, std::uint32_t concurrency, std::uint64_t seed)
+        : worker_{options(std::move(door), std::move(id), concurrency, seed), std::move(tasks), instances(std::move(hub))} {}
+    ~local_worker() {
+        worker_.stop();
+        if (thread_.joinable()) thread_.join();
+    }
+    local_worker(local_worker const&) = delete;
+    local_worker& operator=(local_worker const&) = delete;
+
+    void start() {
+        thread_ = std::thread{[this] { worker_.run(); }};
+    }
+    void stop() noexcept { worker_.stop(); }
+
+private:
+    static subworker_options options(endpoint door, std::string id, std::uint32_t concurrency, std::uint64_t seed) {
+        subworker_options o;
+        o.worker_id = std::move(id);
+        o.management = std::move(door);
+        o.base.reset();
+        o.discovery.reset();
+        o.concurrency = concurrency;
+        o.seed = seed;
+        return o;
+    }
+    static policy_instances<policies> instances(std::shared_ptr<transport::inproc_hub> hub) {
+        policy_instances<policies> made;
+        made.transport = std::make_unique<transport::inproc>(std::move(hub));
+        return made;
+    }
+
+    basic_subworker<policies> worker_;
+    std::thread thread_;
+};
+
+}  // namespace fastqueue::shell

@@ -1,0 +1,176 @@
+#pragma once
+
+#include <fastqueue/json/utf8.hpp>
+#include <fastqueue/model/error.hpp>
+#include <fastqueue/serialization/json.hpp>
+#include <fastqueue/tasks/argument.hpp>
+#include <fastqueue/tasks/context.hpp>
+#include <fastqueue/tasks/failure.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace fastqueue {
+
+/// What became of one run of a handler. The value, or the error's text, is in the string that `invoke` was given.
+struct invocation_result {
+    errc code{};            ///< zero: success
+    bool is_final = false;  ///< of a failure: trying again is useless
+
+    [[nodiscard]] constexpr bool ok() const noexcept { return code == errc{}; }
+};
+
+/// Longer texts of errors are cut.
+inline constexpr std::size_t max_error_text = 4096;
+
+/// Writes `what` to `out` as FQ1 wants texts: UTF-8, what is not becoming U+FFFD, and at most `max_error_text` octets.
+/// \throws std::bad_alloc
+inline void write_error_text(std::string& out, std::string_view what) {
+    out.clear();
+    while (!what.empty()) {
+        auto const length = json::utf8_length(what.substr(0, 4));
+        auto const piece = length == 0 ? std::string_view{"\xEF\xBF\xBD"} : what.substr(0, length);
+        if (out.size() + piece.size() > max_error_text) return;
+        out += piece;
+        what.remove_prefix(std::max<std::size_t>(length, 1));
+    }
+}
+
+namespace detail {
+
+enum class run_phase : unsigned char { reading_arguments, running, writing_result };
+
+inline invocation_result report(std::string& out, run_phase phase, std::string_view what) {
+    if (phase == run_phase::writing_result) {
+        write_error_text(out, "the result cannot be written: " + std::string{what});
+        return {errc::handler_error, true};
+    }
+    write_error_text(out, what);
+    return phase == run_phase::reading_arguments ? invocation_result{errc::bad_arguments, true}
+                                                 : invocation_result{errc::handler_error, false};
+}
+
+// In a catch (...): says in `out` what is being thrown.
+inline invocation_result report_exception(std::string& out, run_phase phase) {
+    try {
+        throw;
+    } catch (permanent_failure const& e) {
+        write_error_text(out, e.what());
+        return {errc::handler_error, true};
+    } catch (task_cancelled const& e) {
+        write_error_text(out, e.what());
+        return {errc::cancelled, true};
+    } catch (error const& e) {
+        return report(out, phase, e.text());
+    } catch (std::exception const& e) {
+        return report(out, phase, e.what());
+    } catch (...) {
+        return report(out, phase, "unknown exception");
+    }
+}
+
+}  // namespace detail
+
+/// How a task is run with arguments of one content type. `state` is the definition's.
+struct task_invoker {
+    using function = invocation_result (*)(void const* state, context&, std::string_view content,
+                                           std::string_view arguments, std::string& out);
+
+    std::string content;
+    function run;
+};
+
+/// A task that a worker can run: its name, what it takes and gives, and the code. Copies share the code, and keep a module
+/// mapped that it came from. Const members may be called from several threads at once.
+class task_definition {
+public:
+    /// \param state     what each invoker is given; shared by copies
+    /// \param invokers  at least one; JSON's first
+    task_definition(std::string name, std::vector<parameter> parameters, std::string result_type,
+                    std::shared_ptr<void const> state, std::vector<task_invoker> invokers)
+        : name_{std::move(name)},
+          parameters_{std::move(parameters)},
+          result_type_{std::move(result_type)},
+          state_{std::move(state)},
+          invokers_{std::move(invokers)} {}
+
+    [[nodiscard]] std::string_view name() const noexcept { return name_; }
+    [[nodiscard]] std::vector<parameter> const& parameters() const noexcept { return parameters_; }
+    /// The result's type in words; `null` for a handler that returns nothing.
+    [[nodiscard]] std::string const& result_type() const noexcept { return result_type_; }
+    /// What the task does, for people; may be empty.
+    [[nodiscard]] std::string const& description() const noexcept { return description_; }
+    /// The file of the module it came from; empty for the program's own.
+    [[nodiscard]] std::string const& module() const noexcept { return module_; }
+    [[nodiscard]] std::vector<task_invoker> const& invokers() const noexcept { return invokers_; }
+
+    /// `add(x: integer, y: integer = ...) -> integer`
+    [[nodiscard]] std::string signature() const {
+        std::string text = name_ + '(';
+        for (auto const& p : parameters_) {
+            if (&p != parameters_.data()) text += ", ";
+            text += p.name.empty() ? p.type : p.name + ": " + p.type;
+            if (p.has_default) text += " = ...";
+        }
+        return text + ") -> " + result_type_;
+    }
+
+    task_definition& describe(std::string_view text) {
+        description_ = text;
+        return *this;
+    }
+    task_definition& from_module(std::string_view path) {
+        module_ = path;
+        return *this;
+    }
+
+    /// Runs the handler in the calling thread.
+    /// \param content    how the arguments are encoded and the result shall be; empty: JSON
+    /// \param[out] out   the encoded result, or the error's text (UTF-8). Its memory is used again from call to call
+    /// \return success, or
+    ///         errc::unsupported_content  the task is not there in that content type
+    ///         errc::bad_arguments        the arguments do not fit: the handler has not run
+    ///         errc::cancelled            the handler threw `task_cancelled`
+    ///         errc::handler_error        the handler threw anything else, or its result cannot be encoded
+    [[nodiscard]] invocation_result invoke(context& ctx, std::string_view content, std::string_view arguments,
+                                           std::string& out) const noexcept {
+        try {
+            out.clear();
+            if (content.empty()) content = serialization::json::content;
+            for (auto const& each : invokers_) {
+                if (each.content == content) return run(each, ctx, arguments, out);
+            }
+            write_error_text(out, "task \"" + name_ + "\" cannot be called with content \"" + std::string{content} + '"');
+            return {errc::unsupported_content, true};
+        } catch (...) {  // no memory left even to say so
+            out.clear();
+            return {errc::handler_error, false};
+        }
+    }
+
+private:
+    [[nodiscard]] invocation_result run(task_invoker const& invoker, context& ctx, std::string_view arguments,
+                                        std::string& out) const {
+        try {
+            return invoker.run(state_.get(), ctx, invoker.content, arguments, out);
+        } catch (...) {
+            return detail::report_exception(out, detail::run_phase::running);
+        }
+    }
+
+    std::string name_;
+    std::vector<parameter> parameters_;
+    std::string result_type_;
+    std::string description_;
+    std::string module_;
+    std::shared_ptr<void const> state_;
+    std::vector<task_invoker> invokers_;
+};
+
+}  // namespace fastqueue

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <fastqueue/model/error.hpp>
+#include <fastqueue/module.h>
+#include <fastqueue/tasks/context.hpp>
+#include <fastqueue/tasks/definition.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace fastqueue::detail {
+
+/// A task of a loaded module, called through the C boundary.
+class module_task {
+public:
+    module_task(std::shared_ptr<void const> library, fastqueue_task const& task) noexcept
+        : library_{std::move(library)}, task_{&task} {}
+
+    /// The function of a `task_invoker`.
+    static invocation_result run(void const* state, context& ctx, std::string_view content,
+                                 std::string_view arguments, std::string& out) {
+        auto const& self = *static_cast<module_task const*>(state);
+        run_host host{ctx, {}};
+        auto const id = ctx.id().octets();
+        fastqueue_context const shown{&host, id.data(), ctx.attempt(), &stop_requested, &watch_stop, &unwatch_stop};
+        auto const status = self.task_->run(self.task_->state, &shown, {content.data(), content.size()},
+                                            {arguments.data(), arguments.size()}, {&out, &append});
+        return to_result(status, out);
+    }
+
+private:
+    struct run_host {
+        context& ctx;
+        std::optional<std::stop_callback<std::function<void()>>> watch;
+    };
+
+    static int stop_requested(void* host) noexcept { return static_cast<run_host*>(host)->ctx.stop_requested() ? 1 : 0; }
+
+    static void watch_stop(void* host, void (*notify)(void*), void* argument) noexcept {
+        auto& self = *static_cast<run_host*>(host);
+        self.watch.emplace(self.ctx.stop(), [notify, argument] { notify(argument); });
+    }
+    static void unwatch_stop(void* host) noexcept { static_cast<run_host*>(host)->watch.reset(); }
+
+    static int append(void* host, char const* data, std::size_t size) noexcept {
+        try {
+            static_cast<std::string*>(host)->append(data, size);
+            return 0;
+        } catch (...) {
+            return 1;
+        }
+    }
+
+    // A module is not trusted to keep to the codes, nor its error texts to be UTF-8.
+    static invocation_result to_result(std::int32_t status, std::string& out) {
+        if (status == FASTQUEUE_SUCCESS) return {};
+        write_error_text(out, std::string{out});
+        switch (status) {
+            case FASTQUEUE_BAD_ARGUMENTS: return {errc::bad_arguments, true};
+            case FASTQUEUE_UNSUPPORTED_CONTENT: return {errc::unsupported_content, true};
+            case FASTQUEUE_CANCELLED: return {errc::cancelled, true};
+            case FASTQUEUE_PERMANENT_FAILURE: return {errc::handler_error, true};
+            default: return {errc::handler_error, false};
+        }
+    }
+
+    std::shared_ptr<void const> library_;  // keeps it mapped
+    fastqueue_task const* task_;
+};
+
+}  // namespace fastqueue::detail

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <fastqueue/wire/header_writer.hpp>
+#include <fastqueue/wire/pair_cursor.hpp>
+
+#include <cassert>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fastqueue::wire {
+
+/// Gathers the pairs of one message, and shows them as frames when it is sent. The buffer keeps its room when
+/// it is cleared, so that a writer in steady use allocates nothing. One thread at a time.
+class pair_writer {
+public:
+    pair_writer() { clear(); }
+
+    void clear() {
+        if (buffer_.capacity() > keep_octets) buffer_ = {};
+        buffer_.assign(headroom, ' ');
+        pairs_ = 0;
+    }
+
+    /// Begins a pair; write its header with what this returns, then call `finish`.
+    header_writer begin(std::string_view verb) {
+        open_ = buffer_.size();
+        buffer_.append(4, '\0');
+        return header_writer{buffer_, verb};
+    }
+    /// Ends the pair that `begin` began.
+    void finish(std::string_view payload) {
+        close_header();
+        char length[4];
+        detail::store_u32(length, static_cast<std::uint32_t>(payload.size()));
+        buffer_.append(length, 4);
+        buffer_.append(payload);
+        ++pairs_;
+    }
+    /// A whole pair whose header is there already.
+    void add(std::string_view header, std::string_view payload) {
+        open_ = buffer_.size();
+        buffer_.append(4, '\0');
+        buffer_.append(header);
+        finish(payload);
+    }
+
+    [[nodiscard]] std::uint32_t pairs() const noexcept { return pairs_; }
+    [[nodiscard]] bool empty() const noexcept { return pairs_ == 0; }
+    /// Octets of the message, about.
+    [[nodiscard]] std::size_t octets() const noexcept { return buffer_.size() - headroom; }
+
+    /// The message's frames, in `out`, which show into this writer and into `mirrored` until either changes.
+    /// \param mirrored  the envelope of the request that is answered, or empty
+    void frames(form layout, std::string_view mirrored, std::vector<std::string_view>& out) {
+        out.clear();
+        while (!mirrored.empty()) {
+            std::size_t const length = detail::load_u32(mirrored.data());
+            out.push_back(mirrored.substr(4, length));
+            mirrored.remove_prefix(4 + length);
+        }
+        layout == form::packed ? show_packed(out) : show_frames(out);
+    }
+
+private:
+    static constexpr std::size_t headroom =
+        16;  // "FQ1 pack 65536\n" before the blocks, so that a pack is one piece
+    static constexpr std::size_t keep_octets = 256 * 1024;
+
+    void close_header() noexcept {
+        detail::store_u32(buffer_.data() + open_, static_cast<std::uint32_t>(buffer_.size() - open_ - 4));
+    }
+    void show_packed(std::vector<std::string_view>& out) {
+        char line[headroom];
+        std::string_view constexpr verb = "FQ1 pack ";
+        verb.copy(line, verb.size());
+        auto* end = std::to_chars(line + verb.size(), line + headroom, pairs_).ptr;
+        *end++ = '\n';
+        auto const size = static_cast<std::size_t>(end - line);
+        buffer_.replace(headroom - size, size, line, size);
+        out.push_back(std::string_view{buffer_}.substr(headroom - size));
+    }
+    void show_frames(std::vector<std::string_view>& out) const {
+        auto rest = std::string_view{buffer_}.substr(headroom);
+        while (!rest.empty()) {
+            std::size_t const length = detail::load_u32(rest.data());
+            out.push_back(rest.substr(4, length));
+            rest.remove_prefix(4 + length);
+        }
+    }
+
+    std::string buffer_;
+    std::size_t open_ = 0;
+    std::uint32_t pairs_ = 0;
+};
+
+}  // namespace fastqueue::wire

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace fastqueue::zmtp {
+
+/// Octets that wait to be written to a peer. What `pending()` has shown stays where it is until `consumed()`,
+/// whatever is appended meanwhile, so that a write may be under way during it. One thread at a time.
+class output_queue {
+public:
+    /// What to write next, from the front. Empty only if nothing waits. There may be more behind it.
+    [[nodiscard]] std::string_view pending() const noexcept {
+        shown_ = front_.size() > offset_;
+        return std::string_view{front_}.substr(offset_);
+    }
+
+    /// Removes `n` octets from the front of `pending()`. O(1) amortised. Gives memory back once drained.
+    void consumed(std::size_t n) noexcept {
+        assert(n <= front_.size() - offset_);
+        shown_ = false;
+        offset_ += n;
+        consumed_ += n;
+        if (offset_ == front_.size()) {
+            drained();
+        } else if (offset_ >= compact_bytes && offset_ >= front_.size() - offset_) {
+            front_.erase(0, offset_);
+            offset_ = 0;
+        }
+    }
+
+    /// The string to append to, with room for `n` more octets, so that appending them cannot throw.
+    [[nodiscard]] std::string& with_room(std::size_t n) {
+        auto& tail = shown_ || !back_.empty() ? back_ : front_;
+        if (tail.capacity() - tail.size() < n) tail.reserve(std::max(tail.size() + n, 2 * tail.capacity()));
+        return tail;
+    }
+
+    /// Octets that wait.
+    [[nodiscard]] std::size_t size() const noexcept { return front_.size() - offset_ + back_.size(); }
+    /// The stream position behind the last octet appended; the first octet ever has position 0.
+    [[nodiscard]] std::uint64_t end() const noexcept { return consumed_ + size(); }
+    /// The stream position of the next octet to be written.
+    [[nodiscard]] std::uint64_t begin() const noexcept { return consumed_; }
+    /// Memory held, in bytes.
+    [[nodiscard]] std::size_t memory_bytes() const noexcept { return held(front_) + held(back_); }
+
+private:
+    static constexpr std::size_t compact_bytes = 64 * 1024;
+    static constexpr std::size_t kept_bytes = 64 * 1024;  // more is given back at once
+    static constexpr std::size_t small_bytes = 4 * 1024;  // less is not worth giving back
+
+    [[nodiscard]] static std::size_t held(std::string const& s) noexcept {
+        return s.capacity() > std::string{}.capacity() ? s.capacity() + 1 : 0;
+    }
+
+    void drained() noexcept {
+        offset_ = 0;
+        release(front_);
+        if (!back_.empty()) {
+            std::swap(front_, back_);
+        } else if (back_.capacity() > small_bytes) {
+            std::string{}.swap(back_);
+        }
+    }
+
+    // A busy connection keeps its buffer; one that has become quiet, or had a burst, gives it back.
+    static void release(std::string& s) noexcept {
+        bool const quiet = s.capacity() > small_bytes && s.size() < s.capacity() / 4;
+        if (quiet || s.capacity() > kept_bytes) {
+            std::string{}.swap(s);
+        } else {
+            s.clear();
+        }
+    }
+
+    std::string front_;
+    std::string back_;        // what came while front_ was shown
+    std::size_t offset_ = 0;  // of front_: written already
+    std::uint64_t consumed_ = 0;
+    mutable bool shown_ = false;
+};
+
+}  // namespace fastqueue::zmtp

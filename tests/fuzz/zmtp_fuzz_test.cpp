@@ -1,0 +1,120 @@
+#include "fuzz/zmtp_fuzz.hpp"
+
+#include <fastqueue/zmtp/connection.hpp>
+
+#include "support/catch.hpp"
+
+#include <chrono>
+#include <random>
+#include <string>
+#include <string_view>
+
+// Built together with zmtp_fuzz.cpp.
+
+using namespace fastqueue::zmtp;
+
+namespace {
+
+int fuzz(std::string const& text) {
+    return zmtp_fuzz::fuzz_one(reinterpret_cast<std::uint8_t const*>(text.data()), text.size());
+}
+
+std::string handshake() {
+    auto const greeting = encode_greeting("NULL", false);
+    std::string metadata;
+    append_property(metadata, "Socket-Type", "DEALER");
+    append_property(metadata, "Identity", "fuzz");
+    std::string out(greeting.data(), greeting.size());
+    append_command(out, "READY", metadata);
+    return out;
+}
+
+// Something a peer could send: mostly legal frames, with sizes around the limits of the target.
+std::string traffic(std::mt19937& random) {
+    std::string out;
+    for (auto n = random() % 30; n > 0; --n) {
+        std::size_t const sizes[]{0, 1, random() % 10, 255, 256, random() % 400, 599 + random() % 3};
+        std::string const body(sizes[random() % 7], static_cast<char>(random() % 256));
+        switch (random() % 10) {
+            case 0:
+                append_command(out, "PING", std::string(2 + random() % 16, '\0'));
+                break;
+            case 1:
+                append_command(out, "PONG", body.substr(0, 16));
+                break;
+            case 2:
+                append_subscribe(out, body);
+                break;
+            case 3:
+                append_command(out, "UNKNOWN", body);
+                break;
+            default:
+                append_frame(out, random() % 2 == 0 ? frame_flag::more : std::uint8_t{0}, body);
+        }
+    }
+    return out;
+}
+
+void mutate(std::string& text, std::mt19937& random) {
+    for (auto n = random() % 4; n > 0 && !text.empty(); --n) {
+        auto const at = random() % text.size();
+        switch (random() % 5) {
+            case 0:
+                text[at] = static_cast<char>(random() % 256);
+                break;
+            case 1:
+                text[at] = static_cast<char>(text[at] ^ (1 << random() % 8));
+                break;
+            case 2:
+                text.erase(at, 1 + random() % 4);
+                break;
+            case 3:
+                text.insert(at, std::string(1 + random() % 4, static_cast<char>(random() % 256)));
+                break;
+            default:
+                text.resize(at);
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("zmtp fuzz: good traffic is delivered, so that the mutations start from something", "[fuzz]") {
+    auto wire = handshake();
+    append_frame(wire, frame_flag::more, "a");
+    append_frame(wire, 0, "b");
+    append_frame(wire, 0, "");
+    CHECK(fuzz(wire) == 2);
+    CHECK(fuzz("") == 0);
+}
+
+TEST_CASE("zmtp fuzz: mutated traffic breaks no invariant", "[fuzz]") {
+    auto const seed = std::random_device{}();
+    CAPTURE(seed);
+    std::mt19937 random{seed};
+    auto const start = handshake();
+    long delivered = 0;
+    auto const end = std::chrono::steady_clock::now() + std::chrono::seconds{2};
+    while (std::chrono::steady_clock::now() < end) {
+        for (int i = 0; i < 50; ++i) {
+            auto opening = start;
+            auto rest = traffic(random);
+            if (random() % 3 == 0) mutate(opening, random);
+            mutate(rest, random);
+            delivered += fuzz(opening + rest);
+        }
+    }
+    CHECK(delivered > 100);
+}
+
+TEST_CASE("zmtp fuzz: noise breaks no invariant", "[fuzz]") {
+    auto const seed = std::random_device{}();
+    CAPTURE(seed);
+    std::mt19937 random{seed};
+    for (int i = 0; i < 2000; ++i) {
+        std::string noise(random() % 200, '\0');
+        for (auto& c : noise) c = static_cast<char>(random() % 8 == 0 ? random() % 256 : random() % 8);
+        fuzz(noise);
+        fuzz(handshake() + noise);
+    }
+}

@@ -1,0 +1,175 @@
+#include <fastqueue/transport/tcp.hpp>
+
+#include <zmq.h>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/catch.hpp"
+#include "transport/tcp_world.hpp"
+
+namespace {
+
+using namespace fastqueue;
+using namespace std::chrono_literals;
+using test::post;
+
+/// A libzmq socket with a context of its own. It never waits in a call.
+class libzmq_socket {
+public:
+    explicit libzmq_socket(int type) : context_{zmq_ctx_new()}, socket_{open_socket(type)} {
+        set(ZMQ_LINGER, 0);
+        set(ZMQ_RECONNECT_IVL, 10);
+    }
+    libzmq_socket(libzmq_socket const&) = delete;
+    libzmq_socket& operator=(libzmq_socket const&) = delete;
+    ~libzmq_socket() {
+        zmq_close(socket_);
+        zmq_ctx_term(context_);
+    }
+    void set(int option, int value) { REQUIRE(zmq_setsockopt(socket_, option, &value, sizeof value) == 0); }
+    void connect(endpoint const& to) { REQUIRE(zmq_connect(socket_, to.text().c_str()) == 0); }
+    std::uint16_t bind() {
+        REQUIRE(zmq_bind(socket_, "tcp://127.0.0.1:*") == 0);
+        char text[256];
+        std::size_t size = sizeof text;
+        REQUIRE(zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, text, &size) == 0);
+        return make_endpoint(text).port;
+    }
+    [[nodiscard]] bool send(std::vector<std::string> const& frames) {
+        for (std::size_t i = 0; i < frames.size(); ++i) {
+            int const flags = ZMQ_DONTWAIT | (i + 1 < frames.size() ? ZMQ_SNDMORE : 0);
+            if (zmq_send(socket_, frames[i].data(), frames[i].size(), flags) < 0) return false;
+        }
+        return true;
+    }
+    /// Empty where there is none.
+    [[nodiscard]] std::vector<std::string> receive() {
+        std::vector<std::string> frames;
+        for (;;) {
+            zmq_msg_t message;
+            zmq_msg_init(&message);
+            int const size = zmq_msg_recv(&message, socket_, ZMQ_DONTWAIT);
+            if (size >= 0) {
+                frames.emplace_back(static_cast<char*>(zmq_msg_data(&message)),
+                                    static_cast<std::size_t>(size));
+            }
+            bool const more = size >= 0 && zmq_msg_more(&message) != 0;
+            zmq_msg_close(&message);
+            if (!more) return frames;
+        }
+    }
+
+private:
+    void* open_socket(int type) { return ::zmq_socket(context_, type); }
+
+    void* context_;
+    void* socket_;
+};
+
+std::vector<std::string> const samples{"", "short", std::string(255, 'a'), std::string(256, 'b'),
+                                       std::string(3U << 20U, 'c')};
+
+}  // namespace
+
+TEST_CASE("tcp: a libzmq DEALER talks to our listener, also with large messages", "[interop]") {
+    test::tcp_world world;
+    auto& server = world.add();
+    endpoint where;
+    REQUIRE_FALSE(server.transport.listen({"127.0.0.1", 0}, 1, where));
+    server.sink.on_message = [&](peer_id p, auto frames) { CHECK_FALSE(server.transport.send(p, frames)); };
+    libzmq_socket dealer{ZMQ_DEALER};
+    dealer.connect(where);
+    for (int round = 0; round < 50; ++round) {
+        REQUIRE(dealer.send(samples));
+        std::vector<std::string> got;
+        REQUIRE(world.pump([&] { return !(got = dealer.receive()).empty(); }));
+        REQUIRE(got == samples);
+    }
+    REQUIRE(server.sink.arrivals.size() == 1);
+    CHECK_FALSE(server.sink.arrivals[0].one_at_a_time);
+}
+
+TEST_CASE("tcp: a libzmq REQ is told as a peer that asks one thing at a time", "[interop]") {
+    test::tcp_world world;
+    auto& server = world.add();
+    endpoint where;
+    REQUIRE_FALSE(server.transport.listen({"127.0.0.1", 0}, 1, where));
+    server.sink.on_message = [&](peer_id p, auto frames) { CHECK_FALSE(server.transport.send(p, frames)); };
+    libzmq_socket req{ZMQ_REQ};
+    req.connect(where);
+    REQUIRE(req.send({"question"}));
+    std::vector<std::string> got;
+    REQUIRE(world.pump([&] { return !(got = req.receive()).empty(); }));
+    CHECK(got == std::vector<std::string>{"question"});
+    CHECK(server.sink.arrivals[0].one_at_a_time);
+    CHECK(server.sink.letters[0].frames == std::vector<std::string>{"", "question"});
+}
+
+TEST_CASE("tcp: we dial a libzmq ROUTER, and several of us do", "[interop]") {
+    test::tcp_world world;
+    libzmq_socket router{ZMQ_ROUTER};
+    auto const port = router.bind();
+    auto& client = world.add();
+    auto const first = client.transport.dial({"127.0.0.1", port}, 1);
+    auto const second = client.transport.dial({"localhost", port}, 2);
+    REQUIRE(world.pump([&] { return client.sink.arrivals.size() == 2; }));
+    REQUIRE_FALSE(post(client.transport, first, {"from the first", ""}));
+    REQUIRE_FALSE(post(client.transport, second, {"from the second"}));
+    for (int answered = 0; answered < 2;) {
+        REQUIRE(world.pump([&] {
+            auto const got = router.receive();
+            if (got.empty()) return false;
+            REQUIRE(router.send({got[0], "echo", got[1]}));
+            ++answered;
+            return true;
+        }));
+    }
+    REQUIRE(world.pump([&] { return client.sink.letters.size() == 2; }));
+    for (auto const& letter : client.sink.letters) {
+        CHECK(letter.frames ==
+              std::vector<std::string>{"echo", letter.peer == first ? "from the first" : "from the second"});
+    }
+}
+
+TEST_CASE("tcp: a libzmq peer whose socket type does not fit is refused, others are served", "[interop]") {
+    test::tcp_world world;
+    auto& server = world.add();
+    endpoint where;
+    REQUIRE_FALSE(server.transport.listen({"127.0.0.1", 0}, 1, where));
+    libzmq_socket pull{ZMQ_PULL};
+    pull.connect(where);
+    (void)world.pump_for(200ms, [] { return false; });
+    CHECK(server.sink.arrivals.empty());
+    libzmq_socket dealer{ZMQ_DEALER};
+    dealer.connect(where);
+    REQUIRE(dealer.send({"hello"}));
+    REQUIRE(world.pump([&] { return server.sink.letters.size() == 1; }));
+}
+
+TEST_CASE("tcp: a libzmq peer comes back after we have closed it", "[interop]") {
+    test::tcp_world world;
+    auto& server = world.add();
+    endpoint where;
+    REQUIRE_FALSE(server.transport.listen({"127.0.0.1", 0}, 1, where));
+    libzmq_socket dealer{ZMQ_DEALER};
+    dealer.connect(where);
+    REQUIRE(world.pump([&] { return server.sink.arrivals.size() == 1; }));
+    server.transport.close(server.sink.arrivals[0].peer);
+    REQUIRE(world.pump([&] { return server.sink.arrivals.size() == 2; }));
+}
+
+TEST_CASE("tcp: a libzmq ROUTER that goes is told as a lost connection", "[interop]") {
+    test::tcp_world world;
+    auto& client = world.add();
+    peer_id peer{};
+    {
+        libzmq_socket router{ZMQ_ROUTER};
+        peer = client.transport.dial({"127.0.0.1", router.bind()}, 1);
+        REQUIRE(world.pump([&] { return client.sink.has_opened(peer); }));
+    }
+    REQUIRE(world.pump([&] { return client.sink.has_closed(peer); }));
+    CHECK(client.sink.why_closed(peer) == errc::connection_lost);
+}
