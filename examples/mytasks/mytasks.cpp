@@ -96,7 +96,9 @@ mytasks::box scale_box(mytasks::box const& box, double factor) {
 fq::registry make_registry() {
     fq::registry r;
     r.define(mytasks::add, add).describe("The sum of two integers.");
-    r.define(mytasks::multiply, [](double x, double y) { return x * y; }).describe("The product of two numbers.");
+    r.define(mytasks::multiply, [](double x, double y) {
+         return x * y;
+     }).describe("The product of two numbers.");
     r.define(
          mytasks::greet,
          [](std::string const& name, std::optional<std::string> const& greeting) {
@@ -104,12 +106,16 @@ fq::registry make_registry() {
          },
          fq::arg("greeting") = "Hello")
         .describe("A greeting for somebody.");
-    r.define(mytasks::word_count, word_count).describe("How many words a text file on the worker's machine has.");
+    r.define(mytasks::word_count, word_count)
+        .describe("How many words a text file on the worker's machine has.");
     r.define(mytasks::crc32, crc32).describe("The CRC-32 of a file on the worker's machine.");
-    r.define(mytasks::primes, primes).describe("How many primes are below n. Keeps a processor busy; can be cancelled.");
-    r.define(mytasks::sleep_ms, sleep_ms).describe("Sleeps, and returns for how many milliseconds; can be cancelled.");
-    r.define(mytasks::fail, [](std::string const& message) { throw std::runtime_error{message}; })
-        .describe("Fails with the message it is given.");
+    r.define(mytasks::primes, primes)
+        .describe("How many primes are below n. Keeps a processor busy; can be cancelled.");
+    r.define(mytasks::sleep_ms, sleep_ms)
+        .describe("Sleeps, and returns for how many milliseconds; can be cancelled.");
+    r.define(mytasks::fail, [](std::string const& message) {
+         throw std::runtime_error{message};
+     }).describe("Fails with the message it is given.");
     r.define(mytasks::scale_box, scale_box).describe("A box enlarged by a factor.");
     return r;
 }

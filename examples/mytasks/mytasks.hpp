@@ -26,7 +26,8 @@ struct box {
 
 inline constexpr fq::task<std::int64_t(std::int64_t, std::int64_t)> add{"add", "x", "y"};
 inline constexpr fq::task<double(double, double)> multiply{"multiply", "x", "y"};
-inline constexpr fq::task<std::string(std::string, std::optional<std::string>)> greet{"greet", "name", "greeting"};
+inline constexpr fq::task<std::string(std::string, std::optional<std::string>)> greet{"greet", "name",
+                                                                                      "greeting"};
 inline constexpr fq::task<std::uint64_t(std::string)> word_count{"word_count", "path"};
 inline constexpr fq::task<std::uint32_t(std::string)> crc32{"crc32", "path"};
 inline constexpr fq::task<std::uint64_t(std::uint64_t)> primes{"primes", "n"};

@@ -17,7 +17,9 @@
 
 namespace fastqueue::detail {
 
-[[nodiscard]] inline fastqueue_bytes to_bytes(std::string_view text) noexcept { return {text.data(), text.size()}; }
+[[nodiscard]] inline fastqueue_bytes to_bytes(std::string_view text) noexcept {
+    return {text.data(), text.size()};
+}
 [[nodiscard]] inline std::string_view to_view(fastqueue_bytes bytes) noexcept {
     return bytes.size == 0 ? std::string_view{} : std::string_view{bytes.data, bytes.size};
 }
@@ -32,7 +34,9 @@ public:
         if (source_) host_->unwatch_stop(host_->host);
     }
 
-    [[nodiscard]] bool stop_requested() const noexcept override { return host_->stop_requested(host_->host) != 0; }
+    [[nodiscard]] bool stop_requested() const noexcept override {
+        return host_->stop_requested(host_->host) != 0;
+    }
 
     // Only who asks for a token pays for its shared state.
     [[nodiscard]] std::stop_token token() override {
@@ -53,15 +57,20 @@ private:
 [[nodiscard]] inline std::int32_t to_status(invocation_result result) noexcept {
     if (result.ok()) return FASTQUEUE_SUCCESS;
     switch (result.code) {
-        case errc::bad_arguments: return FASTQUEUE_BAD_ARGUMENTS;
-        case errc::unsupported_content: return FASTQUEUE_UNSUPPORTED_CONTENT;
-        case errc::cancelled: return FASTQUEUE_CANCELLED;
-        default: return result.is_final ? FASTQUEUE_PERMANENT_FAILURE : FASTQUEUE_HANDLER_ERROR;
+        case errc::bad_arguments:
+            return FASTQUEUE_BAD_ARGUMENTS;
+        case errc::unsupported_content:
+            return FASTQUEUE_UNSUPPORTED_CONTENT;
+        case errc::cancelled:
+            return FASTQUEUE_CANCELLED;
+        default:
+            return result.is_final ? FASTQUEUE_PERMANENT_FAILURE : FASTQUEUE_HANDLER_ERROR;
     }
 }
 
-[[nodiscard]] inline std::int32_t run_in_module(void const* state, fastqueue_context const* host, fastqueue_bytes content,
-                                                fastqueue_bytes arguments, fastqueue_output output) noexcept {
+[[nodiscard]] inline std::int32_t run_in_module(void const* state, fastqueue_context const* host,
+                                                fastqueue_bytes content, fastqueue_bytes arguments,
+                                                fastqueue_output output) noexcept {
     auto const& task = *static_cast<task_definition const*>(state);
     std::array<std::uint8_t, 16> id{};
     std::memcpy(id.data(), host->id, id.size());
@@ -100,9 +109,9 @@ private:
                 list.parameters.push_back({to_bytes(p.name), to_bytes(p.type), p.has_default ? 1U : 0U});
             }
             for (auto const& each : task.invokers()) list.contents.push_back(to_bytes(each.content));
-            tasks_.push_back({to_bytes(task.name()), to_bytes(task.description()), to_bytes(task.result_type()),
-                              list.parameters.data(), list.parameters.size(), list.contents.data(),
-                              list.contents.size(), &task, &run_in_module});
+            tasks_.push_back({to_bytes(task.name()), to_bytes(task.description()),
+                              to_bytes(task.result_type()), list.parameters.data(), list.parameters.size(),
+                              list.contents.data(), list.contents.size(), &task, &run_in_module});
         }
         module_.tasks = tasks_.data();
         module_.task_count = tasks_.size();
@@ -134,9 +143,9 @@ private:
 /// Makes a shared object a task module. Stands once in it, outside of any namespace; `make_registry` is a function without
 /// parameters that returns a `fastqueue::registry`. It is called once, when a worker loads the module; what it throws
 /// becomes the worker's error message.
-#define FASTQUEUE_MODULE(make_registry)                                                                        \
-    extern "C" FASTQUEUE_MODULE_EXPORT ::fastqueue_module const* fastqueue_module_entry(void) {                \
-        static ::fastqueue::detail::module_export const exported{                                              \
-            +[]() -> ::fastqueue::registry { return make_registry(); }};                                       \
-        return exported.get();                                                                                 \
+#define FASTQUEUE_MODULE(make_registry)                                                         \
+    extern "C" FASTQUEUE_MODULE_EXPORT ::fastqueue_module const* fastqueue_module_entry(void) { \
+        static ::fastqueue::detail::module_export const exported{                               \
+            +[]() -> ::fastqueue::registry { return make_registry(); }};                        \
+        return exported.get();                                                                  \
     }

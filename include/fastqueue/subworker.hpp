@@ -121,8 +121,10 @@ private:
         o.discovery = options_.discovery;
         o.management = options_.management;
         for (auto const& task : tasks_) o.tasks.emplace_back(task.name());
-        o.host = shell::host_name();
-        o.pid = shell::process_id();
+        if (options_.seed == 0) {  // what must repeat shows nothing of the machine
+            o.host = shell::host_name();
+            o.pid = shell::process_id();
+        }
         o.version = version_string;
         return o;
     }

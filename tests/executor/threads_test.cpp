@@ -6,11 +6,9 @@
 
 #include <array>
 #include <atomic>
-#include <cstring>
 #include <memory>
-#include <mutex>
-#include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <pthread.h>
@@ -119,12 +117,32 @@ TEST_CASE("threads: under load each job is run once or retracted, never both", "
     std::uint64_t const seed = 0x5eed;
     CAPTURE(seed);
     laws::executor_driver<threads> driver{4, 256, seed};
-    std::mt19937_64 random{seed};
     while (driver.submitted < wanted) driver.random_call();
     driver.drain();
     CHECK(driver.finished + driver.retracted == driver.submitted);
     CHECK(driver.finished > 0);
     CHECK(driver.retracted > 0);
+}
+
+TEST_CASE("threads: a job that comes just as a thread falls asleep is not forgotten", "[executor]") {
+    support::wakeups woken;
+    threads executor{{1, 8}, [&] { woken.signal(); }};
+    std::array<laws::counted_job, 2> jobs;
+    for (std::uint32_t round = 1; round <= 30'000; ++round) {
+        for (auto& j : jobs) {
+            j.state = job_state::idle;
+            executor.submit(j);
+            executor.kick();
+            // the second one comes a little later each time, so that it meets the thread at every point of its way
+            for (auto spin = round * 7 % 4096; spin > 0; --spin) {
+                std::atomic_signal_fence(std::memory_order_seq_cst);
+            }
+        }
+        for (std::size_t back = count(executor.finished()); back < 2; back += count(executor.finished())) {
+            REQUIRE(woken.wait());
+        }
+    }
+    for (auto& j : jobs) CHECK(j.runs == 30'000);
 }
 
 TEST_CASE("threads: uses all its threads at once", "[executor]") {

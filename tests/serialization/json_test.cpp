@@ -126,7 +126,8 @@ TEST_CASE("json: containers are lists and objects", "[serialization]") {
     CHECK(round_trip(std::map<std::string, int>{{"a", 1}, {"b\"", 2}}) == R"({"a":1,"b\"":2})");
     CHECK(round_trip(std::unordered_map<std::string, bool>{{"k", true}}) == R"({"k":true})");
     CHECK(round_trip(std::map<int, std::string>{{1, "a"}, {2, "b"}}) == R"([[1,"a"],[2,"b"]])");
-    CHECK(round_trip(std::vector<std::map<std::string, std::vector<int>>>{{{"a", {1}}}, {}}) == R"([{"a":[1]},{}])");
+    CHECK(round_trip(std::vector<std::map<std::string, std::vector<int>>>{{{"a", {1}}}, {}}) ==
+          R"([{"a":[1]},{}])");
     CHECK(round_trip(std::optional<int>{}) == "null");
     CHECK(round_trip(std::optional<std::vector<int>>{{1}}) == "[1]");
     using choice = std::variant<int, std::string, std::monostate>;
@@ -137,16 +138,18 @@ TEST_CASE("json: containers are lists and objects", "[serialization]") {
 
 TEST_CASE("json: the user's classes are objects, as cereal lays them out", "[serialization]") {
     CHECK(round_trip(types::point{1, 2}) == R"({"value0":1,"value1":2})");
-    CHECK(round_trip(types::box{3, 2.5, {1, 2}, {{3, 4}}, {{"k", 5}}}) ==
-          R"({"width":3,"height":2.5,"corner":{"value0":1,"value1":2},"holes":[{"value0":3,"value1":4}],"tags":{"k":5}})");
+    CHECK(
+        round_trip(types::box{3, 2.5, {1, 2}, {{3, 4}}, {{"k", 5}}}) ==
+        R"({"width":3,"height":2.5,"corner":{"value0":1,"value1":2},"holes":[{"value0":3,"value1":4}],"tags":{"k":5}})");
     CHECK(round_trip(types::celsius{36.6}) == "36.6");
     CHECK(round_trip(std::vector<types::celsius>{types::celsius{1}, types::celsius{2}}) == "[1,2]");
     CHECK(round_trip(types::split{"a"}) == R"({"text":"a!"})");
     CHECK(round_trip(types::derived{{1, 2}, types::celsius{3}}) ==
           R"({"cereal_class_version":2,"value0":{"value0":1,"value1":2},"heat":3})");
     CHECK(round_trip(types::nothing{}) == "{}");
-    CHECK(round_trip(types::tree{1, {{2, {}}, {3, {{4, {}}}}}}) ==
-          R"({"value":1,"children":[{"value":2,"children":[]},{"value":3,"children":[{"value":4,"children":[]}]}]})");
+    CHECK(
+        round_trip(types::tree{1, {{2, {}}, {3, {{4, {}}}}}}) ==
+        R"({"value":1,"children":[{"value":2,"children":[]},{"value":3,"children":[{"value":4,"children":[]}]}]})");
 }
 
 TEST_CASE("json: smart pointers work with cereal's header for them", "[serialization]") {
@@ -156,18 +159,24 @@ TEST_CASE("json: smart pointers work with cereal's header for them", "[serializa
     REQUIRE(back.size() == 2);
     CHECK(*back[0] == 7);
     CHECK(back[1] == nullptr);
-    auto const owned = json::decode<std::unique_ptr<types::point>>(encoded(std::make_unique<types::point>(types::point{1, 2})));
+    auto const owned = json::decode<std::unique_ptr<types::point>>(
+        encoded(std::make_unique<types::point>(types::point{1, 2})));
     CHECK(*owned == types::point{1, 2});
 }
 
 TEST_CASE("json: members are found by name in any order, and unknown ones are ignored", "[serialization]") {
     types::box const expected{3, 2.5, {1, 2}, {}, {}};
-    CHECK(json::decode<types::box>(R"({"tags":{},"holes":[],"new":[{"x":[]}],"corner":{"value1":2,"value0":1},)"
-                                   R"("height":2.5,"width":3})") == expected);
-    CHECK(json::decode<types::box>(R"({"w\u0069dth":3,"height":2.5,"corner":[1,2],"holes":[],"tags":{}})") == expected);
-    CHECK_FALSE(json::decode<types::box>(R"({"width":3,"corner":[1,2],"holes":[],"tags":{}})").height.has_value());
-    CHECK_FALSE(json::decode<types::box>(R"({"width":3,"height":null,"corner":[1,2],"holes":[],"tags":{}})").height);
-    auto const twice = json::decode<types::box>(R"({"width":1,"corner":[1,2],"width":2,"holes":[],"tags":{"a":1,"a":2}})");
+    CHECK(
+        json::decode<types::box>(R"({"tags":{},"holes":[],"new":[{"x":[]}],"corner":{"value1":2,"value0":1},)"
+                                 R"("height":2.5,"width":3})") == expected);
+    CHECK(json::decode<types::box>(R"({"w\u0069dth":3,"height":2.5,"corner":[1,2],"holes":[],"tags":{}})") ==
+          expected);
+    CHECK_FALSE(
+        json::decode<types::box>(R"({"width":3,"corner":[1,2],"holes":[],"tags":{}})").height.has_value());
+    CHECK_FALSE(
+        json::decode<types::box>(R"({"width":3,"height":null,"corner":[1,2],"holes":[],"tags":{}})").height);
+    auto const twice =
+        json::decode<types::box>(R"({"width":1,"corner":[1,2],"width":2,"holes":[],"tags":{"a":1,"a":2}})");
     CHECK(twice.width == 1);
     CHECK(twice.tags.at("a") == 1);
 }
@@ -182,15 +191,19 @@ TEST_CASE("json: what does not fit is said in words", "[serialization]") {
     CHECK(problem<int>("null") == "expected an integer, got null");
     CHECK(problem<double>("true") == "expected a number, got a boolean (true)");
     CHECK(problem<double>("1e999999999") == "the number is out of range: 1e999999999");
-    CHECK(problem<double>(std::string(100'000, '9')) == "the number is out of range: " + std::string(40, '9') + "...");
+    CHECK(problem<double>(std::string(100'000, '9')) ==
+          "the number is out of range: " + std::string(40, '9') + "...");
     CHECK(problem<bool>("0") == "expected a boolean, got a number (0)");
     CHECK(problem<std::string>("[]") == "expected a string, got a list");
     CHECK(problem<std::vector<int>>("{}") == "expected a list, got an object");
-    CHECK(problem<std::vector<int>>("[1,\"\\u001b[31m\"]") == "element 2: expected an integer, got a string (\"?[31m\")");
-    CHECK(problem<std::map<std::string, int>>("{\"a\":{\"b\":1}}") == "\"a\": expected an integer, got an object");
+    CHECK(problem<std::vector<int>>("[1,\"\\u001b[31m\"]") ==
+          "element 2: expected an integer, got a string (\"?[31m\")");
+    CHECK(problem<std::map<std::string, int>>("{\"a\":{\"b\":1}}") ==
+          "\"a\": expected an integer, got an object");
     CHECK(problem<std::tuple<int, int>>("[1]") == "expected a list of 2, got one of 1");
     CHECK(problem<std::array<int, 1>>("[1,2]") == "expected a list of 1, got one of 2");
-    CHECK(problem<std::variant<int>>("{\"index\":1,\"data\":0}") == "\"index\": expected a number below 1, got 1");
+    CHECK(problem<std::variant<int>>("{\"index\":1,\"data\":0}") ==
+          "\"index\": expected a number below 1, got 1");
     CHECK(problem<std::variant<int>>("{\"index\":0}") == "missing \"data\"");
     CHECK(problem<types::box>("{}") == "missing \"width\"");
     CHECK(problem<types::box>("[1]") == "expected an object, got a list");
@@ -198,14 +211,18 @@ TEST_CASE("json: what does not fit is said in words", "[serialization]") {
     CHECK(problem<types::box>(R"({"width":1,"corner":[1,2],"holes":[[1,2],[1,true]]})") ==
           "\"holes\", element 2, element 2: expected an integer, got a boolean (true)");
     CHECK(problem<types::celsius>("\"hot\"") == "expected a number, got a string (\"hot\")");
-    CHECK(problem<types::tree>("{\"value\":1,\"children\":[5]}") == "\"children\", element 1: expected an object, got a number (5)");
+    CHECK(problem<types::tree>("{\"value\":1,\"children\":[5]}") ==
+          "\"children\", element 1: expected an object, got a number (5)");
 }
 
 TEST_CASE("json: what is not JSON is refused before anything is read", "[serialization]") {
     CHECK(problem<int>("") == "the value is not JSON: the document is empty at octet 0");
-    CHECK(problem<std::vector<int>>("[1,2") == "the value is not JSON: the document ends too early at octet 4");
-    CHECK(problem<std::string>("\"\\ud800\"") == "the value is not JSON: a lone surrogate in a string at octet 1");
-    CHECK(problem<types::tree>(std::string(1'000'000, '[')) == "the value is not JSON: nested too deep at octet 64");
+    CHECK(problem<std::vector<int>>("[1,2") ==
+          "the value is not JSON: the document ends too early at octet 4");
+    CHECK(problem<std::string>("\"\\ud800\"") ==
+          "the value is not JSON: a lone surrogate in a string at octet 1");
+    CHECK(problem<types::tree>(std::string(1'000'000, '[')) ==
+          "the value is not JSON: nested too deep at octet 64");
     std::string deep;
     for (int i = 0; i < 100'000; ++i) deep += "{\"value\":1,\"children\":[";
     CHECK(problem<types::tree>(deep).starts_with("the value is not JSON: nested too deep"));
@@ -216,7 +233,8 @@ TEST_CASE("json: what JSON cannot say is a clear failure, and nothing is written
     CHECK(encode_problem(std::vector<double>{1, std::numeric_limits<double>::infinity()}) ==
           "JSON has no NaN and no infinity");
     CHECK(encode_problem(std::string{"a\xff"}) == "a string is not UTF-8: JSON cannot carry it");
-    CHECK(encode_problem(std::map<std::string, int>{{"\xff", 1}}) == "a key is not UTF-8: JSON cannot carry it");
+    CHECK(encode_problem(std::map<std::string, int>{{"\xff", 1}}) ==
+          "a key is not UTF-8: JSON cannot carry it");
     types::tree deep;
     for (int i = 0; i < 40; ++i) deep = types::tree{i, {deep}};
     CHECK(encode_problem(deep) == "the value is nested too deep for JSON");
@@ -271,7 +289,8 @@ TEST_CASE("json: defaults fill what is not given, and only that", "[serializatio
 }
 
 TEST_CASE("json: wrong arguments are named", "[serialization]") {
-    CHECK(arguments_problem<int, types::box>("[\"abc\",{}]") == "argument \"x\": expected an integer, got a string (\"abc\")");
+    CHECK(arguments_problem<int, types::box>("[\"abc\",{}]") ==
+          "argument \"x\": expected an integer, got a string (\"abc\")");
     CHECK(arguments_problem<int, types::box>("[1]") == "missing argument \"box\"");
     CHECK(arguments_problem<int, types::box>("") == "missing argument \"x\"");
     CHECK(arguments_problem<int, types::box>("[1,{}]") == "missing \"width\" in argument \"box\"");
@@ -285,13 +304,16 @@ TEST_CASE("json: wrong arguments are named", "[serialization]") {
     CHECK(arguments_problem<int, types::box>(R"({"x":1,"y":2})") ==
           "unknown argument \"y\": the parameters are \"x\", \"box\"");
     CHECK(arguments_problem<int, types::box>(R"({"x":1,"x":2})") == "argument \"x\" is given twice");
-    CHECK(arguments_problem<int, types::box>("[1") == "the arguments are not JSON: the document ends too early at octet 2");
+    CHECK(arguments_problem<int, types::box>("[1") ==
+          "the arguments are not JSON: the document ends too early at octet 2");
     for (auto const* text : {"null", "5", "\"text\"", "true"}) {
         CHECK(arguments_problem<int>(text) == "the arguments must be a JSON list or object");
     }
     std::tuple<int, int> nameless;
-    CHECK_THROWS_WITH(json::decode_arguments("[1,true]", {}, nameless), Catch::Matchers::Contains("argument 2: expected"));
-    CHECK_THROWS_WITH(json::decode_arguments("{\"a\":1}", {}, nameless), Catch::Matchers::Contains("have no names"));
+    CHECK_THROWS_WITH(json::decode_arguments("[1,true]", {}, nameless),
+                      Catch::Matchers::Contains("argument 2: expected"));
+    CHECK_THROWS_WITH(json::decode_arguments("{\"a\":1}", {}, nameless),
+                      Catch::Matchers::Contains("have no names"));
 }
 
 TEST_CASE("json: random damage gives a value or an error, never anything else", "[serialization]") {

@@ -114,7 +114,8 @@ TEST_CASE("portable_binary: all octets are used, and there are enough", "[serial
     CHECK(problem<int>("\1\1\1\1\1\1") == "something follows the value: 1 octets");
     CHECK(problem<bool>("\1\2") == "expected a boolean");
     CHECK(problem<std::variant<int>>("\1\1" + std::string(8, '\0')) == "a variant has no such alternative");
-    CHECK(problem<std::variant<int>>("\1\xff\xff\xff\xff" + std::string(4, '\0')) == "a variant has no such alternative");
+    CHECK(problem<std::variant<int>>("\1\xff\xff\xff\xff" + std::string(4, '\0')) ==
+          "a variant has no such alternative");
 }
 
 TEST_CASE("portable_binary: nesting is bounded", "[serialization]") {
@@ -152,7 +153,8 @@ TEST_CASE("portable_binary: arguments go by position", "[serialization]") {
     CHECK(why("[5,3]", std::tuple<int, int>{}) == "this is no portable binary archive");
 }
 
-TEST_CASE("portable_binary: random damage gives a value or an error, never anything else", "[serialization]") {
+TEST_CASE("portable_binary: random damage gives a value or an error, never anything else",
+          "[serialization]") {
     auto const whole = encoded(types::box{3, 2.5, {1, 2}, {{3, 4}, {5, 6}}, {{"k", 5}, {"l", 6}}});
     unsigned read = 0;
     for (std::uint32_t seed = 1; seed <= 20'000; ++seed) {

@@ -29,11 +29,11 @@ MAY_INCLUDE = {
     "zmtp": {"model"},
     "core": {"wire", "policy", "model", "json"},
     "transport": BELOW_TRANSPORT,
-    "shell": POLICY | {"core", "wire", "tasks", "serialization"},  # what the roles share; knows transports by concept
 }
 BELOW_THE_ROLES = set(MAY_INCLUDE)
 MAY_INCLUDE["testing"] = BELOW_THE_ROLES
-MAY_INCLUDE[""] = BELOW_THE_ROLES | {"testing"}  # the root: roles and bundles
+MAY_INCLUDE[""] = BELOW_THE_ROLES | {"testing", "shell"}  # the root: roles and bundles
+MAY_INCLUDE["shell"] = BELOW_THE_ROLES | {""}  # the same storey: what the roles are put together from
 
 # A folder that one file, by the beginning of its name, may include beyond its layer.
 ALSO = {("transport/simulated", "testing")}  # the network that it simulates, which tests steer

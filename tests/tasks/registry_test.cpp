@@ -24,11 +24,12 @@ using fq::errc;
 namespace {
 
 inline constexpr fq::task<int(int, int)> add{"add", "x", "y"};
-inline constexpr fq::task<std::string(std::string, std::optional<std::string>)> greet{"greet", "name", "greeting"};
+inline constexpr fq::task<std::string(std::string, std::optional<std::string>)> greet{"greet", "name",
+                                                                                      "greeting"};
 
 // What a run gave: `8`, or `bad_arguments!: text`, with a `!` where trying again is useless.
-std::string run(fq::registry const& r, std::string_view name, std::string_view arguments, std::string_view content = "json",
-                std::stop_token stop = {}) {
+std::string run(fq::registry const& r, std::string_view name, std::string_view arguments,
+                std::string_view content = "json", std::stop_token stop = {}) {
     fq::context ctx{{}, 1, name, stop};
     std::string out = "left over";
     auto const result = r.find(name)->invoke(ctx, content, arguments, out);
@@ -62,7 +63,8 @@ TEST_CASE("registry: runs a task by position and by name", "[tasks]") {
     CHECK(run(r, "add", "[5,3]", "") == "2");
 }
 
-TEST_CASE("registry: takes functions, lambdas, function objects, and auto parameters with a handle", "[tasks]") {
+TEST_CASE("registry: takes functions, lambdas, function objects, and auto parameters with a handle",
+          "[tasks]") {
     fq::registry r;
     r.define("function", twice, "x");
     r.define("pointer", &twice);
@@ -83,21 +85,29 @@ TEST_CASE("registry: handlers take values, references, containers and structs", 
     fq::registry r;
     r.define("sort", [](std::vector<int>& v) { return v = {v.rbegin(), v.rend()}; });
     r.define("own", [](std::vector<int>&& v) { return v.size(); });
-    r.define("read", [](std::string const& s, std::optional<int> n) { return s + std::to_string(n.value_or(-1)); });
-    r.define("scale", [](types::box b, int by) { return b.width *= by, b; }, "box", "by");
+    r.define("read",
+             [](std::string const& s, std::optional<int> n) { return s + std::to_string(n.value_or(-1)); });
+    r.define(
+        "scale", [](types::box b, int by) { return b.width *= by, b; }, "box", "by");
     CHECK(run(r, "sort", "[[1,2]]") == "[2,1]");
     CHECK(run(r, "own", "[[1,2]]") == "2");
     CHECK(run(r, "read", "[\"a\"]") == "\"a-1\"");
     CHECK(run(r, "read", "[\"a\",null]") == "\"a-1\"");
     CHECK(run(r, "read", "[\"a\",7]") == "\"a7\"");
-    CHECK(run(r, "scale", R"({"by":2,"box":{"width":3,"corner":[1,2],"holes":[],"tags":{}}})").starts_with(R"({"width":6,)"));
+    CHECK(run(r, "scale", R"({"by":2,"box":{"width":3,"corner":[1,2],"holes":[],"tags":{}}})")
+              .starts_with(R"({"width":6,)"));
 }
 
 TEST_CASE("registry: defaults stand in for arguments that are not given", "[tasks]") {
     fq::registry r;
-    r.define(greet, [](std::string const& name, std::optional<std::string> const& greeting) { return *greeting + ' ' + name; },
-             fq::arg("greeting") = "Hello");
-    r.define("scale", [](double x, double by) { return x * by; }, fq::arg("x"), fq::arg("by") = 2);
+    r.define(
+        greet,
+        [](std::string const& name, std::optional<std::string> const& greeting) {
+            return *greeting + ' ' + name;
+        },
+        fq::arg("greeting") = "Hello");
+    r.define(
+        "scale", [](double x, double by) { return x * by; }, fq::arg("x"), fq::arg("by") = 2);
     CHECK(run(r, "greet", "[\"Ann\"]") == "\"Hello Ann\"");
     CHECK(run(r, "greet", R"({"greeting":"Hi","name":"Ann"})") == "\"Hi Ann\"");
     CHECK(run(r, "scale", "[1.5]") == "3");
@@ -109,10 +119,12 @@ TEST_CASE("registry: arguments that do not fit are named, and the handler never 
     bool ran = false;
     fq::registry r;
     r.define(add, [&ran](int, int) { return ran = true, 0; });
-    CHECK(run(r, "add", "[1,\"abc\"]") == "bad_arguments!: argument \"y\": expected an integer, got a string (\"abc\")");
+    CHECK(run(r, "add", "[1,\"abc\"]") ==
+          "bad_arguments!: argument \"y\": expected an integer, got a string (\"abc\")");
     CHECK(run(r, "add", "[1]") == "bad_arguments!: missing argument \"y\"");
     CHECK(run(r, "add", "[1,2,3]") == "bad_arguments!: expected at most 2 arguments, got 3");
-    CHECK(run(r, "add", R"({"x":1,"z":2})") == "bad_arguments!: unknown argument \"z\": the parameters are \"x\", \"y\"");
+    CHECK(run(r, "add", R"({"x":1,"z":2})") ==
+          "bad_arguments!: unknown argument \"z\": the parameters are \"x\", \"y\"");
     CHECK(run(r, "add", "") == "bad_arguments!: missing argument \"x\"");
     CHECK(run(r, "add", "5") == "bad_arguments!: the arguments must be a JSON list or object");
     CHECK(run(r, "add", "[1,").starts_with("bad_arguments!: the arguments are not JSON"));
@@ -141,13 +153,20 @@ TEST_CASE("registry: a result that cannot be written is a clear failure", "[task
     fq::registry r;
     r.define("nan", [] { return std::vector<double>{1, std::numeric_limits<double>::quiet_NaN()}; });
     r.define("bytes", [] { return std::string{"\xff"}; });
-    CHECK(run(r, "nan", "") == "handler_error!: the result cannot be written: JSON has no NaN and no infinity");
-    CHECK(run(r, "bytes", "") == "handler_error!: the result cannot be written: a string is not UTF-8: JSON cannot carry it");
+    CHECK(run(r, "nan", "") ==
+          "handler_error!: the result cannot be written: JSON has no NaN and no infinity");
+    CHECK(run(r, "bytes", "") ==
+          "handler_error!: the result cannot be written: a string is not UTF-8: JSON cannot carry it");
 }
 
 TEST_CASE("registry: a leading context is passed by the library and is no argument", "[tasks]") {
     fq::registry r;
-    r.define("who", [](fq::context& c, int n) { return std::string{c.name()} + std::to_string(c.attempt() + static_cast<unsigned>(n)); }, "n");
+    r.define(
+        "who",
+        [](fq::context& c, int n) {
+            return std::string{c.name()} + std::to_string(c.attempt() + static_cast<unsigned>(n));
+        },
+        "n");
     r.define("stop", [](fq::context& c) { return c.stop_requested() && c.stop().stop_requested(); });
     r.define(add, [](fq::context&, int x, int y) { return x * y; });
     CHECK(run(r, "who", R"({"n":4})") == "\"who5\"");
@@ -177,15 +196,17 @@ TEST_CASE("registry: lists tasks in the order of their names, with signature and
     fq::registry r;
     CHECK(r.empty());
     r.define("b", [](std::vector<std::string> const&, double) -> bool { return true; });
-    r.define(greet, [](std::string const&, std::optional<std::string> const&) { return ""; }, fq::arg("greeting") = "Hi");
+    r.define(
+        greet, [](std::string const&, std::optional<std::string> const&) { return ""; },
+        fq::arg("greeting") = "Hi");
     r.define(add, [](int x, int y) { return x + y; }).describe("The sum.");
     CHECK(r.size() == 3);
     CHECK(r.names() == std::vector<std::string>{"add", "b", "greet"});
     std::vector<std::string> signatures;
     for (auto const& each : r) signatures.push_back(each.signature());
-    CHECK(signatures == std::vector<std::string>{"add(x: integer, y: integer) -> integer",
-                                                 "b(list of string, number) -> boolean",
-                                                 "greet(name: string, greeting: string or null = ...) -> string"});
+    CHECK(signatures == std::vector<std::string>{
+                            "add(x: integer, y: integer) -> integer", "b(list of string, number) -> boolean",
+                            "greet(name: string, greeting: string or null = ...) -> string"});
     CHECK(r.find("add")->description() == "The sum.");
     CHECK(r.find("none") == nullptr);
     CHECK(r.nearest("addd") == std::vector<std::string>{"add"});
@@ -196,12 +217,15 @@ TEST_CASE("registry: what cannot be defined is refused, and says why", "[tasks]"
     r.define(add, [](int x, int y) { return x + y; });
     CHECK(define_problem([&] { r.define("add", twice); }) ==
           "bad_name: task \"add\" is defined twice: in this program and in this program");
-    CHECK(define_problem([&] { r.define("a b", twice); }).starts_with("bad_name: \"a b\" cannot name a task"));
+    CHECK(
+        define_problem([&] { r.define("a b", twice); }).starts_with("bad_name: \"a b\" cannot name a task"));
     CHECK(define_problem([&] { r.define("", twice); }).starts_with("bad_name"));
     CHECK(define_problem([&] { r.define("t", twice, fq::arg("x") = "text"); }) ==
           "bad_option: the default of \"x\" is no value of its type");
     CHECK(define_problem([&] {
-              r.define(greet, [](std::string const&, std::optional<std::string> const&) { return ""; }, fq::arg("other") = 1);
+              r.define(
+                  greet, [](std::string const&, std::optional<std::string> const&) { return ""; },
+                  fq::arg("other") = 1);
           }) == "bad_option: a default for \"other\", which is no parameter");
     CHECK(r.size() == 1);
 }

@@ -28,8 +28,7 @@ struct pair {
     endpoint where;
     peer_id at_client{};
 
-    explicit pair(std::uint64_t seed, zmtp::limits limits = {}) : network{seed} {
-        (void)limits;
+    explicit pair(std::uint64_t seed) : network{seed} {
         server = std::make_unique<station>(network, "server");
         client = std::make_unique<station>(network, "client");
         REQUIRE_FALSE(server->transport.listen({"*", 5555}, 1, where));

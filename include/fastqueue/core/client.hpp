@@ -104,7 +104,7 @@ public:
         if (!ours) return;
         if (peer == discovery_.peer && phase_ != phase::discovering) {
             discovery_ = {};
-            return;
+            return retry_port(client_port::discovery);
         }
         lost(why, done);
     }
@@ -207,7 +207,7 @@ private:
     template <class Done>
     void lost(std::error_code why, Done&& done) {
         for (auto* l : {&discovery_, &tasks_, &management_}) {
-            if (l->open) out_.close(l->peer);
+            if (l->peer != peer_id::none) out_.close(l->peer);
             *l = {};
         }
         while (!sent_.empty()) unsend(sent_.front());
@@ -254,6 +254,7 @@ private:
     void dial_port(client_port port, link& to) {
         if (std::exchange(to.dialling, true)) return;
         if (port == client_port::management) out_.dial(management_at_, management_tag);
+        else if (port == client_port::discovery) out_.dial(options_.discovery, discovery_tag);
     }
     /// Calls of one turn share a message: each is answered on its own. A submit has one for itself, since the submits of a
     /// message are all accepted or all refused.

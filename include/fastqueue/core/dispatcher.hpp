@@ -232,13 +232,22 @@ private:
         }
         return best;
     }
+    /// Whether nothing stands before a task in a class: also where its own class lets it go ahead, it must not overtake
+    /// there.
+    [[nodiscard]] static bool is_first(worker_class const& c, task const& t) noexcept {
+        auto const level = index_of(t.level);
+        for (std::size_t higher = 0; higher < level; ++higher) {
+            if (!c.heads[higher].empty()) return false;
+        }
+        return !c.heads[level].empty() && c.heads[level].top() == t.name;
+    }
     /// The worker for a task that has a place: an idle one before a busy one, among classes the least loaded.
     [[nodiscard]] std::uint32_t pick(task const& t) {
         auto best = none;
         bool best_is_idle = false;
         for (auto const c : names_[t.name].classes) {
             auto& in = *classes_[c];
-            if (!has_place(in, t) || (in.local && names_[t.name].able > 0)) continue;
+            if (!has_place(in, t) || !is_first(in, t)) continue;
             bool const idle = in.idle_count > 0;
             if (best != none && best_is_idle && !idle) continue;
             auto const w = idle ? in.idle.pick(t.key_hash) : in.ahead.pick(t.key_hash);

@@ -12,6 +12,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -35,13 +36,13 @@ public:
     /// The time of this turn. A gap far over what was asked for means that the process stood still: nobody's silence in
     /// it is held against him.
     void at(clock_reading now) {
+        s_.now = now;
         if (!s_.started_set) {
             s_.started = now.steady;
             s_.started_set = true;
         } else if (now.steady > saturating_add(expected_, stall)) {
             workers_.forgive(now.steady - expected_);
         }
-        s_.now = now;
         expected_ = now.steady;
     }
 
@@ -199,6 +200,8 @@ private:
 
     // ---- batches: the submits of one message are all accepted or all refused
 
+    using fingerprints = std::map<task_id, std::uint64_t>;
+
     [[nodiscard]] static bool holds_submit(wire::pair_cursor cursor) noexcept {
         wire::pair pair;
         while (cursor.next(pair)) {
@@ -208,6 +211,8 @@ private:
     }
     void batch(request& r, wire::pair_cursor cursor) {
         bool const good = batch_is_good(r, cursor);
+        typename request_desk<P>::reservation reserved;
+        fingerprints seen;
         wire::pair pair;
         while (cursor.next(pair)) {
             wire::header h;
@@ -216,28 +221,39 @@ private:
                 handle(r, pair, false);
                 continue;
             }
-            auto q = requests_.check(r, h, pair.payload, false, {});
+            auto q = check_in_batch(r, h, pair.payload, reserved, seen);
             if (!q.problem) q.problem = wire::problem{errc::batch_refused, "another pair of the same message was refused", {}};
             requests_.answer_problem(r, q);
         }
     }
     [[nodiscard]] bool batch_is_good(request const& r, wire::pair_cursor cursor) {
         typename request_desk<P>::reservation reserved;
-        std::vector<std::pair<task_id, std::uint64_t>> seen;
+        fingerprints seen;
         wire::pair pair;
         while (cursor.next(pair)) {
             wire::header h;
             if (h.parse(pair.header, s_.options.limits.max_header)) return false;
             if (h.verb() != "submit") continue;
-            auto const q = requests_.check(r, h, pair.payload, false, reserved);
-            if (q.problem) return false;
-            seen.emplace_back(q.id, q.fingerprint);
-            ++reserved.tasks;
-            reserved.octets += pair.payload.size();
+            if (check_in_batch(r, h, pair.payload, reserved, seen).problem) return false;
         }
-        std::ranges::sort(seen);
-        auto const clash = std::ranges::adjacent_find(seen, [](auto const& a, auto const& b) { return a.first == b.first && a.second != b.second; });
-        return clash == seen.end();
+        return true;
+    }
+    /// Checks a `submit` as if those before it in the message had been taken.
+    [[nodiscard]] auto check_in_batch(request const& r, wire::header const& h, std::string_view payload, typename request_desk<P>::reservation& reserved, fingerprints& seen) {
+        auto const id = h.positional().empty() ? std::nullopt : uuid::parse(h.positional()[0]);
+        auto others = reserved;
+        if (id && others.tasks > 0 && seen.contains(*id)) {  // it has its room already
+            --others.tasks;
+            others.octets -= std::min<std::uint64_t>(others.octets, payload.size());
+        }
+        auto q = requests_.check(r, h, payload, false, others);
+        if (q.problem) return q;
+        auto const [at, fresh] = seen.try_emplace(q.id, q.fingerprint);
+        if (!fresh && at->second != q.fingerprint) q.problem = wire::problem{errc::id_conflict, "the id stands twice in the message, for different tasks", {}};
+        if (!fresh || s_.ledger.find(q.id) != none) return q;
+        ++reserved.tasks;
+        reserved.octets += payload.size();
+        return q;
     }
 
     // ---- workers

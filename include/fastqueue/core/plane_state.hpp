@@ -14,6 +14,7 @@
 #include <fastqueue/policy/observer.hpp>
 #include <fastqueue/policy/store.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -81,6 +82,7 @@ struct plane_state {
     std::vector<std::string> contents;  ///< content types, dense; 0 is json
     plane_counters counters;
     policy::store_sequence committed = 0;
+    policy::store_sequence last_end = 0;  ///< the latest write of a task's end
     std::uint64_t next_sequence = 1;
     std::uint64_t task_octets = 0;  ///< of the arguments of tasks that live
     instant started{};
@@ -106,12 +108,18 @@ struct plane_state {
         if (r.message == request::unopened) r.message = out.open(peers[r.peer].id, r.layout, r.envelope);
         return out[r.message];
     }
+    /// What answers `r` shows something that was written as `after`: it leaves when that is committed.
+    void rests_on(request& r, policy::store_sequence after) {
+        auto& message = answer(r);
+        message.after = std::max(message.after, after);
+    }
     /// Answers one pair with an error.
     /// \param subject  the id or name it is about, or `-`
     wire::header_writer begin_error(request& r, std::string_view subject, errc code, std::string_view ref) {
         ++counters.refused;
         auto header = answer(r).pairs.begin("error");
         header.token(subject).token(name_of(code));
+        if (code == errc::queue_full) header.field("retry_after_ms", std::uint64_t{100});
         if (!ref.empty()) header.field("ref", ref);
         return header;
     }

@@ -69,9 +69,9 @@ public:
         header.token(q.id).token(name_of(state));
         if (!o.ref.empty()) header.field("ref", o.ref);
         message.pairs.finish({});
-        if (!lives) return;
+        if (!lives) return s_.rests_on(r, end_of(entry));
         auto const slot = s_.ledger[entry].reference;
-        message.after = std::max(message.after, s_.tasks[slot].stored);
+        s_.rests_on(r, s_.tasks[slot].stored);
         if (o.task.reply_both) life_.answer_later(slot, r, wait_kind::call, o.ref, o.task.meta, std::nullopt);
     }
 
@@ -83,7 +83,6 @@ public:
             text.append(p.why);
         }
         auto header = s_.begin_error(r, q.subject.empty() ? "-" : q.subject, p.code, q.options.ref);
-        if (p.code == errc::queue_full) header.field("retry_after_ms", std::uint64_t{100});
         if (p.code == errc::too_large) header.field("max_payload", std::uint64_t{s_.options.limits.max_payload});
         s_.answer(r).pairs.finish(text);
     }
@@ -92,8 +91,7 @@ public:
         auto const at = look_up(r, h);
         if (!at) return;
         if (at->lives) return answer_present(r, h, at->slot);
-        if (at->result == nullptr) return gone(r, h, at->id);
-        answer_result(r, h, at->id, *at->result, true);
+        answer_kept(r, h, *at);
     }
     void on_wait(request& r, wire::header const& h) {
         auto const timeout = h.get("timeout_ms");
@@ -105,8 +103,7 @@ public:
             if (is_full(r)) return too_many(r, h);
             return life_.answer_later(at->slot, r, wait_kind::wait, ref_of(h), true, timeout_ms);
         }
-        if (at->result == nullptr) return gone(r, h, at->id);
-        answer_result(r, h, at->id, *at->result, true);
+        answer_kept(r, h, *at);
     }
     void on_cancel(request& r, wire::header const& h) {
         auto const at = look_up(r, h);
@@ -114,6 +111,7 @@ public:
         if (!at->lives) {
             auto header = s_.begin_error(r, id_text(h), errc::already_finished, ref_of(h));
             header.field("state", name_of(at->state));
+            s_.rests_on(r, end_of(at->slot));
             return s_.answer(r).pairs.finish("the task has already ended: " + std::string{name_of(at->state)});
         }
         auto const state = s_.tasks[at->slot].state;
@@ -124,6 +122,7 @@ public:
         }
         if (state == task_state::running) runs_.cancel(at->slot);
         else life_.end(at->slot, task_state::cancelled, errc::cancelled, "cancelled");
+        s_.rests_on(r, state == task_state::running ? s_.tasks[at->slot].stored : s_.last_end);
         auto header = s_.answer(r).pairs.begin("cancelled");
         header.token(at->id).token(name_of(state == task_state::running ? state : task_state::cancelled));
         finish(r, h, header);
@@ -136,7 +135,7 @@ public:
         if (kept != none) {
             s_.cache.erase(kept);
             s_.ledger.set_reference(at->slot, none);
-            s_.store.forget(at->id);
+            s_.rests_on(r, s_.store.forget(at->id));
         }
         auto header = s_.answer(r).pairs.begin("forgotten");
         header.token(at->id);
@@ -149,7 +148,6 @@ private:
         bool lives = false;
         std::uint32_t slot = none;  // of the task while it lives, of its ledger entry afterwards
         task_state state = task_state::queued;
-        cached_result const* result = nullptr;
     };
 
     // ---- reading
@@ -159,6 +157,7 @@ private:
     }
     void read(request const& r, wire::header const& h, std::string_view payload, bool call, task_request& q) {
         q.problem = wire::read_options(h, q.options);
+        if (q.problem) q.options.ref = ref_of(h);  // it may stand behind what could not be read
         if (h.positional().size() != 2) return refuse(q, errc::bad_request, "it takes an id and a task's name", h.verb());
         auto const id = uuid::parse(h.positional()[0]);
         if (!id) return refuse(q, errc::bad_request, "the id is not a UUID", h.positional()[0].substr(0, 64));
@@ -171,7 +170,7 @@ private:
         if (r.peer != none && s_.peers[r.peer].one_at_a_time && q.options.task.reply_both) {
             return refuse(q, errc::bad_request, "a REQ socket gets one reply: use DEALER", "reply");
         }
-        if (call && is_full(r)) return refuse(q, errc::queue_full, "too many calls are unanswered on this connection");
+        if ((call || q.options.task.reply_both) && is_full(r)) return refuse(q, errc::queue_full, "too many calls are unanswered on this connection");
         q.fingerprint = hash_bytes(payload, hash_bytes(q.options.content, hash_bytes(q.name)));
     }
     void check_new(task_request& q, std::string_view payload, reservation const& reserved) {
@@ -253,9 +252,14 @@ private:
         }
         auto const state = s_.ledger.state(entry);
         auto const reference = s_.ledger[entry].reference;
-        if (!is_final(state)) return found{*id, true, reference, s_.tasks[reference].state, nullptr};
-        auto const* const result = reference == none ? nullptr : s_.cache.use(reference, s_.now.steady);
-        return found{*id, false, entry, state, result};
+        if (!is_final(state)) return found{*id, true, reference, s_.tasks[reference].state};
+        return found{*id, false, entry, state};
+    }
+    /// The write that made the end of the task of a ledger entry durable, or a later one.
+    [[nodiscard]] policy::store_sequence end_of(std::uint32_t entry) const noexcept {
+        auto const kept = s_.ledger[entry].reference;
+        auto const* const result = kept == none ? nullptr : s_.cache.peek(kept, s_.now.steady);
+        return result != nullptr ? result->stored : s_.last_end;
     }
 
     // ---- answering
@@ -268,11 +272,17 @@ private:
         auto header = s_.answer(r).pairs.begin("result");
         life_.write_present(header, s_.tasks[slot], ref_of(h));
         s_.answer(r).pairs.finish({});
+        s_.rests_on(r, s_.tasks[slot].stored);
     }
-    void answer_result(request& r, wire::header const& h, task_id const& id, cached_result const& result, bool meta) {
+    /// The result of a task that has ended, if it is still kept.
+    void answer_kept(request& r, wire::header const& h, found const& at) {
+        auto const kept = s_.ledger[at.slot].reference;
+        auto const* const result = kept == none ? nullptr : s_.cache.use(kept, s_.now.steady);
+        if (result == nullptr) return gone(r, h, at.id);
         auto header = s_.answer(r).pairs.begin("result");
-        life_.write_result(header, id, result, ref_of(h), meta);
-        s_.answer(r).pairs.finish(result.value);
+        life_.write_result(header, at.id, *result, ref_of(h), true);
+        s_.answer(r).pairs.finish(result->value);
+        s_.rests_on(r, result->stored);
     }
     /// A `call` of a task that has ended already.
     void answer_ended(request& r, task_request const& q, std::uint32_t entry) {
@@ -282,6 +292,7 @@ private:
         auto header = s_.answer(r).pairs.begin("result");
         life_.write_result(header, q.id, *result, q.options.ref, q.options.task.meta);
         s_.answer(r).pairs.finish(result->value);
+        s_.rests_on(r, result->stored);
     }
 
     plane_state<P>& s_;

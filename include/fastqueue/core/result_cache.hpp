@@ -5,6 +5,7 @@
 #include <fastqueue/model/task_state.hpp>
 #include <fastqueue/model/time.hpp>
 #include <fastqueue/policy/eviction.hpp>
+#include <fastqueue/policy/store.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -27,6 +28,7 @@ struct cached_result {
     task_state state = task_state::success;
     std::string worker;
     std::string value;  ///< the value, or the error's text
+    policy::store_sequence stored = 0;  ///< the write that made the end durable
 };
 
 /// Keeps the latest results: so many, so many octets, so long after their end. Who has to leave a full cache

@@ -81,8 +81,9 @@ public:
     void over_limit(std::uint32_t slot) {
         auto& t = s_.tasks[slot];
         auto const worker = t.worker;
+        bool const asked = t.cancel_requested;
         cancel(slot);
-        t.cancel_requested = false;
+        t.cancel_requested = asked;
         workers_.take_back(worker, slot);
         auto& record = s_.workers[worker];
         ++record.outstanding;  // its place stays taken until its answer

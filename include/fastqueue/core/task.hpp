@@ -45,6 +45,7 @@ struct task {
     bool at_most_once = false;
     bool recalled = false;          ///< asked back; the answer is on its way
     bool cancel_requested = false;  ///< its worker was asked to stop it
+    bool overdue = false;           ///< it expired while a worker held it that had not begun it
     std::string arguments;
 };
 

@@ -45,6 +45,7 @@ public:
     /// The task waits again: its attempt has ended without a result.
     void requeue(std::uint32_t slot) {
         auto& t = s_.tasks[slot];
+        if (t.overdue) return end(slot, task_state::expired, errc::expired, "expired before it began");
         detach(t);
         s_.store.requeue(t.id, t.attempt);
         t.state = task_state::queued;
@@ -57,10 +58,10 @@ public:
     void lost(std::uint32_t slot, bool began) {
         auto& t = s_.tasks[slot];
         ++s_.counters.redelivered;
-        if (began && t.at_most_once) {
+        if (t.at_most_once) {  // also where nothing was heard of its beginning: the word may have been lost as well
             return end(slot, task_state::failure, errc::worker_lost,
                        "the worker '" + std::string{s_.worker_name(t.worker)} +
-                           "' was lost while it ran the task, which is to run at most once");
+                           "' was lost while it had the task, which is to run at most once");
         }
         if (began && ++t.deaths >= s_.options.max_deaths) {
             return end(slot, task_state::failure, errc::too_many_deaths,
@@ -83,6 +84,9 @@ public:
         }
         ++t.failures;
         ++s_.counters.retried;
+        t.overdue = false;  // it has begun in time
+        expiry_.clear(slot);
+        wall_expiry_.clear(slot);
         auto const wait = retry_after_ms ? std::chrono::milliseconds{*retry_after_ms} : retry_delay(t);
         detach(t);
         s_.store.requeue(t.id, t.attempt);
@@ -96,6 +100,7 @@ public:
         auto& t = s_.tasks[slot];
         t.state = task_state::running;
         t.started_us = s_.now_us();
+        t.overdue = false;
         expiry_.clear(slot);
         wall_expiry_.clear(slot);
         if (t.terms != none && s_.terms[t.terms].options.timeout_ms != 0) {
@@ -116,7 +121,8 @@ public:
         auto const finished = s_.now_us();
         auto const after =
             s_.store.finish({t.id, state, code, value, t.attempt, worker, t.started_us, finished});
-        cached_result const result{t.submitted_us, t.started_us, finished, t.attempt, t.content, code, state, std::string{worker}, {}};
+        s_.last_end = after;
+        cached_result const result{t.submitted_us, t.started_us, finished, t.attempt, t.content, code, state, std::string{worker}, {}, after};
         answer_waiters(slot, result, value, after);
         s_.tell(t, worker);
         keep(t, result, value);
@@ -155,7 +161,7 @@ public:
             if (s_.waiting[w].kind == wait_kind::cancel) {
                 auto header = begin_reply(w, "cancelled");
                 header.token(t.id).token(name_of(t.state));
-                finish_reply(w, header, {}, 0);
+                finish_reply(w, header, {}, t.stored);
                 drop_waiter(w);
             }
             w = next;
@@ -202,7 +208,8 @@ public:
                                     {},
                                     t.state,
                                     std::string{s_.worker_name(t.worker)},
-                                    {}};
+                                    {},
+                                    t.stored};
         write_result(header, t.id, present, ref, true);
     }
     /// Forgets what depends on the time the present attempt takes.
@@ -258,13 +265,17 @@ private:
         s_.tell(t, {});
     }
     void expire(std::uint32_t slot) {
-        auto const state = s_.tasks[slot].state;
-        if (state == task_state::assigned || state == task_state::running)
-            return;  // it is out: it has its chance
+        auto& t = s_.tasks[slot];
+        if (t.state == task_state::running) return;
+        if (t.state == task_state::assigned) {  // it is out and has its chance, but does not wait a second time
+            t.overdue = true;
+            return;
+        }
         end(slot, task_state::expired, errc::expired, "expired before it began");
     }
     [[nodiscard]] std::chrono::milliseconds retry_delay(task const& t) {
         auto const& o = s_.terms[t.terms].options;
+        if (o.retry_delay_ms == 0) return {};  // the power may be infinite, and 0 times that is no number
         auto const grown =
             static_cast<double>(o.retry_delay_ms) * std::pow(o.retry_backoff, t.failures - 1.0);
         auto const capped = std::min(grown, static_cast<double>(o.retry_max_ms));
@@ -350,7 +361,7 @@ private:
         auto const& t = s_.tasks[s_.waiting[w].task];
         auto header = begin_reply(w, "result");
         write_present(header, t, {});
-        finish_reply(w, header, {}, 0);
+        finish_reply(w, header, {}, t.stored);
         s_.waiting.remove(w);
     }
     void drop_waiter(std::uint32_t w) {

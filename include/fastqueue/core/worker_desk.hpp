@@ -129,13 +129,17 @@ public:
         while (auto const w = timers_.pop(s_.now.steady)) due(*w);
         while (auto const w = redials_.pop(s_.now.steady)) redial(*w);
     }
-    /// The process stood still for so long: nobody's silence in it is held against him.
+    /// The process stood still for so long: nobody's silence in it is held against him. What they said meanwhile may not
+    /// have been read yet, so each has a moment from now on, too.
     void forgive(instant::duration gap) {
+        auto const now = s_.now.steady;
+        auto const moment = std::min(s_.options.heartbeat, s_.options.inactive);
         for (auto const& [name, w] : by_name_) {
-            s_.workers[w].last_seen += gap;
-            s_.workers[w].deadline = saturating_add(
-                s_.workers[w].deadline, std::chrono::duration_cast<std::chrono::microseconds>(gap));
-            timers_.set(w, s_.workers[w].deadline);
+            auto& r = s_.workers[w];
+            r.last_seen = std::max(r.last_seen + gap, now - (s_.options.inactive - moment));
+            auto const later = saturating_add(r.deadline, std::chrono::duration_cast<std::chrono::microseconds>(gap));
+            bool const away = r.state == worker_state::broken || r.state == worker_state::joining;
+            set_deadline(w, std::max(later, now + (away ? s_.options.grace : moment)));
         }
     }
     [[nodiscard]] instant next_deadline() const noexcept { return std::min(timers_.next(), redials_.next()); }
@@ -256,7 +260,7 @@ private:
         saw(w);
         record.must_announce = false;
         if (!record.dialled) {
-            record.links = {};
+            drop_links(w);  // it may have had ports before
             record.links[0] = {id, 0, true};
             session_complete(w);
         } else if (session_open(record) && !moved) {
@@ -294,19 +298,26 @@ private:
         std::vector<std::uint32_t> kept;
         for (auto const& run : runs) {
             auto const slot = held(w, run);
-            slot == none ? dropped.push_back(run) : kept.push_back(slot);
+            if (slot != none) kept.push_back(slot);
+            else if (!is_orphan(s_.workers[w], run)) dropped.push_back(run);  // its answer to an orphan frees a place
         }
         if (!new_session) return;
         std::ranges::sort(kept);
         for (auto const slot : all_held(w)) {
             if (std::ranges::binary_search(kept, slot)) continue;
             take_back(w, slot);
-            life_.requeue(slot);
+            life_.lost(slot, false);
         }
         auto& record = s_.workers[w];
-        record.outstanding -= static_cast<std::uint32_t>(record.orphans.size());
-        record.orphans.clear();
+        record.outstanding -= static_cast<std::uint32_t>(std::erase_if(record.orphans, [&](wire::lease_name const& o) {
+            return std::ranges::none_of(runs, [&](wire::lease_name const& run) { return run.id == o.id && run.attempt == o.attempt; });
+        }));
         s_.dispatch.room_changed(w);
+    }
+    [[nodiscard]] static bool is_orphan(worker_record const& record, wire::lease_name const& run) noexcept {
+        return std::ranges::any_of(record.orphans, [&](wire::lease_name const& o) {
+            return o.id == run.id && o.attempt == run.attempt;
+        });
     }
     /// The task whose lease is `run`, held by `w`; or `none`.
     [[nodiscard]] std::uint32_t held(std::uint32_t w, wire::lease_name const& run) const noexcept {

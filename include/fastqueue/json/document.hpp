@@ -18,7 +18,8 @@ namespace fastqueue::json {
 class document {
 public:
     struct node {
-        std::uint32_t begin;   ///< offset of the text: in a plain string behind the quote, else the first octet
+        std::uint32_t
+            begin;  ///< offset of the text: in a plain string behind the quote, else the first octet
         std::uint32_t length;  ///< octets of it; strings with escapes have theirs by `text`
         std::uint32_t next;    ///< index of the node behind this value, and behind all that it holds
         token kind;            ///< begin_object, begin_array, key, string, number, true_, false_ or null
@@ -73,7 +74,8 @@ public:
 
     /// The value of the first member `name` of the object at `object`, or `none`. Begins at `hint`, which is the index
     /// of one of its keys or its end, where no member with that name can stand before it; O(members).
-    [[nodiscard]] index find(index object, std::string_view name, std::string& scratch, index hint = 0) const {
+    [[nodiscard]] index find(index object, std::string_view name, std::string& scratch,
+                             index hint = 0) const {
         auto const end = nodes_[object].next;
         for (auto key = hint != 0 ? hint : object + 1; key < end; key = nodes_[key + 1].next) {
             if (text(key, scratch) == name) return key + 1;
@@ -89,7 +91,8 @@ public:
         std::string scratch;
         std::string_view const whole = text(i, scratch);
         auto cut = whole.size() > most ? most : whole.size();
-        while (cut > 0 && cut < whole.size() && (static_cast<unsigned char>(whole[cut]) & 0xC0U) == 0x80U) --cut;
+        while (cut > 0 && cut < whole.size() && (static_cast<unsigned char>(whole[cut]) & 0xC0U) == 0x80U)
+            --cut;
         std::string shown{whole.substr(0, cut)};
         for (char& c : shown) {
             if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';

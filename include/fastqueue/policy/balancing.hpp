@@ -24,16 +24,16 @@ concept picks_worker = requires(B b, std::uint64_t key) {
     noexcept->std::same_as<worker_slot>;
 };
 
-/// Decides which of several workers gets the next task. It is told of every change, so that a pick never
-/// looks at all workers. One instance serves the workers of one *class* (those that know the same tasks), and
-/// only those that have room now: a worker that is full has `left`, and `joined` again when it has room.
+/// Decides which of several workers gets the next task. It is told of every change, so that a pick never looks at all
+/// workers. One instance serves the workers of one *class* (those that know the same tasks), and only those that have
+/// room now: a worker that is full has `left`, and `joined` again when it has room.
 ///
 /// expression             | throws    | law
 /// B(seed)                | bad_alloc | the same seed and calls give the same picks
-/// b.joined(w, weight, l) | bad_alloc | w was not a candidate, now it is; weight is 1 to 1000 (1: the
-/// default) b.left(w)              | never     | w was a candidate, now it is not b.load_changed(w, l)   |
-/// bad_alloc | w is a candidate; its load is l b.pick(key)            | never     | a candidate; key is the
-/// hash of the task's `key`, 0 where it has none
+/// b.joined(w, weight, l) | bad_alloc | w was not a candidate, now it is; weight is 1 to 1000 (1: the default)
+/// b.left(w)              | never     | w was a candidate, now it is not
+/// b.load_changed(w, l)   | bad_alloc | w is a candidate; its load is l
+/// b.pick(key)            | never     | a candidate; key is the hash of the task's `key`, 0 where it has none
 ///
 /// The library promises one thread at a time, the preconditions above, and never to ask without a candidate.
 template <class B>

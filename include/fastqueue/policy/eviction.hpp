@@ -27,12 +27,13 @@ concept names_victim = requires(E e) {
 ///
 /// expression       | throws    | law
 /// E(capacity)      | bad_alloc | the only call that may allocate
-/// e.inserted(s, h) | never     | s was not tracked, now it is; h is the key's hash, for policies with a
-/// memory e.used(s)        | never     | s is tracked e.erased(s)      | never     | s was tracked, now it is
-/// not e.victim()       | never     | a tracked slot; may move the policy's own hand (CLOCK, S3-FIFO)
+/// e.inserted(s, h) | never     | s was not tracked, now it is; h is the key's hash, for policies with a memory
+/// e.used(s)        | never     | s is tracked
+/// e.erased(s)      | never     | s was tracked, now it is not
+/// e.victim()       | never     | a tracked slot; may move the policy's own hand (CLOCK, S3-FIFO)
 ///
-/// The library promises one thread at a time, the preconditions above, and never to ask an empty policy for a
-/// victim. Prove your own with tests/laws/eviction_laws.hpp.
+/// The library promises one thread at a time, the preconditions above, and never to ask an empty policy for a victim.
+/// Prove your own with tests/laws/eviction_laws.hpp.
 template <class E>
 concept eviction = std::constructible_from<E, slot> && tracks_slots<E> && names_victim<E>;
 

@@ -18,6 +18,7 @@ struct job {
     function run = nullptr;
     std::uint8_t level =
         0;  ///< 0 is begun before 1, 1 before 2, 2 before 3; first come first served within a level
+    std::uint64_t took_us = 0;  ///< set by the function; an executor in virtual time sets it anew behind it
     std::atomic<job_state> state{job_state::idle};
     job* next = nullptr;  ///< for the executor's own lists and the list that `finished` gives
     std::uint64_t ticket = 0;  ///< for the executor: where it put the job, from `submit` on
@@ -58,23 +59,18 @@ concept gives_back = requires(E e) {
 /// Where handlers run.
 ///
 /// expression             | throws    | law
-/// E(executor_options, w) | yes       | w is `std::function<void()>`: called from any thread, at the latest
-/// when a job
+/// E(executor_options, w) | yes       | w is `std::function<void()>`: called from any thread, at the latest when a job
 ///                        |           | has finished and the list that `finished` gives was empty before
-/// e.submit(j)            | never     | j is idle and becomes queued; never more than `capacity` jobs are
-/// held e.kick()               | never     | after a batch of submits: now somebody must begin them. An
-/// executor may begin earlier e.retract(j)           | never     | true: j had not begun, it never will, and
-/// it is the caller's again (state
-///                        |           | `retracted`); false: it has begun or finished, and comes by
-///                        `finished`
-/// e.finished()           | never     | all jobs that have finished since the last call, as a list through
-/// `next`,
+/// e.submit(j)            | never     | j is idle and becomes queued; never more than `capacity` jobs are held
+/// e.kick()               | never     | after a batch of submits: now somebody must begin them. An executor may begin earlier
+/// e.retract(j)           | never     | true: j had not begun, it never will, and it is the caller's again (state
+///                        |           | `retracted`); false: it has begun or finished, and comes by `finished`
+/// e.finished()           | never     | all jobs that have finished since the last call, as a list through `next`,
 ///                        |           | oldest first; they are the caller's again
 /// e.stop()               | never     | no job is begun any more; returns when those that run have finished
 ///
-/// Each job is run once, by `j.run(j)`, with `j.state` running; after it the state is finished. `submit`,
-/// `kick`, `retract`, `finished` and `stop` are called from one thread at a time. Only the state may be read
-/// by that thread meanwhile.
+/// Each job is run once, by `j.run(j)`, with `j.state` running; after it the state is finished. `submit`, `kick`, `retract`,
+/// `finished` and `stop` are called from one thread at a time. Only the state may be read by that thread meanwhile.
 template <class E>
 concept executor = takes_jobs<E> && gives_back<E>;
 

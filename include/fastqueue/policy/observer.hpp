@@ -33,11 +33,10 @@ struct notice_event {
     std::string_view text;
 };
 
-/// Who watches a role. Called on the role's own thread, from inside its turn: it must be quick and must not
-/// block.
+/// Who watches a role. Called on the role's own thread, from inside its turn: it must be quick and must not block.
 ///
-/// expression      | throws | law
-/// o.on(event)     | never  | may copy what the event shows; the views live only during the call
+/// expression  | throws | law
+/// o.on(event) | never  | may copy what the event shows; the views live only during the call
 template <class O>
 concept observer = std::default_initializable<O> &&
     requires(O o, task_event const& t, worker_event const& w, notice_event const& n) {

@@ -65,6 +65,6 @@ concept decodes_arguments = requires(std::string_view bytes, std::span<std::stri
 // clang-format on
 template <class S>
 concept serialization = names_content<S> && encodes_values<S> && decodes_values<S> && encodes_arguments<S> &&
-                        decodes_arguments<S>;
+    decodes_arguments<S>;
 
 }  // namespace fastqueue::policy

@@ -72,8 +72,8 @@ concept tells_commits = requires(S s, store_news& news) {
     { s.poll(news) } -> std::same_as<void>;
 };
 
-/// Where tasks survive. Every write is appended to a batch and numbered; nothing waits for a disk. Nothing
-/// that a client can see leaves the control plane before the write that it rests on is committed.
+/// Where tasks survive. Every write is appended to a batch and numbered; nothing waits for a disk. Nothing that a client
+/// can see leaves the control plane before the write that it rests on is committed.
 ///
 /// expression              | throws    | law
 /// s.attach(wake)          | bad_alloc | `wake` may be called from any thread when `poll` has news
@@ -82,10 +82,9 @@ concept tells_commits = requires(S s, store_news& news) {
 /// s.requeue(id, attempt)  | bad_alloc | this attempt has ended without a result; the task waits again
 /// s.finish(result)        | bad_alloc | the task has ended; the first one stands
 /// s.forget(id)            | bad_alloc | drops the result; the id stays used
-/// s.flush()               | never     | at the end of a turn: what was appended may be written now, as one
-/// batch s.poll(news)            | bad_alloc | what was committed, found taken or failed since; sequences
-/// grow by one a write s.epoch()               | never     | names this store's life: kept by a durable
-/// store, new with each volatile one
+/// s.flush()               | never     | at the end of a turn: what was appended may be written now, as one batch
+/// s.poll(news)            | bad_alloc | what was committed, found taken or failed since; sequences grow by one a write
+/// s.epoch()               | never     | names this store's life: kept by a durable store, new with each volatile one
 template <class S>
 concept store = writes_tasks<S> && tells_commits<S> &&
     requires(S s, S const& cs, std::function<void()> wake) {

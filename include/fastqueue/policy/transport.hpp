@@ -66,21 +66,18 @@ concept can_be_woken = requires(T t) {
 /// How messages travel between the roles. Free of any library's types: a message is its frames.
 ///
 /// expression                | throws    | law
-/// t.attach(sink)            | never     | before anything else, once; the sink outlives the transport's last
-/// event t.listen(at, tag, bound)  | bad_alloc | success: connections come with that tag, `bound` is where
-/// (port 0 resolved);
+/// t.attach(sink)            | never     | before anything else, once; the sink outlives the transport's last event
+/// t.listen(at, tag, bound)  | bad_alloc | success: connections come with that tag, `bound` is where (port 0 resolved);
 ///                           |           | else the system's error and nothing is bound
 /// t.stop_listening()        | never     | no new connection is accepted; those there are live on
-/// t.dial(to, tag)           | bad_alloc | one attempt, a name never used before; `opened` or `closed`
-/// follows, later t.send(peer, frames)      | bad_alloc | the whole message is queued, in order; or an error
-/// and nothing is:
-///                           |           | `no_such_peer`, `send_queue_full` (that peer is then cut: `closed`
-///                           follows), |           | `message_too_large`
-/// t.close(peer)             | never     | what was queued is written if the peer reads it soon, then it
-/// ends; no event t.arm(deadline)           | never     | replaces the one armed before; empty: none. `due`
-/// comes at it or later t.now()                   | never     | the time of this turn: the clock is read once
-/// t.wake()                  | never     | the one call that is safe from any thread; `woken` follows once,
-/// soon
+/// t.dial(to, tag)           | bad_alloc | one attempt, a name never used before; `opened` or `closed` follows, later
+/// t.send(peer, frames)      | bad_alloc | the whole message is queued, in order; or an error and nothing is:
+///                           |           | `no_such_peer`, `send_queue_full` (that peer is then cut: `closed` follows),
+///                           |           | `message_too_large`
+/// t.close(peer)             | never     | what was queued is written if the peer reads it soon, then it ends; no event
+/// t.arm(deadline)           | never     | replaces the one armed before; empty: none. `due` comes at it or later
+/// t.now()                   | never     | the time of this turn: the clock is read once
+/// t.wake()                  | never     | the one call that is safe from any thread; `woken` follows once, soon
 ///
 /// Back-off is not its business: who dials again, and when, is decided in `core/`, where it can be simulated.
 template <class T>

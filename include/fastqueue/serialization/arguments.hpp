@@ -27,7 +27,8 @@ namespace detail {
                   (expected == 1 ? " argument" : " arguments") + ", got " + std::to_string(got));
 }
 
-[[nodiscard]] inline std::string_view name_at(std::span<std::string_view const> names, std::size_t i) noexcept {
+[[nodiscard]] inline std::string_view name_at(std::span<std::string_view const> names,
+                                              std::size_t i) noexcept {
     return i < names.size() ? names[i] : std::string_view{};
 }
 
@@ -42,12 +43,13 @@ void read_each(std::span<std::string_view const> names, Tuple& out, Given&& give
         auto& element = std::get<I>(out);
         if (given(I)) return read(I, element);
         if (fill(position, element)) return;
-        if constexpr (shape_of<std::remove_reference_t<decltype(element)>> == shape::optional) element.reset();
-        else missing_argument(names, I);
+        if constexpr (shape_of<std::remove_reference_t<decltype(element)>> == shape::optional)
+            element.reset();
+        else
+            missing_argument(names, I);
     };
-    [&]<std::size_t... I>(std::index_sequence<I...>) {
-        (one(std::integral_constant<std::size_t, I>{}), ...);
-    }(std::make_index_sequence<std::tuple_size_v<Tuple>>{});
+    [&]<std::size_t... I>(std::index_sequence<I...>) { (one(std::integral_constant<std::size_t, I>{}), ...); }
+    (std::make_index_sequence<std::tuple_size_v<Tuple>>{});
 }
 
 }  // namespace detail

@@ -50,12 +50,18 @@ public:
         static_assert(!std::is_same_v<T, std::string_view> && !std::is_pointer_v<T>,
                       "a view or pointer owns nothing to read into: use std::string");
         constexpr auto s = shape_of<T>;
-        if constexpr (s == shape::null) return;
-        else if constexpr (s == shape::boolean) out = get_flag();
-        else if constexpr (std::is_arithmetic_v<T>) out = get_number<T>();
-        else if constexpr (s == shape::number) out = static_cast<T>(get_number<std::underlying_type_t<T>>());
-        else if constexpr (s == shape::text) out = take(get_size());
-        else get_nested(out);
+        if constexpr (s == shape::null)
+            return;
+        else if constexpr (s == shape::boolean)
+            out = get_flag();
+        else if constexpr (std::is_arithmetic_v<T>)
+            out = get_number<T>();
+        else if constexpr (s == shape::number)
+            out = static_cast<T>(get_number<std::underlying_type_t<T>>());
+        else if constexpr (s == shape::text)
+            out = take(get_size());
+        else
+            get_nested(out);
     }
 
     /// A count of things that take an octet each at least.
@@ -80,7 +86,8 @@ public:
 
 private:
     [[noreturn]] void fail(std::string const& what) const {
-        throw error{errc::bad_value, (position_ != 0 ? argument_label(argument_, position_) + ": " : "") + what};
+        throw error{errc::bad_value,
+                    (position_ != 0 ? argument_label(argument_, position_) + ": " : "") + what};
     }
     [[noreturn]] void too_short() const { fail("the bytes end too early"); }
 
@@ -110,10 +117,14 @@ private:
     void get_nested(T& out) {
         constexpr auto s = shape_of<T>;
         if (++depth_ > max_binary_depth) fail("nested too deep");
-        if constexpr (s == shape::object) get_object(out);
-        else if constexpr (s == shape::optional) get_flag() ? out.reset() : get(out.emplace());
-        else if constexpr (s == shape::choice) get_choice(out);
-        else if constexpr (s == shape::tuple) std::apply([&](auto&... each) { (get(each), ...); }, out);
+        if constexpr (s == shape::object)
+            get_object(out);
+        else if constexpr (s == shape::optional)
+            get_flag() ? out.reset() : get(out.emplace());
+        else if constexpr (s == shape::choice)
+            get_choice(out);
+        else if constexpr (s == shape::tuple)
+            std::apply([&](auto&... each) { (get(each), ...); }, out);
         else if constexpr (s == shape::fixed) {
             for (auto& each : out) get(each);
         } else {
@@ -129,7 +140,8 @@ private:
         if (chosen < 0 || static_cast<std::size_t>(chosen) >= size) fail("a variant has no such alternative");
         [&]<std::size_t... I>(std::index_sequence<I...>) {
             ((I == static_cast<std::size_t>(chosen) ? get(out.template emplace<I>()) : void()), ...);
-        }(std::make_index_sequence<size>{});
+        }
+        (std::make_index_sequence<size>{});
     }
 
     template <class Container>
@@ -153,7 +165,7 @@ private:
 
     std::string_view rest_;
     std::string_view argument_;
-    std::size_t position_ = 0;  // 0: what is read is no argument
+    std::size_t position_ = 0;         // 0: what is read is no argument
     binary_input* archive_ = nullptr;  // while a class of the user's is being read
     unsigned depth_ = 0;
     bool swapped_ = false;
@@ -239,8 +251,8 @@ void CEREAL_LOAD_FUNCTION_NAME(binary_input& archive, cereal::NameValuePair<T>& 
     archive(member);
 }
 template <class T>
-    requires(shape_of<T> == shape::text || std::is_arithmetic_v<T>)
-void CEREAL_LOAD_FUNCTION_NAME(binary_input& archive, T& value) {
+requires(shape_of<T> == shape::text ||
+         std::is_arithmetic_v<T>) void CEREAL_LOAD_FUNCTION_NAME(binary_input& archive, T& value) {
     archive.decoder().get(value);
 }
 

@@ -37,11 +37,16 @@ public:
     template <class T>
     void put(T const& value) {
         constexpr auto s = shape_of<T>;
-        if constexpr (s == shape::null) return;
-        else if constexpr (std::is_arithmetic_v<T>) put_number(value);
-        else if constexpr (s == shape::number) put_number(static_cast<std::underlying_type_t<T>>(value));
-        else if constexpr (s == shape::text) put_text(value);
-        else put_nested(value);
+        if constexpr (s == shape::null)
+            return;
+        else if constexpr (std::is_arithmetic_v<T>)
+            put_number(value);
+        else if constexpr (s == shape::number)
+            put_number(static_cast<std::underlying_type_t<T>>(value));
+        else if constexpr (s == shape::text)
+            put_text(value);
+        else
+            put_nested(value);
     }
 
     void put_size(std::size_t size) { put_number(static_cast<std::uint64_t>(size)); }
@@ -73,13 +78,17 @@ private:
     void put_nested(T const& value) {
         constexpr auto s = shape_of<T>;
         if (++depth_ > max_binary_depth) throw error{errc::bad_value, "the value is nested too deep"};
-        if constexpr (s == shape::object) put_object(value);
+        if constexpr (s == shape::object)
+            put_object(value);
         else if constexpr (s == shape::optional) {
             put_number(!value.has_value());  // cereal's order: true says that there is none
             if (value) put(*value);
-        } else if constexpr (s == shape::choice) put_choice(value);
-        else if constexpr (s == shape::tuple) std::apply([&](auto const&... each) { (put(each), ...); }, value);
-        else put_each(value);
+        } else if constexpr (s == shape::choice)
+            put_choice(value);
+        else if constexpr (s == shape::tuple)
+            std::apply([&](auto const&... each) { (put(each), ...); }, value);
+        else
+            put_each(value);
         --depth_;
     }
 
@@ -189,8 +198,8 @@ void CEREAL_SAVE_FUNCTION_NAME(binary_output& archive, cereal::NameValuePair<T> 
     archive(member);
 }
 template <class T>
-    requires(shape_of<T> == shape::text || std::is_arithmetic_v<T>)
-void CEREAL_SAVE_FUNCTION_NAME(binary_output& archive, T const& value) {
+requires(shape_of<T> == shape::text ||
+         std::is_arithmetic_v<T>) void CEREAL_SAVE_FUNCTION_NAME(binary_output& archive, T const& value) {
     archive.encoder().put(value);
 }
 

@@ -83,7 +83,8 @@ private:
         }
     }
 
-    static void parse(fastqueue::json::document& document, std::string_view bytes, std::string const& prefix, errc code) {
+    static void parse(fastqueue::json::document& document, std::string_view bytes, std::string const& prefix,
+                      errc code) {
         if (document.parse(bytes)) return;
         throw error{code, prefix + std::string{document.problem()} + " at octet " +
                               std::to_string(document.problem_offset())};
@@ -94,9 +95,12 @@ private:
                        std::span<index> given) {
         using fastqueue::json::token;
         switch (document[0].kind) {
-            case token::begin_array: return locate_by_position(document, given);
-            case token::begin_object: return locate_by_name(document, names.first(std::min(names.size(), given.size())), given);
-            default: detail::bad_arguments("the arguments must be a JSON list or object");
+            case token::begin_array:
+                return locate_by_position(document, given);
+            case token::begin_object:
+                return locate_by_name(document, names.first(std::min(names.size(), given.size())), given);
+            default:
+                detail::bad_arguments("the arguments must be a JSON list or object");
         }
     }
 
@@ -108,8 +112,8 @@ private:
         if (count > given.size()) detail::too_many_arguments(given.size(), count);
     }
 
-    static void locate_by_name(fastqueue::json::document const& document, std::span<std::string_view const> names,
-                               std::span<index> given) {
+    static void locate_by_name(fastqueue::json::document const& document,
+                               std::span<std::string_view const> names, std::span<index> given) {
         std::string scratch;
         for (index key = 1; key < document.size(); key = document[key + 1].next) {
             auto const name = document.text(key, scratch);
@@ -122,7 +126,8 @@ private:
         }
     }
 
-    [[noreturn]] static void unknown_argument(std::string const& name, std::span<std::string_view const> names) {
+    [[noreturn]] static void unknown_argument(std::string const& name,
+                                              std::span<std::string_view const> names) {
         std::string what = "unknown argument \"" + name + '"';
         if (names.empty()) detail::bad_arguments(what + ": the parameters of this task have no names");
         what += ": the parameters are ";

@@ -118,19 +118,15 @@ private:
     void write(T const& value) {
         constexpr auto s = shape_of<T>;
         if constexpr (s == shape::null) out_.value(nullptr);
-        else if constexpr (s == shape::boolean || s == shape::integer) out_.value(value);
-        else if constexpr (s == shape::number) out_.value(static_cast<std::underlying_type_t<T>>(value));
-        else if constexpr (s == shape::real) write_real(value);
-        else if constexpr (s == shape::text) write_text(value);
-        else if constexpr (s == shape::choice) write_choice(value);
-        else if constexpr (s == shape::tuple)
-            list([&] { std::apply([&](auto const&... each) { (put(each), ...); }, value); });
-        else if constexpr (string_map<T>) write_map(value);
-        else if constexpr (s == shape::map) write_pairs(value);
-        else
-            list([&] {
-                for (typename T::value_type const& each : value) put(each);
-            });
+        if constexpr (s == shape::boolean || s == shape::integer) out_.value(value);
+        if constexpr (s == shape::number) out_.value(static_cast<std::underlying_type_t<T>>(value));
+        if constexpr (s == shape::real) write_real(value);
+        if constexpr (s == shape::text) write_text(value);
+        if constexpr (s == shape::choice) write_choice(value);
+        if constexpr (s == shape::tuple) write_tuple(value);
+        if constexpr (string_map<T>) write_map(value);
+        if constexpr (s == shape::map && !string_map<T>) write_pairs(value);
+        if constexpr (s == shape::sequence || s == shape::fixed) write_sequence(value);
     }
 
     template <class Real>
@@ -153,6 +149,18 @@ private:
         std::visit([this](auto const& held) { this->put(held); }, value);
         out_.end_object();
         --depth_;
+    }
+
+    template <class Tuple>
+    void write_tuple(Tuple const& tuple) {
+        list([&] { std::apply([&](auto const&... each) { (put(each), ...); }, tuple); });
+    }
+
+    template <class Sequence>
+    void write_sequence(Sequence const& sequence) {
+        list([&] {
+            for (typename Sequence::value_type const& each : sequence) put(each);
+        });
     }
 
     template <class Map>
@@ -277,10 +285,11 @@ template <class T>
 inline constexpr bool is_transparent<cereal::base_class<T>> = false;
 
 template <class T, class Archive>
-inline constexpr bool has_braces = shape_of<T> == shape::object && !is_transparent<T> &&
-                                   !cereal::traits::has_minimal_base_class_serialization<
-                                       T, cereal::traits::has_minimal_output_serialization, Archive>::value &&
-                                   !cereal::traits::has_minimal_output_serialization<T, Archive>::value;
+inline constexpr bool has_braces =
+    shape_of<T> == shape::object && !is_transparent<T> &&
+    !cereal::traits::has_minimal_base_class_serialization<T, cereal::traits::has_minimal_output_serialization,
+                                                          Archive>::value &&
+    !cereal::traits::has_minimal_output_serialization<T, Archive>::value;
 
 }  // namespace detail
 
@@ -298,8 +307,8 @@ void CEREAL_SAVE_FUNCTION_NAME(json_output& archive, cereal::NameValuePair<T> co
     archive(member);
 }
 template <class T>
-    requires(shape_of<T> == shape::text || std::is_arithmetic_v<T>)
-void CEREAL_SAVE_FUNCTION_NAME(json_output& archive, T const& value) {
+requires(shape_of<T> == shape::text ||
+         std::is_arithmetic_v<T>) void CEREAL_SAVE_FUNCTION_NAME(json_output& archive, T const& value) {
     archive.encoder().put(value);
 }
 

@@ -98,7 +98,8 @@ inline constexpr shape shape_of = detail::find_shape<std::remove_cv_t<T>>();
 
 /// A map whose keys are strings: an object in JSON. Other maps are lists of [key, value] pairs.
 template <class T>
-concept string_map = shape_of<T> == shape::map && std::same_as<typename T::key_type, std::string>;
+concept string_map = shape_of<T>
+== shape::map&& std::same_as<typename T::key_type, std::string>;
 
 /// The type in people's words and without an article, as signatures and error messages show it: `integer`, `number`,
 /// `string`, `boolean`, `list of integer`, `object`, `integer or null`. Allocates; safe from any thread.
@@ -106,16 +107,17 @@ template <class T>
 [[nodiscard]] std::string type_in_words() {
     constexpr auto s = shape_of<T>;
     if constexpr (s == shape::null) return "null";
-    else if constexpr (s == shape::boolean) return "boolean";
-    else if constexpr (s == shape::integer || s == shape::number) return "integer";
-    else if constexpr (s == shape::real) return "number";
-    else if constexpr (s == shape::text) return "string";
-    else if constexpr (s == shape::optional) return type_in_words<typename T::value_type>() + " or null";
-    else if constexpr (s == shape::sequence || s == shape::fixed)
+    if constexpr (s == shape::boolean) return "boolean";
+    if constexpr (s == shape::integer || s == shape::number) return "integer";
+    if constexpr (s == shape::real) return "number";
+    if constexpr (s == shape::text) return "string";
+    if constexpr (s == shape::optional) return type_in_words<typename T::value_type>() + " or null";
+    if constexpr (s == shape::sequence || s == shape::fixed) {
         return "list of " + type_in_words<typename T::value_type>();
-    else if constexpr (string_map<T>) return "object of " + type_in_words<typename T::mapped_type>();
-    else if constexpr (s == shape::tuple || s == shape::map) return "list";
-    else return "object";
+    }
+    if constexpr (string_map<T>) return "object of " + type_in_words<typename T::mapped_type>();
+    if constexpr (s == shape::tuple || s == shape::map) return "list";
+    return "object";
 }
 
 }  // namespace fastqueue::serialization

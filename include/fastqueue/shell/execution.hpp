@@ -41,7 +41,11 @@ public:
     }
 
     [[nodiscard]] std::uint32_t slot() const noexcept { return slot_; }
-    [[nodiscard]] core::run_result const& result() const noexcept { return result_; }
+    /// How it ended; valid when the executor has given it back.
+    [[nodiscard]] core::run_result const& result() noexcept {
+        result_.took_us = took_us;
+        return result_;
+    }
     [[nodiscard]] std::string_view text() const noexcept { return out_; }
     /// Gives memory back after a large result.
     void tidy() noexcept {
@@ -55,7 +59,7 @@ private:
         auto const made = invoke();
         auto const took = std::chrono::duration_cast<std::chrono::microseconds>(clock::now() - begin);
         result_ = {};
-        result_.took_us = static_cast<std::uint64_t>(took.count());
+        took_us = static_cast<std::uint64_t>(took.count());
         if (made.ok()) return;
         result_.end = made.code == errc::cancelled ? wire::run_end::cancelled : wire::run_end::failure;
         result_.code = made.code;

@@ -27,7 +27,8 @@ public:
     /// \param name  of the task; must outlive the context
     context(task_id const& id, std::uint32_t attempt, std::string_view name, std::stop_token stop) noexcept
         : id_{id}, attempt_{attempt}, name_{name}, stop_{std::move(stop)} {}
-    context(task_id const& id, std::uint32_t attempt, std::string_view name, stop_source_bridge& stop) noexcept
+    context(task_id const& id, std::uint32_t attempt, std::string_view name,
+            stop_source_bridge& stop) noexcept
         : id_{id}, attempt_{attempt}, name_{name}, bridge_{&stop} {}
     context(context const&) = delete;
     context& operator=(context const&) = delete;

@@ -146,7 +146,8 @@ public:
             for (auto const& each : invokers_) {
                 if (each.content == content) return run(each, ctx, arguments, out);
             }
-            write_error_text(out, "task \"" + name_ + "\" cannot be called with content \"" + std::string{content} + '"');
+            write_error_text(
+                out, "task \"" + name_ + "\" cannot be called with content \"" + std::string{content} + '"');
             return {errc::unsupported_content, true};
         } catch (...) {  // no memory left even to say so
             out.clear();

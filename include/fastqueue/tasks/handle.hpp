@@ -23,7 +23,8 @@ class task;
 /// invocation, which a client sends. A constant; safe from any thread.
 template <class R, class... Ts>
 class task<R(Ts...)> {
-    static_assert((std::same_as<Ts, std::remove_cvref_t<Ts>> && ...), "a task's parameters are values, not references");
+    static_assert((std::same_as<Ts, std::remove_cvref_t<Ts>> && ...),
+                  "a task's parameters are values, not references");
     static_assert(!std::is_reference_v<R>, "a task's result is a value, not a reference");
 
 public:
@@ -32,8 +33,9 @@ public:
     /// \param name   1 to 255 of `A-Z a-z 0-9 . _ : -`; must live for ever, as literals do
     /// \param names  of the parameters in order: all of them, or none, and then they can be given by position only
     template <std::convertible_to<std::string_view>... Names>
-        requires(sizeof...(Names) == sizeof...(Ts) || sizeof...(Names) == 0)
-    constexpr explicit task(std::string_view name, Names const&... names) : name_{name}, names_{names...} {}
+    requires(sizeof...(Names) == sizeof...(Ts) ||
+             sizeof...(Names) == 0) constexpr explicit task(std::string_view name, Names const&... names)
+        : name_{name}, names_{names...} {}
 
     [[nodiscard]] constexpr std::string_view name() const noexcept { return name_; }
     /// The parameters' names in order; empty where they have none.
@@ -42,15 +44,14 @@ public:
     /// An invocation with these arguments. Trailing std::optional parameters may be left out.
     /// \throws error (bad_value) for an argument that cannot be written
     template <class... Us>
-        requires(sizeof...(Us) <= sizeof...(Ts))
-    [[nodiscard]] invocation<R> operator()(Us const&... arguments) const {
+    requires(sizeof...(Us) <= sizeof...(Ts)) [[nodiscard]] invocation<R> operator()(
+        Us const&... arguments) const {
         return with<serialization::json>(arguments...);
     }
 
     /// The same in another serialization: `add.with<fq::serialization::portable_binary>(5, 3)`.
     template <class Serialization, class... Us>
-        requires(sizeof...(Us) <= sizeof...(Ts))
-    [[nodiscard]] invocation<R> with(Us const&... arguments) const {
+    requires(sizeof...(Us) <= sizeof...(Ts)) [[nodiscard]] invocation<R> with(Us const&... arguments) const {
         std::string bytes;
         encode<Serialization>(bytes, std::index_sequence_for<Us...>{}, std::tie(arguments...));
         check_left_out(std::make_index_sequence<sizeof...(Ts) - sizeof...(Us)>{});
@@ -71,15 +72,18 @@ private:
 
     template <class T, class U>
     static decltype(auto) convert(U const& value) {
-        if constexpr (std::same_as<T, U>) return (value);
-        else return T(value);
+        if constexpr (std::same_as<T, U>)
+            return (value);
+        else
+            return T(value);
     }
 
     template <std::size_t... I>
     static consteval void check_left_out(std::index_sequence<I...>) {
         constexpr auto given = sizeof...(Ts) - sizeof...(I);
-        static_assert(((serialization::shape_of<parameter_type<given + I>> == serialization::shape::optional) && ...),
-                      "an argument is missing: only trailing std::optional parameters may be left out");
+        static_assert(
+            ((serialization::shape_of<parameter_type<given + I>> == serialization::shape::optional) && ...),
+            "an argument is missing: only trailing std::optional parameters may be left out");
     }
 
     std::string_view name_;

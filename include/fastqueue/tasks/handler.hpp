@@ -39,7 +39,9 @@ template <class C, class R, class... Ps>
 struct signature_of<R (C::*)(Ps...)> : signature_of<R (*)(Ps...)> {};  // refused later, in words
 
 template <class F>
-concept has_one_signature = requires { typename signature_of<F>::type; };
+concept has_one_signature = requires {
+    typename signature_of<F>::type;
+};
 
 // Parameters as a handler declares them, without the leading context.
 template <class Signature>
@@ -69,7 +71,8 @@ class handler {
     };
 
 public:
-    handler(F function, std::vector<std::string> names) : function_{std::move(function)}, names_{std::move(names)} {
+    handler(F function, std::vector<std::string> names)
+        : function_{std::move(function)}, names_{std::move(names)} {
         names_.resize(count);
         std::ranges::copy(names_, views_.begin());
     }
@@ -84,10 +87,14 @@ public:
             if (names_[I] != given.name) return;
             found = true;
             using target = std::tuple_element_t<I, Values>;
-            if constexpr (std::constructible_from<target, T const&>) std::get<I>(defaults_).emplace(target(given.value));
-            else throw error{errc::bad_option, "the default of \"" + given.name + "\" is no value of its type"};
+            if constexpr (std::constructible_from<target, T const&>)
+                std::get<I>(defaults_).emplace(target(given.value));
+            else
+                throw error{errc::bad_option,
+                            "the default of \"" + given.name + "\" is no value of its type"};
         });
-        if (!found) throw error{errc::bad_option, "a default for \"" + given.name + "\", which is no parameter"};
+        if (!found)
+            throw error{errc::bad_option, "a default for \"" + given.name + "\", which is no parameter"};
     }
 
     [[nodiscard]] std::vector<parameter> parameters() const {
@@ -101,8 +108,8 @@ public:
 
     /// The function of a `task_invoker`.
     template <class Serialization>
-    static invocation_result run(void const* state, context& ctx, std::string_view, std::string_view arguments,
-                                 std::string& out) {
+    static invocation_result run(void const* state, context& ctx, std::string_view,
+                                 std::string_view arguments, std::string& out) {
         auto const& self = *static_cast<handler const*>(state);
         auto phase = run_phase::reading_arguments;
         try {
@@ -123,7 +130,8 @@ private:
     static void each_position(Body&& body) {
         [&]<std::size_t... I>(std::index_sequence<I...>) {
             (body(std::integral_constant<std::size_t, I>{}), ...);
-        }(std::make_index_sequence<count>{});
+        }
+        (std::make_index_sequence<count>{});
     }
 
     [[nodiscard]] auto filler() const {
@@ -139,7 +147,8 @@ private:
         // As the handler declares them: moved into values, bound to references.
         auto const invoke = [&]() -> decltype(auto) {
             if constexpr (std::invocable<F const&, context&, std::tuple_element_t<I, Declared>...>) {
-                return function_(ctx, static_cast<std::tuple_element_t<I, Declared>&&>(std::get<I>(values))...);
+                return function_(ctx,
+                                 static_cast<std::tuple_element_t<I, Declared>&&>(std::get<I>(values))...);
             } else {
                 return function_(static_cast<std::tuple_element_t<I, Declared>&&>(std::get<I>(values))...);
             }

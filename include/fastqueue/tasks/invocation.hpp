@@ -37,14 +37,16 @@ template <class Rep, class Period>
 }
 
 template <class Rep, class Period>
-[[nodiscard]] std::uint64_t time_limit_ms(std::string_view option, std::chrono::duration<Rep, Period> duration) {
+[[nodiscard]] std::uint64_t time_limit_ms(std::string_view option,
+                                          std::chrono::duration<Rep, Period> duration) {
     auto const ms = option_ms(option, duration);
     if (ms == 0) bad_option(option, "a time limit of nothing would let nothing run; leave it out for none");
     return ms;
 }
 
 [[nodiscard]] inline bool is_wire_token(std::string_view text) noexcept {
-    return !text.empty() && text.size() <= 255 && std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
+    return !text.empty() && text.size() <= 255 &&
+           std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
 }
 
 }  // namespace detail
@@ -62,7 +64,8 @@ public:
 
     /// From parts; `arguments` are encoded already.
     /// \throws error (bad_name) if `name` cannot name a task
-    invocation(std::string_view name, std::string arguments, std::string_view content = serialization::json::content)
+    invocation(std::string_view name, std::string arguments,
+               std::string_view content = serialization::json::content)
         : name_{name}, arguments_{std::move(arguments)}, content_{content} {
         if (!is_valid_name(name)) {
             throw error{errc::bad_name, "a task's name is 1 to 255 of A-Z a-z 0-9 . _ : -"};
@@ -171,7 +174,8 @@ public:
 
     /// For balancing policies that keep a key with one worker: 1 to 255 printable ASCII characters without spaces.
     invocation& key(std::string_view key) & {
-        if (!detail::is_wire_token(key)) detail::bad_option("key", "1 to 255 printable characters without spaces");
+        if (!detail::is_wire_token(key))
+            detail::bad_option("key", "1 to 255 printable characters without spaces");
         return key_ = key, *this;
     }
     invocation&& key(std::string_view key) && { return std::move(this->key(key)); }
@@ -182,18 +186,20 @@ public:
 
     [[nodiscard]] std::string const& name() const noexcept { return name_; }
     [[nodiscard]] std::string const& arguments() const noexcept { return arguments_; }  ///< encoded
-    [[nodiscard]] std::string_view content() const noexcept { return content_; }        ///< how they are encoded
+    [[nodiscard]] std::string_view content() const noexcept { return content_; }  ///< how they are encoded
     [[nodiscard]] task_options const& options() const noexcept { return options_; }
     [[nodiscard]] task_id const& id() const noexcept { return id_; }  ///< empty: the client chooses
     [[nodiscard]] std::string const& key() const noexcept { return key_; }
 
 private:
     template <class Duration>
-    [[nodiscard]] static std::uint64_t epoch_us(std::string_view option, std::chrono::sys_time<Duration> when) {
+    [[nodiscard]] static std::uint64_t epoch_us(std::string_view option,
+                                                std::chrono::sys_time<Duration> when) {
         using exact = std::chrono::duration<long double, std::micro>;
         auto const us = std::chrono::duration_cast<exact>(when.time_since_epoch()).count();
         if (!(us >= 0)) detail::bad_option(option, "the time is before 1970");
-        if (us > static_cast<long double>(detail::max_wire_number)) detail::bad_option(option, "the time is too far away");
+        if (us > static_cast<long double>(detail::max_wire_number))
+            detail::bad_option(option, "the time is too far away");
         return static_cast<std::uint64_t>(us);
     }
 

@@ -1,17 +1,17 @@
 #pragma once
 
+#include <fastqueue/module.h>
 #include <fastqueue/model/error.hpp>
 #include <fastqueue/model/name.hpp>
-#include <fastqueue/module.h>
 #include <fastqueue/tasks/argument.hpp>
 #include <fastqueue/tasks/definition.hpp>
 #include <fastqueue/tasks/module_task.hpp>
 #include <fastqueue/tasks/registry.hpp>
 
+#include <dlfcn.h>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <dlfcn.h>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -121,13 +121,15 @@ private:
         void* const handle = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
         if (handle == nullptr) {
             auto const* const why = ::dlerror();
-            fail(file, "is not a shared object that can be loaded here: " + std::string{why != nullptr ? why : "no reason given"});
+            fail(file, "is not a shared object that can be loaded here: " +
+                           std::string{why != nullptr ? why : "no reason given"});
         }
         return {handle, [](void* mapped) { ::dlclose(mapped); }};
     }
 
     [[nodiscard]] static fastqueue_module const& enter(void* library, std::filesystem::path const& file) {
-        auto const entry = reinterpret_cast<decltype(&fastqueue_module_entry)>(::dlsym(library, "fastqueue_module_entry"));
+        auto const entry =
+            reinterpret_cast<decltype(&fastqueue_module_entry)>(::dlsym(library, "fastqueue_module_entry"));
         if (entry == nullptr) fail(file, "has no entry point: it does not export fastqueue_module_entry");
         fastqueue_module const* module = nullptr;
         try {
@@ -147,7 +149,8 @@ private:
 
     static void check_stamp(fastqueue_stamp const& theirs, std::filesystem::path const& file) {
         fastqueue_stamp const ours = FASTQUEUE_MODULE_STAMP;
-        if (theirs.magic != ours.magic) fail(file, "is no FastQueue module: its stamp begins with something else");
+        if (theirs.magic != ours.magic)
+            fail(file, "is no FastQueue module: its stamp begins with something else");
         if (std::memcmp(&theirs, &ours, sizeof ours) == 0) return;
         fail(file, "was built for module ABI " + describe(theirs) + ", this program has " + describe(ours) +
                        ": build it again with this program's headers");

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <fastqueue/model/error.hpp>
 #include <fastqueue/module.h>
+#include <fastqueue/model/error.hpp>
 #include <fastqueue/tasks/context.hpp>
 #include <fastqueue/tasks/definition.hpp>
 
@@ -30,7 +30,8 @@ public:
         auto const& self = *static_cast<module_task const*>(state);
         run_host host{ctx, {}};
         auto const id = ctx.id().octets();
-        fastqueue_context const shown{&host, id.data(), ctx.attempt(), &stop_requested, &watch_stop, &unwatch_stop};
+        fastqueue_context const shown{&host,           id.data(),   ctx.attempt(),
+                                      &stop_requested, &watch_stop, &unwatch_stop};
         auto const status = self.task_->run(self.task_->state, &shown, {content.data(), content.size()},
                                             {arguments.data(), arguments.size()}, {&out, &append});
         return to_result(status, out);
@@ -42,7 +43,9 @@ private:
         std::optional<std::stop_callback<std::function<void()>>> watch;
     };
 
-    static int stop_requested(void* host) noexcept { return static_cast<run_host*>(host)->ctx.stop_requested() ? 1 : 0; }
+    static int stop_requested(void* host) noexcept {
+        return static_cast<run_host*>(host)->ctx.stop_requested() ? 1 : 0;
+    }
 
     static void watch_stop(void* host, void (*notify)(void*), void* argument) noexcept {
         auto& self = *static_cast<run_host*>(host);
@@ -64,11 +67,16 @@ private:
         if (status == FASTQUEUE_SUCCESS) return {};
         write_error_text(out, std::string{out});
         switch (status) {
-            case FASTQUEUE_BAD_ARGUMENTS: return {errc::bad_arguments, true};
-            case FASTQUEUE_UNSUPPORTED_CONTENT: return {errc::unsupported_content, true};
-            case FASTQUEUE_CANCELLED: return {errc::cancelled, true};
-            case FASTQUEUE_PERMANENT_FAILURE: return {errc::handler_error, true};
-            default: return {errc::handler_error, false};
+            case FASTQUEUE_BAD_ARGUMENTS:
+                return {errc::bad_arguments, true};
+            case FASTQUEUE_UNSUPPORTED_CONTENT:
+                return {errc::unsupported_content, true};
+            case FASTQUEUE_CANCELLED:
+                return {errc::cancelled, true};
+            case FASTQUEUE_PERMANENT_FAILURE:
+                return {errc::handler_error, true};
+            default:
+                return {errc::handler_error, false};
         }
     }
 

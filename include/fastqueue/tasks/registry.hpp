@@ -34,18 +34,24 @@ template <class T>
 struct is_defaulted<defaulted_arg<T>> : std::true_type {};
 
 template <class T>
-concept names_parameter = is_defaulted<T>::value || std::same_as<T, arg> || std::convertible_to<T, std::string_view>;
+concept names_parameter =
+    is_defaulted<T>::value || std::same_as<T, arg> || std::convertible_to<T, std::string_view>;
 
 template <class T>
 [[nodiscard]] std::string parameter_name(T const& given) {
-    if constexpr (is_defaulted<T>::value) return given.name;
-    else if constexpr (std::same_as<T, arg>) return given.name();
-    else return std::string{std::string_view{given}};
+    if constexpr (is_defaulted<T>::value)
+        return given.name;
+    else if constexpr (std::same_as<T, arg>)
+        return given.name();
+    else
+        return std::string{std::string_view{given}};
 }
 
 struct name_hash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>{}(name); }
+    std::size_t operator()(std::string_view name) const noexcept {
+        return std::hash<std::string_view>{}(name);
+    }
 };
 
 }  // namespace detail
@@ -84,11 +90,12 @@ public:
     task_definition& add(task_definition definition) {
         std::string name{definition.name()};
         if (!is_valid_name(name)) {
-            throw error{errc::bad_name, "\"" + name + "\" cannot name a task: it is 1 to 255 of A-Z a-z 0-9 . _ : -"};
+            throw error{errc::bad_name,
+                        "\"" + name + "\" cannot name a task: it is 1 to 255 of A-Z a-z 0-9 . _ : -"};
         }
         if (auto const* known = find(name)) {
-            throw error{errc::bad_name, "task \"" + name + "\" is defined twice: in " + origin(*known) + " and in " +
-                                            origin(definition)};
+            throw error{errc::bad_name, "task \"" + name + "\" is defined twice: in " + origin(*known) +
+                                            " and in " + origin(definition)};
         }
         auto const at = std::ranges::lower_bound(definitions_, name, {}, &task_definition::name);
         auto const position = at - definitions_.begin();
@@ -134,39 +141,50 @@ public:
 protected:
     template <class... Serializations, class R, class... Ts, class F, class... Defaults>
     task_definition& define_task(task<R(Ts...)> const& handle, F handler, Defaults const&... defaults) {
-        static_assert((detail::is_defaulted<Defaults>::value && ...), "the handle names the parameters: give only defaults");
-        constexpr bool fits = std::is_invocable_r_v<R, F const&, Ts...> || std::is_invocable_r_v<R, F const&, context&, Ts...>;
+        static_assert((detail::is_defaulted<Defaults>::value && ...),
+                      "the handle names the parameters: give only defaults");
+        constexpr bool fits =
+            std::is_invocable_r_v<R, F const&, Ts...> || std::is_invocable_r_v<R, F const&, context&, Ts...>;
         static_assert(fits || !(std::is_invocable_v<F&, Ts...> || std::is_invocable_v<F&, context&, Ts...>),
-                      "the handler must give the handle's result, and be callable when const: it is called from several threads");
+                      "the handler must give the handle's result, and be callable when const: it is called "
+                      "from several threads");
         static_assert(fits, "the handler cannot be called with the handle's parameters");
         std::vector<std::string> names(handle.names().begin(), handle.names().end());
-        return insert<R, std::tuple<Ts...>, std::tuple<Ts...>, Serializations...>(handle.name(), std::move(handler),
-                                                                                  std::move(names), defaults...);
+        return insert<R, std::tuple<Ts...>, std::tuple<Ts...>, Serializations...>(
+            handle.name(), std::move(handler), std::move(names), defaults...);
     }
 
     template <class... Serializations, class F, class... Parameters>
     task_definition& define_named(std::string_view name, F handler, Parameters const&... parameters) {
-        static_assert(detail::has_one_signature<F>,
-                      "the handler has no single signature (an overload, an auto parameter): define it with a handle");
+        static_assert(
+            detail::has_one_signature<F>,
+            "the handler has no single signature (an overload, an auto parameter): define it with a handle");
         using of = detail::parameters_of<typename detail::signature_of<F>::type>;
         constexpr auto count = std::tuple_size_v<typename of::values>;
-        static_assert(sizeof...(Parameters) == 0 || sizeof...(Parameters) == count, "name all parameters, or none");
+        static_assert(sizeof...(Parameters) == 0 || sizeof...(Parameters) == count,
+                      "name all parameters, or none");
         return insert<typename of::result, typename of::declared, typename of::values, Serializations...>(
             name, std::move(handler), {detail::parameter_name(parameters)...}, parameters...);
     }
 
 private:
     template <class R, class Declared, class Values, class... Serializations, class F, class... Given>
-    task_definition& insert(std::string_view name, F function, std::vector<std::string> names, Given const&... given) {
+    task_definition& insert(std::string_view name, F function, std::vector<std::string> names,
+                            Given const&... given) {
         using value = std::conditional_t<std::is_void_v<R>, std::monostate, std::remove_cvref_t<R>>;
-        using handler = detail::handler<std::conditional_t<std::is_void_v<R>, void, value>, Declared, Values, F>;
+        using handler =
+            detail::handler<std::conditional_t<std::is_void_v<R>, void, value>, Declared, Values, F>;
         auto state = std::make_shared<handler>(std::move(function), std::move(names));
         [[maybe_unused]] auto const take = [&](auto const& each) {
-            if constexpr (detail::is_defaulted<std::remove_cvref_t<decltype(each)>>::value) state->set_default(each);
+            if constexpr (detail::is_defaulted<std::remove_cvref_t<decltype(each)>>::value)
+                state->set_default(each);
         };
         (take(given), ...);
         auto parameters = state->parameters();
-        return add({std::string{name}, std::move(parameters), serialization::type_in_words<value>(), std::move(state),
+        return add({std::string{name},
+                    std::move(parameters),
+                    serialization::type_in_words<value>(),
+                    std::move(state),
                     {{std::string{Serializations::content}, &handler::template run<Serializations>}...}});
     }
 

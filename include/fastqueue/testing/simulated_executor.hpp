@@ -87,17 +87,20 @@ private:
         begun_.push_back(&j);
         // The event may outlive this object: it then finds nobody.
         std::weak_ptr<char> const alive = alive_;
-        network_.schedule(node_, duration_(j), [this, alive, &j] {
+        auto const duration = duration_(j);
+        network_.schedule(node_, duration, [this, alive, duration, &j] {
             if (alive.expired()) return;
             std::erase(begun_, &j);
             --running_;
-            complete(j);
+            complete(j, duration);
             kick();
         });
     }
 
-    void complete(policy::job& j) noexcept {
+    void complete(policy::job& j, std::chrono::nanoseconds duration = {}) noexcept {
         j.run(j);
+        j.took_us = static_cast<std::uint64_t>(
+            std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
         j.state = policy::job_state::finished;
         j.next = nullptr;
         bool const was_empty = first_ == nullptr;

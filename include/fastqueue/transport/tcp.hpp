@@ -9,8 +9,8 @@
 #include <fastqueue/transport/loop_timer.hpp>
 #include <fastqueue/transport/native_socket.hpp>
 #include <fastqueue/transport/peer_table.hpp>
+#include <fastqueue/transport/tcp_acceptor.hpp>
 #include <fastqueue/transport/tcp_connection.hpp>
-#include <fastqueue/transport/tcp_listener.hpp>
 #include <fastqueue/transport/tcp_options.hpp>
 #include <fastqueue/transport/turn_clock.hpp>
 #include <fastqueue/transport/waker.hpp>
@@ -60,23 +60,10 @@ public:
     /// \return success; `errc::stopped`; a resolver's or the system's error (`std::errc::address_in_use` ...)
     [[nodiscard]] std::error_code listen(endpoint const& where, std::uint32_t tag, endpoint& bound) {
         if (stopping_) return errc::stopped;
-        auto const id = listeners_.emplace(io_, tag);
-        auto& listener = *listeners_.find(id);
-        listener.id = id;
-        if (auto const failed = open_listener(io_, where, options_.backlog, listener.acceptor, bound)) {
-            listeners_.erase(id);
-            return failed;
-        }
-        await_connections(listener);
-        return {};
+        return acceptor_.listen(where, tag, options_.backlog, bound);
     }
 
-    void stop_listening() noexcept {
-        std::vector<peer_id> open;
-        listeners_.for_each([&](tcp_listener& l) { open.push_back(l.id); });
-        for (auto const id : open) listeners_.erase(id);
-        accept_again_.reset();
-    }
+    void stop_listening() noexcept { acceptor_.stop_listening(); }
 
     /// Host names are looked up anew at each dial, and all their addresses are tried.
     [[nodiscard]] peer_id dial(endpoint const& where, std::uint32_t tag) {
@@ -173,9 +160,7 @@ private:
     };
 
     static constexpr int most_handlers_a_turn = 64;
-    static constexpr int most_accepts_a_turn = 64;
     static constexpr int most_reads_a_turn = 4;
-    static constexpr std::chrono::milliseconds accept_pause{100};
 
     // ---- the loop ----
 
@@ -232,10 +217,7 @@ private:
             if (next) deadlines_.set(slot, std::max(*next, steady + std::chrono::milliseconds{1}));
             if (!next) deadlines_.erase(slot);
         }
-        if (accept_again_ && *accept_again_ <= steady) {
-            accept_again_.reset();
-            listeners_.for_each([this](tcp_listener& l) { await_connections(l); });
-        }
+        acceptor_.tick(steady);
         if (armed_ && *armed_ <= steady && !stopping_) {
             armed_.reset();
             sink_->due();
@@ -247,7 +229,7 @@ private:
         auto const consider = [&](std::optional<instant> const& at) {
             if (at && (!earliest || *at < *earliest)) earliest = at;
         };
-        consider(accept_again_);
+        consider(acceptor_.next_deadline());
         if (!deadlines_.empty()) consider(deadlines_.top_key());
         if (stopping_) consider(stop_by_);
         timer_.set(earliest);
@@ -422,37 +404,9 @@ private:
 
     // ---- connections come ----
 
-    void await_connections(tcp_listener& l) {
-        if (l.waiting) return;
-        l.waiting = true;
-        l.acceptor.async_wait(asio::socket_base::wait_read, [this, id = l.id](std::error_code const& ec) {
-            auto* const listener = listeners_.find(id);
-            if (ec || listener == nullptr) return;
-            listener->waiting = false;
-            accept(*listener);
-        });
-    }
-
-    void accept(tcp_listener& l) {
-        for (int i = 0; i < most_accepts_a_turn; ++i) {
-            asio::ip::tcp::socket socket{io_};
-            asio::ip::tcp::endpoint from;
-            auto const ec = detail::accept_socket(l.acceptor, socket, from);
-            if (ec == std::errc::operation_would_block) break;
-            if (ec == std::errc::connection_aborted || ec == std::errc::interrupted) continue;
-            if (ec) {
-                // No descriptors or no memory: trying again at once would only burn the processor.
-                accept_again_ = now().steady + accept_pause;
-                return;
-            }
-            admit(l, std::move(socket), detail::address_text(from.address()));
-        }
-        await_connections(l);
-    }
-
-    void admit(tcp_listener const& l, asio::ip::tcp::socket&& socket, std::string address) {
+    void admit(std::uint32_t tag, asio::ip::tcp::socket&& socket, std::string address) {
         if (peers_.size() >= options_.max_connections || !guard_.admit(address)) return;
-        auto& c = *peers_.find(make_peer(peer_stage::connecting, l.tag));
+        auto& c = *peers_.find(make_peer(peer_stage::connecting, tag));
         c.socket = std::move(socket);
         c.address = std::move(address);
         c.accepted = c.guarded = true;
@@ -538,14 +492,15 @@ private:
     asio::ip::tcp::resolver resolver_{io_};
     detail::loop_timer timer_{io_};
     turn_clock clock_;
-    peer_table<tcp_listener> listeners_;
+    tcp_acceptor acceptor_{io_, clock_, [this](std::uint32_t tag, auto&& socket, std::string address) {
+                               admit(tag, std::move(socket), std::move(address));
+                           }};
     peer_table<tcp_connection> peers_;
     indexed_heap<instant> deadlines_;  // by slot; never later than the true ones
     std::vector<peer_id> touched_;
     std::vector<peer_id> lost_;
     std::vector<char> scratch_;
     std::optional<instant> armed_;
-    std::optional<instant> accept_again_;
     instant stop_by_{};
     bool stopping_ = false;
 };

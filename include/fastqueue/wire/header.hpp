@@ -41,6 +41,7 @@ public:
         auto rest = line.substr(4);
         verb_ = take(rest);
         if (verb_.empty()) return problem{errc::bad_request, "the verb is missing"};
+        if (!is_plain(verb_)) return problem{errc::bad_request, "a header is printable ASCII"};
         while (rest.data() != nullptr) {
             auto const token = take(rest);
             if (auto const bad = add(token)) return bad;
@@ -63,7 +64,8 @@ public:
 
 private:
     static std::optional<problem> version_problem(std::string_view line) noexcept {
-        bool const other = line.size() > 3 && line.starts_with("FQ") && line[2] >= '0' && line[2] <= '9';
+        auto const digit = [&](std::size_t at) { return line[at] >= '0' && line[at] <= '9'; };
+        bool const other = line.size() > 3 && line.starts_with("FQ") && digit(2) && (line[2] != '1' || digit(3));
         return other ? problem{errc::unsupported_version, "this peer speaks FQ1", line.substr(0, 8)}
                      : problem{errc::bad_request, "the header does not begin with 'FQ1 '"};
     }
@@ -73,6 +75,9 @@ private:
         auto const token = rest.substr(0, space);
         rest = space == std::string_view::npos ? std::string_view{} : rest.substr(space + 1);
         return token;
+    }
+    static bool is_plain(std::string_view token) noexcept {
+        return std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
     }
     std::optional<problem> add(std::string_view token) noexcept {
         if (token.empty()) return problem{errc::bad_request, "tokens are separated by exactly one space"};

@@ -6,6 +6,7 @@
 #include <fastqueue/model/limits.hpp>
 #include <fastqueue/model/task_id.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -47,7 +48,7 @@ namespace detail {
         }
         std::uint64_t number = 0;
         if (in.next() != json::token::number || !in.to(number)) return false;
-        out.max_payload = static_cast<std::uint32_t>(number);
+        out.max_payload = static_cast<std::uint32_t>(std::min<std::uint64_t>(number, 0xffffffffU));
     }
     return true;
 }

@@ -103,7 +103,7 @@ public:
 
 private:
     void cut_envelope() noexcept {
-        if (rest_[0].starts_with("FQ1 ")) return;
+        if (rest_.empty() || rest_[0].starts_with("FQ1 ")) return;
         std::size_t octets = 0;
         for (std::size_t i = 0; i + 1 < rest_.size() && i < max_envelope_frames; ++i) {
             octets += rest_[i].size() + 4;

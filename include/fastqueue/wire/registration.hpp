@@ -58,7 +58,11 @@ namespace detail {
     if (f.key == "concurrency") return number(1, 1024, out.concurrency);
     if (f.key == "window") return number(1, 65'536, out.window);
     if (f.key == "weight") return number(1, 1000, out.weight);
-    if (f.key == "pack") out.packed = f.value == "1";
+    if (f.key == "pack") {
+        if (f.value != "0" && f.value != "1")
+            return problem{errc::bad_request, "the value is neither 0 nor 1", f.key};
+        out.packed = f.value == "1";
+    }
     if (f.key == "incarnation") {
         auto const id = uuid::parse(f.value);
         if (!id) return problem{errc::bad_request, "the incarnation is not a UUID", f.key};
@@ -137,6 +141,8 @@ inline constexpr std::size_t max_announced_runs = 65'536;
         return problem{errc::bad_request, "the concurrency is missing", "concurrency"};
     if (out.ports && !out.address)
         return problem{errc::bad_request, "ports stand with an address only", "ports"};
+    if (out.address && !out.ports && (out.address->port == 0 || !out.address->plus(3)))
+        return problem{errc::bad_request, "its four ports are not all from 1 to 65535", "address"};
     if (out.window < out.concurrency) out.window = out.concurrency;
     return std::nullopt;
 }

@@ -11,6 +11,7 @@
 #include <limits>
 #include <optional>
 #include <string_view>
+#include <system_error>
 
 namespace fastqueue::wire {
 
@@ -170,8 +171,10 @@ private:
 
 inline void write_fraction(header_writer& out, std::string_view key, double value) {
     char text[64];
-    auto const end = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed).ptr;
-    out.field(key, std::string_view{text, static_cast<std::size_t>(end - text)});
+    auto written = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed);
+    if (written.ec != std::errc{})  // too small to be written out exactly
+        written = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, 20);
+    out.field(key, std::string_view{text, static_cast<std::size_t>(written.ptr - text)});
 }
 
 }  // namespace detail

@@ -8,11 +8,13 @@ namespace {
 fastqueue_bytes text(char const* s) { return {s, std::strlen(s)}; }
 
 int32_t echo(void const*, fastqueue_context const*, fastqueue_bytes, fastqueue_bytes arguments,
-                  fastqueue_output output) {
-    return output.append(output.host, arguments.data, arguments.size) == 0 ? FASTQUEUE_SUCCESS : FASTQUEUE_HANDLER_ERROR;
+             fastqueue_output output) {
+    return output.append(output.host, arguments.data, arguments.size) == 0 ? FASTQUEUE_SUCCESS
+                                                                           : FASTQUEUE_HANDLER_ERROR;
 }
 
-int32_t odd(void const*, fastqueue_context const*, fastqueue_bytes, fastqueue_bytes, fastqueue_output output) {
+int32_t odd(void const*, fastqueue_context const*, fastqueue_bytes, fastqueue_bytes,
+            fastqueue_output output) {
     output.append(output.host, "bad \xff", 5);
     return 12345;
 }
@@ -26,7 +28,8 @@ int32_t escape(void const*, fastqueue_context const*, fastqueue_bytes, fastqueue
 extern "C" fastqueue_module const* fastqueue_module_entry(void) {
     static fastqueue_bytes const contents[] = {text("json")};
     static fastqueue_task const tasks[] = {
-        {text("c.echo"), text("Gives back its arguments."), text("list"), nullptr, 0, contents, 1, nullptr, &echo},
+        {text("c.echo"), text("Gives back its arguments."), text("list"), nullptr, 0, contents, 1, nullptr,
+         &echo},
         {text("c.odd"), {}, {}, nullptr, 0, contents, 1, nullptr, &odd},
         {text("c.escape"), {}, {}, nullptr, 0, contents, 1, nullptr, &escape},
     };

@@ -13,14 +13,19 @@ namespace fq = fastqueue;
 
 fq::registry make() {
     fq::registry r;
-    r.define("throw.std", [](std::string const& text) { throw std::runtime_error{text}; }, "text").describe("Throws.");
+    r.define(
+         "throw.std", [](std::string const& text) { throw std::runtime_error{text}; }, "text")
+        .describe("Throws.");
     r.define("throw.int", [] { throw 42; });
     r.define("throw.permanent", [] { throw fq::permanent_failure{"never again"}; });
     r.define("throw.error", [] { throw fq::error{fq::errc::timeout, "an error of ours"}; });
-    r.define("sum", [](std::vector<int> const& xs, int start) {
-        for (int const x : xs) start += x;
-        return start;
-    }, "xs", fq::arg("start") = 0);
+    r.define(
+        "sum",
+        [](std::vector<int> const& xs, int start) {
+            for (int const x : xs) start += x;
+            return start;
+        },
+        "xs", fq::arg("start") = 0);
     r.define("who", [](fq::context& c) {
         return c.id().text() + ' ' + std::to_string(c.attempt()) + ' ' + std::string{c.name()};
     });

@@ -1,0 +1,129 @@
+#pragma once
+
+#include "arguments.hpp"
+#include "control_plane.hpp"
+#include "exit_code.hpp"
+#include "list.hpp"
+#include "output.hpp"
+#include "status.hpp"
+#include "submit.hpp"
+#include "subworker.hpp"
+#include "workers.hpp"
+
+#include <fastqueue/model/error.hpp>
+#include <fastqueue/model/name.hpp>
+#include <fastqueue/tasks/registry.hpp>
+#include <fastqueue/version.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <csignal>
+#include <exception>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace fastqueue::cli {
+
+/// The command line with all its commands.
+class program {
+public:
+    explicit program(registry tasks) : tasks_{std::move(tasks)} {
+        app_.name("fastqueue")->require_subcommand(0, 1)->allow_extras();
+        app_.set_version_flag("--version", std::string{"fastqueue "} + version_string);
+        app_.footer(std::string{exit_code_help});
+    }
+    int run(std::vector<std::string> words) {
+        auto line = take_arguments(std::move(words));
+        parse(std::move(line.words));
+        if (control_plane_.app()) return control_plane_.run(tasks_);
+        if (subworker_.app()) return subworker_.run(tasks_);
+        if (submit_.app()) return submit_.run(line.arguments);
+        if (status_.app()) return status_.run();
+        if (cancel_.app()) return cancel_.run();
+        if (list_.app()) return list_.run(tasks_);
+        if (workers_.app()) return workers_.run();
+        refuse();
+    }
+    /// What CLI11 ends with: help, version, or a word it cannot place.
+    int ended(CLI::ParseError const& e) const {
+        if (dynamic_cast<CLI::CallForHelp const*>(&e) != nullptr)
+            say_text(app_.help());
+        else if (dynamic_cast<CLI::CallForVersion const*>(&e) != nullptr)
+            say(e.what());
+        else
+            return complain(in_our_words(e)), usage;
+        return done;
+    }
+
+private:
+    void parse(std::vector<std::string> words) {
+        std::vector<std::string> reversed{words.rbegin(), words.rend()};  // as CLI11 takes them
+        app_.parse(std::move(reversed));
+    }
+    static void say_text(std::string text) {
+        text.erase(text.find_last_not_of('\n') + 1);
+        say(std::move(text));
+    }
+    [[nodiscard]] std::vector<std::string> commands() const {
+        std::vector<std::string> names;
+        for (auto const* command : app_.get_subcommands([](CLI::App const*) { return true; }))
+            names.push_back(command->get_name());
+        return names;
+    }
+    [[noreturn]] void refuse() const {
+        std::string list;
+        for (auto const& name : commands()) list += (list.empty() ? "" : ", ") + name;
+        auto const words = app_.remaining();
+        if (words.empty())
+            throw error{errc::bad_option, "a command is missing: " + list + "; see fastqueue --help"};
+        auto const near = nearest_names(words.front(), commands(), 1);
+        auto const kind = words.front().starts_with('-') ? "option" : "command";
+        throw error{errc::bad_option,
+                    "there is no " + std::string{kind} + " '" + words.front() + "'; " +
+                        (near.empty() ? "the commands are " + list : "did you mean " + near.front() + "?")};
+    }
+    /// CLI11's texts begin with the option's name; what is left to it is a value that is missing, or a flag that was given one.
+    [[nodiscard]] static std::string in_our_words(CLI::ParseError const& e) {
+        std::string const what = e.what();
+        auto const begin = what.find("--");
+        if (begin == what.npos) return what;
+        auto const name = what.substr(begin, what.find_first_of(": =", begin) - begin);
+        bool const missing = dynamic_cast<CLI::ArgumentMismatch const*>(&e) != nullptr;
+        return name + (missing ? " wants a value" : " is there or not: it takes no value") + "; see --help";
+    }
+
+    registry tasks_;
+    CLI::App app_{"A task queue without a broker: a control plane, its subworkers and their clients."};
+    control_plane_command control_plane_{app_};
+    subworker_command subworker_{app_};
+    submit_command submit_{app_};
+    status_command status_{app_};
+    cancel_command cancel_{app_};
+    list_command list_{app_};
+    workers_command workers_{app_};
+};
+
+/// The whole command line. A program of yours that links its tasks instead of loading modules calls it with them.
+/// \param tasks  what `control-plane` and `subworker` can run beside the tasks of modules
+/// \return the exit code
+inline int main(int argc, char const* const* argv, registry tasks = {}) {
+    ensure_standard_files();
+    std::signal(SIGPIPE, SIG_IGN);
+    try {
+        program p{std::move(tasks)};
+        try {
+            return p.run({argv + (argc > 0 ? 1 : 0), argv + argc});
+        } catch (CLI::ParseError const& e) {
+            return p.ended(e);
+        }
+    } catch (error const& e) {
+        complain(e.text());
+        return exit_code_of(e.code());
+    } catch (std::exception const& e) {
+        complain(e.what());
+        return failed;
+    }
+}
+
+}  // namespace fastqueue::cli

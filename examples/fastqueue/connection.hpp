@@ -1,0 +1,75 @@
+#pragma once
+
+#include "exit_code.hpp"
+#include "options.hpp"
+
+#include <fastqueue/client.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace fastqueue::cli {
+
+/// What every command has that asks a control plane: where it is, how long to wait, how to print.
+class connection {
+public:
+    explicit connection(option_set& options) {
+        using text = std::string_view;
+        options.one(
+            "--discovery-address", "ADDRESS",
+            "Where the control plane is asked for (default: tcp://127.0.0.1:5550)",
+            [this](text n, text v) { given_.discovery = read_peer(n, v); }, "FASTQUEUE_DISCOVERY_ADDRESS");
+        options.one(
+            "--timeout", "SECONDS", "How long to wait for the answer (default: 30)",
+            [this](text n, text v) { given_.timeout = read_seconds(n, v, std::chrono::milliseconds{1}); },
+            "FASTQUEUE_TIMEOUT");
+        options.one(
+            "--retries", "N", "Further tries to connect before nobody is there (default: 3)",
+            [this](text n, text v) { given_.retries = read_number<std::uint32_t>(n, v, 0, 1'000'000); },
+            "FASTQUEUE_RETRIES");
+        options.one("--output", "text|json", "How to print (default: text)", [this](text n, text v) {
+            json_ = read_word(n, v, std::array<text, 2>{"text", "json"}) == 1;
+        });
+    }
+    connection(connection const&) = delete;
+
+    [[nodiscard]] client_options const& options() const noexcept { return given_; }
+    [[nodiscard]] bool json() const noexcept { return json_; }
+
+    /// Asks the control plane: `f(client)`.
+    /// \param about  what it is about, for the error of a refusal; may be empty
+    /// \throws error whose text says what can be done with this program's options
+    template <class F>
+    decltype(auto) ask(std::string const& about, F&& f) const {
+        try {
+            client plane{given_};
+            return f(plane);
+        } catch (error const& e) {
+            throw error{e.code(), explained(e, about)};
+        }
+    }
+
+private:
+    [[nodiscard]] std::string explained(error const& e, std::string const& about) const {
+        switch (exit_code_of(e.code())) {
+            case nobody:
+                return e.text() +
+                       " Start it with fastqueue control-plane, or say where it is with --discovery-address";
+            case timed_out:
+                return "no answer from " + given_.discovery.text() + " within " +
+                       seconds_text(given_.timeout) + " s; wait longer with --timeout";
+            case refused:
+                return about.empty() ? e.text() : about + ": " + e.text();
+            default:
+                return e.text();
+        }
+    }
+
+    client_options given_;
+    bool json_ = false;
+};
+
+}  // namespace fastqueue::cli

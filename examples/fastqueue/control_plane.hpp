@@ -1,0 +1,200 @@
+#pragma once
+
+#include "exit_code.hpp"
+#include "modules.hpp"
+#include "narrators.hpp"
+#include "options.hpp"
+#include "output.hpp"
+#include "ports.hpp"
+#include "signals.hpp"
+
+#include <fastqueue/control_plane.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace fastqueue::cli {
+
+/// `fastqueue control-plane`
+class control_plane_command {
+public:
+    explicit control_plane_command(CLI::App& app)
+        : options_{*app.add_subcommand("control-plane", "Run the coordinator; start it first")} {
+        options_.app().allow_extras();
+        add_addresses();
+        add_cache();
+        add_workers();
+        add_module_option(options_, modules_, "Task modules to load, by name (mytasks.so) or path");
+    }
+
+    [[nodiscard]] CLI::App& app() const noexcept { return options_.app(); }
+
+    int run(registry tasks) {
+        options_.read();
+        check();
+        stop_signals signals;
+        given_.heartbeat = std::min<std::chrono::milliseconds>(given_.heartbeat, given_.worker_timeout / 3);
+        policy_instances<plane_policies> instances;
+        instances.observer = plane_narrator{given_.id + ".local"};
+        basic_control_plane<plane_policies> plane{given_, with_modules(std::move(tasks), modules_),
+                                                  std::move(instances)};
+        start(plane);
+        tell(plane);
+        signals.call([&plane] { plane.stop(); });
+        plane.run();
+        say("control plane '" + given_.id + "' has stopped");
+        return done;
+    }
+
+private:
+    using text = std::string_view;
+
+    void add_addresses() {
+        options_.one("--worker-id", "NAME", "Its name (default: control-plane)",
+                     [this](text n, text v) { given_.id = read_name(n, v); });
+        options_.one(
+            "--base-address", "ADDRESS",
+            "Tasks come in on this port and the three above it, by priority; results on the next (default: "
+            "tcp://127.0.0.1:5555)",
+            [this](text n, text v) { given_.base = read_address(n, v); }, "FASTQUEUE_BASE_ADDRESS");
+        options_.one(
+            "--discovery-address", "ADDRESS", "Where it is asked for (default: tcp://127.0.0.1:5550)",
+            [this](text n, text v) { given_.discovery = read_address(n, v); }, "FASTQUEUE_DISCOVERY_ADDRESS");
+        options_.one(
+            "--subworker-port", "PORT",
+            "Subworker management port (default: 5560; a free one where the base's port is 0)",
+            [this](text n, text v) { given_.subworker_port = read_number<std::uint16_t>(n, v, 0); },
+            "FASTQUEUE_SUBWORKER_PORT");
+        options_.one("--advertise-address", "HOST",
+                     "The host under which others reach it, where it listens on all (*)",
+                     [this](text n, text v) { given_.advertise_host = read_host(n, v); });
+    }
+    void add_cache() {
+        options_.one(
+            "--result-cache-size", "N", "Maximum cached results (default: 10000)",
+            [this](text n, text v) {
+                given_.result_cache_size = read_number<std::uint32_t>(n, v, 0, 100'000'000);
+            },
+            "FASTQUEUE_RESULT_CACHE_SIZE");
+        options_.one(
+            "--result-cache-ttl", "SECONDS", "How long results are kept (default: 3600)",
+            [this](text n, text v) {
+                given_.result_cache_ttl =
+                    std::chrono::seconds{read_number<std::uint32_t>(n, v, 1, 1'000'000'000)};
+            },
+            "FASTQUEUE_RESULT_CACHE_TTL");
+    }
+    void add_workers() {
+        options_.one("--local", "thread|off",
+                     "Whether it runs tasks itself while no subworker can (default: thread)",
+                     [this](text n, text v) {
+                         given_.local = read_word(n, v, std::array<text, 2>{"thread", "off"}) == 0;
+                     });
+        options_.one(
+            "--concurrency", "N", "Tasks that it runs itself at once (default: 1)",
+            [this](text n, text v) { given_.local_concurrency = read_number<std::uint32_t>(n, v, 1, 1024); },
+            "FASTQUEUE_WORKER_CONCURRENCY");
+        options_.one("--worker-timeout", "SECONDS",
+                     "A subworker silent for so long is inactive (default: 30)", [this](text n, text v) {
+                         given_.worker_timeout = read_seconds(n, v, std::chrono::milliseconds{100});
+                     });
+        options_.one("--grace", "SECONDS",
+                     "A subworker whose connection broke may come back in it (default: 1)",
+                     [this](text n, text v) { given_.worker_grace = read_seconds(n, v); });
+        options_.one("--shutdown-grace", "SECONDS", "How long stopping waits for what runs (default: 30)",
+                     [this](text n, text v) { given_.shutdown_grace = read_seconds(n, v); });
+        options_.one(
+            "--max-deaths", "N", "A task that took so many subworkers with it is given up (default: 3)",
+            [this](text n, text v) { given_.max_deaths = read_number<std::uint32_t>(n, v, 1, 1'000'000); });
+        options_.one("--unknown-tasks", "auto|wait|refuse",
+                     "What happens to tasks that no worker knows (default: auto: they wait at first, then "
+                     "are refused)",
+                     [this](text n, text v) { given_.unknown_tasks = read_unknown_tasks(n, v); });
+        options_.many("--worker-allow", "HOST...", "Further hosts on which subworkers may have their ports",
+                      [this](text n, text v) { given_.worker_allow.push_back(read_host(n, v)); });
+    }
+
+    /// That its own ports do not run into each other.
+    void check() const {
+        if (given_.base.port == 0) return;
+        auto const last = given_.base.plus(4);
+        if (!last)
+            throw error{errc::bad_address, "--base-address '" + given_.base.text() +
+                                               "' leaves no room for its five ports: choose 65531 or lower"};
+        auto const range = std::to_string(given_.base.port) + " to " + std::to_string(last->port);
+        auto const inside = [&](std::uint16_t port) {
+            return port >= given_.base.port && port <= last->port;
+        };
+        if (inside(given_.subworker_port)) {
+            throw error{errc::bad_option, "--subworker-port '" + std::to_string(given_.subworker_port) +
+                                              "' is one of the ports " + range +
+                                              " that --base-address takes: choose " +
+                                              std::to_string(last->port + 1)};
+        }
+        bool const same_host = given_.discovery.host == given_.base.host;
+        if (same_host && given_.discovery.port != 0 &&
+            (inside(given_.discovery.port) || given_.discovery.port == given_.subworker_port)) {
+            throw error{errc::bad_option,
+                        "--discovery-address '" + given_.discovery.text() +
+                            "' is a port that --base-address (" + range + ") or --subworker-port (" +
+                            std::to_string(given_.subworker_port) + ") takes: choose another"};
+        }
+    }
+    void start(basic_control_plane<plane_policies>& plane) const {
+        try {
+            plane.start();
+        } catch (error const& e) {
+            if (e.code() != make_error_code(errc::address_in_use)) throw;
+            throw error{errc::address_in_use, taken(e)};
+        }
+    }
+    /// Which port it is, and which option moves it.
+    [[nodiscard]] std::string taken(error const& e) const {
+        auto const says = [](std::uint16_t port) {
+            return "port " + std::to_string(port) + " is taken by another process";
+        };
+        if (auto const at = first_taken(given_.base, 5)) {
+            auto words =
+                says(at->port) + ": a control plane that runs already? If you want another, give it ";
+            auto const next = next_free_range(given_.base, 7, 100);
+            if (next)
+                words += "--base-address " + next->text() + " --subworker-port " +
+                         std::to_string(next->port + 5) + ", or ";
+            return words + "--base-address tcp://" + given_.base.host +
+                   ":0 for free ports, and a --discovery-address of its own";
+        }
+        if (auto const at = first_taken({given_.base.host, given_.subworker_port}, 1)) {
+            return says(at->port) +
+                   ": choose another management port with --subworker-port, or 0 for a free one";
+        }
+        if (auto const at = first_taken(given_.discovery, 1)) {
+            return says(at->port) + ": choose another with --discovery-address, for example tcp://" +
+                   at->host + ":0 for a free one";
+        }
+        return e.text();
+    }
+    void tell(basic_control_plane<plane_policies> const& plane) const {
+        auto const& at = plane.listens();
+        auto const& first = at.tasks[0];
+        std::string line = "control plane '" + given_.id + "' listens: tasks " + first.text() + " (critical)";
+        for (std::size_t i = 1; i < priority_count; ++i)
+            line += ", " + short_form(at.tasks[i], first) + " (" + std::string{priority_names[i]} + ")";
+        line += ", results " + short_form(at.results, first) + ", management " +
+                short_form(at.management, first) + ", discovery " + short_form(at.discovery, first);
+        say(line);
+        auto const idle = !given_.local && !plane.tasks().empty() ? " (left to subworkers: --local off)" : "";
+        say("tasks: " + names_of(plane.tasks(), "none of its own; subworkers bring theirs") + idle);
+    }
+
+    option_set options_;
+    control_plane_options given_;
+    std::vector<std::string> modules_;
+};
+
+}  // namespace fastqueue::cli

@@ -1,0 +1,88 @@
+#pragma once
+
+#include "output.hpp"
+
+#include <fastqueue/client.hpp>
+#include <fastqueue/json/document.hpp>
+#include <fastqueue/json/writer.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+// How a task's standing is printed.
+
+namespace fastqueue::cli {
+
+/// A value as JSON; what another serialization has written is only described.
+[[nodiscard]] inline std::string value_text(std::string const& value) {
+    json::document document;
+    if (document.parse(value)) return value;
+    return "(" + std::to_string(value.size()) + " octets that are not JSON)";
+}
+
+/// `handler_error`, or the state where there is no code.
+[[nodiscard]] inline std::string_view code_name(task_status const& s) {
+    return s.error ? name_of(static_cast<errc>(s.error.value())) : std::string_view{};
+}
+
+/// `failure handler_error: what the handler said`
+[[nodiscard]] inline std::string failure_text(task_status const& s) {
+    std::string text{name_of(s.state)};
+    auto const code = code_name(s);
+    if (!code.empty() && code != text) text.append(" ").append(code);
+    return s.value.empty() ? text : text + ": " + s.value;
+}
+
+/// One object: id, state, value or code and error, and what is known of attempt, worker and times.
+[[nodiscard]] inline std::string as_json(task_id const& id, task_status const& s) {
+    std::string out;
+    json::writer w{out};
+    w.begin_object().key("id").value(id.text()).key("state").value(name_of(s.state));
+    if (s.state == task_state::success) {
+        json::document document;
+        if (document.parse(s.value))
+            w.key("value").raw(s.value);
+        else
+            w.key("value").value(nullptr).key("value_octets").value(s.value.size());
+    } else if (is_final(s.state)) {
+        if (auto const code = code_name(s); !code.empty()) w.key("code").value(code);
+        w.key("error").value(s.value);
+    } else if (json::document document; !s.value.empty() && document.parse(s.value)) {
+        w.key("progress").raw(s.value);
+    }
+    if (s.meta.attempt > 0) w.key("attempt").value(s.meta.attempt);
+    if (!s.meta.worker.empty()) w.key("worker").value(s.meta.worker);
+    auto const time = [&](std::string_view key, std::uint64_t us) {
+        if (us > 0) w.key(key).value(us);
+    };
+    time("submitted_us", s.meta.submitted_us);
+    time("started_us", s.meta.started_us);
+    time("finished_us", s.meta.finished_us);
+    w.end_object();
+    return out;
+}
+
+/// The same for people, a line each.
+[[nodiscard]] inline std::string as_text(task_id const& id, task_status const& s) {
+    std::string out = "task       " + id.text() + "\nstate      " + std::string{name_of(s.state)};
+    auto const line = [&](std::string_view name, std::string const& value) {
+        out.append("\n").append(name).append(11 - name.size(), ' ').append(value);
+    };
+    if (s.state == task_state::success)
+        line("value", value_text(s.value));
+    else if (is_final(s.state))
+        line("error", one_line(std::string{code_name(s)} + (s.value.empty() ? "" : ": " + s.value)));
+    else if (!s.value.empty())
+        line("progress", one_line(s.value));
+    if (s.meta.attempt > 0) line("attempt", std::to_string(s.meta.attempt));
+    if (!s.meta.worker.empty()) line("worker", s.meta.worker);
+    if (s.meta.submitted_us > 0) line("submitted", utc(s.meta.submitted_us));
+    if (s.meta.started_us > 0) line("started", utc(s.meta.started_us));
+    if (s.meta.finished_us > 0) line("finished", utc(s.meta.finished_us));
+    if (s.meta.started_us > 0 && s.meta.finished_us >= s.meta.started_us)
+        line("took", span_text(s.meta.finished_us - s.meta.started_us));
+    return out;
+}
+
+}  // namespace fastqueue::cli

@@ -1,0 +1,133 @@
+#pragma once
+
+#include "exit_code.hpp"
+#include "modules.hpp"
+#include "narrators.hpp"
+#include "options.hpp"
+#include "output.hpp"
+#include "ports.hpp"
+#include "signals.hpp"
+
+#include <fastqueue/subworker.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace fastqueue::cli {
+
+/// `fastqueue subworker`
+class subworker_command {
+public:
+    explicit subworker_command(CLI::App& app)
+        : options_{*app.add_subcommand("subworker", "Run tasks for a control plane")} {
+        options_.app().allow_extras();
+        add_options();
+        add_module_option(options_, modules_, "Task modules to load, by name (mytasks.so) or path");
+    }
+
+    [[nodiscard]] CLI::App& app() const noexcept { return options_.app(); }
+
+    int run(registry tasks) {
+        options_.read();
+        check();
+        stop_signals signals;
+        policy_instances<subworker_policies> instances;
+        instances.observer = subworker_narrator{given_.control_plane.text()};
+        basic_subworker<subworker_policies> worker{given_, with_modules(std::move(tasks), modules_),
+                                                   std::move(instances)};
+        start(worker);
+        tell(worker);
+        signals.call([&worker] { worker.stop(); });
+        worker.run();
+        say("subworker '" + given_.worker_id + "' has stopped");
+        return done;
+    }
+
+private:
+    using text = std::string_view;
+    static constexpr std::uint32_t ports = priority_count;
+
+    void add_options() {
+        options_.one(
+            "--worker-id", "NAME", "Its name, unique at its control plane (required)",
+            [this](text n, text v) { given_.worker_id = read_name(n, v); }, "FASTQUEUE_WORKER_ID");
+        options_.one(
+            "--control-plane-address", "ADDRESS", "The control plane's base address (required)",
+            [this](text n, text v) {
+                given_.control_plane = read_peer(n, v);
+                has_control_plane_ = true;
+            },
+            "FASTQUEUE_CONTROL_PLANE_ADDRESS");
+        options_.one(
+            "--base-address", "ADDRESS",
+            "It takes this port and the three above it, by priority; port 0: free ones (default: "
+            "tcp://127.0.0.1:5555)",
+            [this](text n, text v) { given_.base = read_address(n, v); }, "FASTQUEUE_BASE_ADDRESS");
+        options_.one(
+            "--discovery-address", "ADDRESS",
+            "Where the control plane is asked for (default: tcp://127.0.0.1:5550)",
+            [this](text n, text v) { given_.discovery = read_peer(n, v); }, "FASTQUEUE_DISCOVERY_ADDRESS");
+        options_.one("--advertise-address", "HOST",
+                     "The host under which the control plane reaches it, where it listens on all (*)",
+                     [this](text n, text v) { given_.advertise_host = read_host(n, v); });
+        options_.one(
+            "--concurrency", "N", "Tasks that it runs at once (default: 1)",
+            [this](text n, text v) { given_.concurrency = read_number<std::uint32_t>(n, v, 1, 1024); },
+            "FASTQUEUE_WORKER_CONCURRENCY");
+    }
+    void check() const {
+        if (given_.worker_id.empty())
+            throw error{
+                errc::bad_option,
+                "--worker-id is missing: give the subworker a name of its own, for example --worker-id sw1"};
+        if (!has_control_plane_)
+            throw error{errc::bad_option,
+                        "--control-plane-address is missing: where the control plane is, for example "
+                        "tcp://127.0.0.1:5555"};
+        if (!given_.base->plus(ports - 1))
+            throw error{errc::bad_address, "--base-address '" + given_.base->text() +
+                                               "' leaves no room for its four ports: choose 65532 or lower"};
+    }
+    void start(basic_subworker<subworker_policies>& worker) const {
+        try {
+            worker.start();
+        } catch (error const& e) {
+            if (e.code() != make_error_code(errc::address_in_use)) throw;
+            auto const at = first_taken(*given_.base, ports);
+            throw error{errc::address_in_use, at ? taken(*at) : e.text()};
+        }
+    }
+    /// Each subworker needs its own four ports, beside the control plane's six.
+    [[nodiscard]] std::string taken(endpoint const& at) const {
+        bool const is_planes = given_.base->port == given_.control_plane.port;
+        auto words = "port " + std::to_string(at.port) + " is taken" +
+                     (is_planes ? " (--base-address is the control plane's)" : " by another process") +
+                     ": give this subworker ports of its own with ";
+        auto const from = is_planes ? given_.base->plus(2).value_or(*given_.base) : *given_.base;
+        if (auto const next = next_free_range(from, ports, ports)) {
+            words += "--base-address " + next->text() + " (" + std::to_string(next->port) + "-" +
+                     std::to_string(next->port + ports - 1U) + " are free), or ";
+        }
+        return words + "--base-address tcp://" + given_.base->host + ":0 for any free ones";
+    }
+    void tell(basic_subworker<subworker_policies> const& worker) const {
+        auto const& at = worker.addresses();
+        std::string line =
+            "subworker '" + given_.worker_id + "' listens: " + at.front().text() + " (critical)";
+        for (std::size_t i = 1; i < at.size(); ++i)
+            line += ", " + short_form(at[i], at.front()) + " (" + std::string{priority_names[i]} + ")";
+        say(line);
+        say("tasks: " + names_of(worker.tasks(), "none: give it some with --task-modules"));
+        say("waiting for the control plane " + given_.control_plane.text());
+    }
+
+    option_set options_;
+    subworker_options given_;
+    std::vector<std::string> modules_;
+    bool has_control_plane_ = false;
+};
+
+}  // namespace fastqueue::cli

@@ -1,0 +1,290 @@
+#include <fastqueue/core/task_life.hpp>
+
+#include "core/plane_fixture.hpp"
+
+using namespace plane_test;
+
+namespace {
+
+std::uint64_t us(fq::wall_instant t) { return fq::to_epoch_us(t); }
+
+}  // namespace
+
+TEST_CASE("plane: a countdown holds a task until it is over, to the microsecond", "[core]") {
+    world w;
+    auto const worker = w.worker("w1");
+    auto const c = w.connect(port_role::normal);
+    w.ask1(c, "submit " + text(1) + " add countdown_ms=1000");
+    w.pass(999'999us);
+    CHECK(w.take(worker).empty());
+    w.pass(1us);
+    CHECK(w.take(worker).size() == 1);
+    w.ask1(c, "submit " + text(2) + " add countdown_ms=9007199254740992");  // fault 29: no overflow
+    w.pass(1h);
+    CHECK(w.ask1(c, "get " + text(2)).line == "result " + text(2) + " scheduled");
+}
+
+TEST_CASE("plane: predecessor 5: fault 36: an eta follows the wall clock, and its task runs once", "[core]") {
+    world w;
+    auto const worker = w.worker("w1");
+    auto const c = w.connect(port_role::normal);
+    auto const at = us(w.now.wall) + 3'600'000'000U;
+    w.ask1(c, "submit " + text(1) + " add eta_us=" + std::to_string(at));
+    w.ask1(c, "submit " + text(2) + " add eta_us=" + std::to_string(us(w.now.wall) - 1));
+    auto runs = w.take(worker);
+    REQUIRE(runs.size() == 1);  // in the past: now
+    w.done(worker, runs[0], "success");
+    SECTION("an hour by both clocks") {
+        for (int i = 0; i < 60; ++i) {
+            w.ask(worker, "heartbeat w1 incarnation=" + text(1000));
+            CHECK(w.take(worker).empty());
+            w.pass(20s);
+        }
+        w.now.wall -= 1h;  // back: nothing expires, nothing runs
+        w.pass(20s);
+        w.ask(worker, "heartbeat w1 incarnation=" + text(1000));
+        CHECK(w.core.state().counters.redelivered == 0);
+        CHECK(w.take(worker).empty());
+        w.now.wall += 2h;  // forward: within a second it is seen
+        w.pass(1s);
+        runs = w.take(worker);
+        REQUIRE(runs.size() == 1);
+        w.now.wall -= 2h;
+        w.pass(2s);
+        w.done(worker, runs[0], "success");
+        w.now.wall += 2h;
+        w.pass(2s);
+        CHECK(w.take(worker).empty());
+    }
+    SECTION("to 1970 and to 2040: leases stay") {
+        w.now.wall = {};
+        w.pass(5s);
+        w.now.wall = fq::from_epoch_us(2'240'000'000'000'000);
+        w.pass(1s);
+        CHECK(w.take(worker).size() == 1);
+        CHECK(w.observer.workers == std::vector<std::string>{"w1 joined"});
+    }
+}
+
+TEST_CASE("plane: what has not begun by its expiry never runs", "[core]") {
+    world w;
+    auto const c = w.connect(port_role::normal);
+    w.ask1(c, "submit " + text(1) + " add expires_ms=1000");
+    w.ask1(c, "submit " + text(2) + " add expires_us=" + std::to_string(us(w.now.wall) + 1'000'000));
+    w.ask1(c, "submit " + text(3) + " add expires_ms=1000 countdown_ms=5000");
+    w.ask(c, "call " + text(4) + " add expires_ms=0");
+    auto const expired = w.take(c);
+    w.ask1(c, "submit " + text(5) + " add expires_us=1");
+    w.pass(2s);
+    auto const worker = w.worker("w1");
+    w.pass(10s);
+    CHECK(w.take(worker).empty());
+    for (std::uint64_t n = 1; n <= 5; ++n) {
+        auto const r = w.ask1(c, "get " + text(n));
+        CHECK(r.line == "result " + text(n) + " expired");
+        CHECK(r.field("code") == "expired");
+    }
+    CHECK(w.core.state().counters.expired == 5);
+}
+
+TEST_CASE("plane: what has begun in time is not touched by its expiry; what only lay at a worker is when it comes back",
+          "[core]") {
+    world w;
+    auto const c = w.connect(port_role::normal);
+    SECTION("begun") {
+        auto const worker = w.worker("w1");
+        w.ask1(c, "submit " + text(1) + " add expires_ms=1000 retries=1");
+        auto run = w.take(worker).at(0);
+        w.pass(2s);
+        w.done(worker, run, "failure");
+        w.pass(2s);
+        run = w.take(worker).at(0);
+        w.done(worker, run, "success");
+        CHECK(w.ask1(c, "get " + text(1)).line == "result " + text(1) + " success");
+    }
+    SECTION("returned after it expired") {
+        auto const worker = w.worker("w1", "concurrency=1 window=2");
+        w.ask1(c, "submit " + text(1) + " add expires_ms=1000");
+        auto const run = w.take(worker).at(0);
+        w.pass(2s);
+        CHECK(w.ask1(c, "get " + text(1)).line == "result " + text(1) + " assigned");
+        w.done(worker, run, "returned");
+        CHECK(w.take(worker).empty());
+        CHECK(w.ask1(c, "get " + text(1)).line == "result " + text(1) + " expired");
+    }
+    SECTION("returned before it expired") {
+        auto const worker = w.worker("w1", "concurrency=1 window=2");
+        w.ask1(c, "submit " + text(1) + " add expires_ms=1000");
+        w.done(worker, w.take(worker).at(0), "returned");
+        CHECK(w.take(worker).at(0).line == "run " + text(1) + " 2 add");
+        w.pass(2s);
+        CHECK(w.ask1(c, "get " + text(1)).line == "result " + text(1) + " assigned");
+    }
+}
+
+TEST_CASE("plane: fault 22: a failure is tried again after a growing, capped delay", "[core]") {
+    world w;
+    auto const worker = w.worker("w1");
+    auto const c = w.connect(port_role::normal);
+    w.ask(c, "call " + text(1) + " add retries=4 retry_delay_ms=100 retry_backoff=3 retry_max_ms=500 retry_jitter=0");
+    std::vector<std::chrono::milliseconds> const waits{100ms, 300ms, 500ms, 500ms};
+    std::uint32_t attempt = 1;
+    for (auto const wait : waits) {
+        auto const run = w.take(worker).at(0);
+        CHECK(run.line == "run " + text(1) + ' ' + std::to_string(attempt++) + " add");
+        w.done(worker, run, "failure", "no " + std::to_string(attempt));
+        w.pass(wait - 1us);
+        CHECK(w.take(worker).empty());
+        w.pass(1us);
+    }
+    w.done(worker, w.take(worker).at(0), "failure", "last");
+    auto const end = w.take(c).at(0);
+    CHECK(end.line == "result " + text(1) + " failure");
+    CHECK(end.payload == "last");
+    CHECK(w.core.state().counters.retried == 4);
+}
+
+TEST_CASE("plane: jitter takes a part of each wait, and no more than was allowed", "[core]") {
+    world w;
+    auto const worker = w.worker("w1");
+    auto const c = w.connect(port_role::normal);
+    std::vector<std::int64_t> waits;
+    for (std::uint64_t n = 1; n <= 40; ++n) {
+        w.ask1(c, "submit " + text(n) + " add retries=1 retry_delay_ms=1000 retry_jitter=0.5");
+        w.done(worker, w.take(worker).at(0), "failure");
+        auto const from = w.now.steady;
+        auto const due = w.core.next_deadline();
+        waits.push_back(std::chrono::duration_cast<std::chrono::milliseconds>(due - from).count());
+        w.ask1(c, "cancel " + text(n));
+        w.ask(worker, "heartbeat w1 incarnation=" + text(1000));
+        w.take(worker);
+    }
+    auto const [least, most] = std::ranges::minmax(waits);
+    CHECK(least >= 500);
+    CHECK(most <= 1000);
+    CHECK(most - least > 100);
+}
+
+TEST_CASE("plane: a delay of 0 stays 0, however often and however steep", "[core]") {
+    world w;
+    auto const worker = w.worker("w1");
+    auto const c = w.connect(port_role::normal);
+    w.ask(c, "call " + text(1) + " add retries=1000 retry_delay_ms=0 retry_backoff=100");
+    for (int i = 0; i <= 1000; ++i) {
+        w.turn();
+        auto const runs = w.take(worker);
+        REQUIRE(runs.size() == 1);
+        w.done(worker, runs[0], "failure");
+        w.turn();
+    }
+    CHECK(w.take(c).at(0).line == "result " + text(1) + " failure");
+}
+
+TEST_CASE("plane: retry_after_ms overrides the delay; final and other codes end the task", "[core]") {
+    world w;
+    auto const worker = w.worker("w1");
+    auto const c = w.connect(port_role::normal);
+    w.ask(c, "call " + text(1) + " add retries=9");
+    w.done(worker, w.take(worker).at(0), "failure retry_after_ms=50");
+    w.pass(50ms);
+    w.done(worker, w.take(worker).at(0), "failure final=1", "enough");
+    CHECK(w.take(c).at(0).payload == "enough");
+    std::uint64_t n = 2;
+    for (auto const* code : {"bad_arguments", "unsupported_content", "too_large"}) {
+        w.ask(c, "call " + text(n) + " add retries=9");
+        w.done(worker, w.take(worker).at(0), std::string{"failure code="} + code);
+        auto const r = w.take(c).at(0);
+        CHECK(r.line == "result " + text(n) + " failure");
+        CHECK(r.field("code") == code);
+        ++n;
+    }
+    w.ask(c, "call " + text(n) + " add retries=1");
+    w.done(worker, w.take(worker).at(0), "failure code=timeout");
+    CHECK(w.take(c).empty());  // a timeout is tried again
+}
+
+TEST_CASE("plane: fault 9: the plane ends an attempt a second after its limit; the slot stays taken until its done",
+          "[core]") {
+    world w;
+    auto const worker = w.worker("w1");
+    auto const c = w.connect(port_role::normal);
+    w.ask(c, "call " + text(1) + " add timeout_ms=2000 soft_timeout_ms=1500");
+    w.ask1(c, "submit " + text(2) + " add");
+    auto const run = w.take(worker).at(0);
+    CHECK(run.field("timeout_ms") == "2000");
+    CHECK(run.field("soft_timeout_ms") == "1500");
+    w.pass(2'999'999us);
+    CHECK(w.take(c).empty());
+    w.pass(1us);
+    auto const end = w.take(c).at(0);
+    CHECK(end.line == "result " + text(1) + " failure");
+    CHECK(end.field("code") == "timeout");
+    auto sent = w.take(worker);
+    REQUIRE(sent.size() == 1);
+    CHECK(sent[0].line == "cancel " + text(1) + " 1");  // and not the next run
+    w.done(worker, run, "success", "too late");
+    CHECK(w.core.state().counters.stale_answers == 1);
+    sent = w.take(worker);
+    REQUIRE(sent.size() == 1);
+    CHECK(sent[0].line == "run " + text(2) + " 1 add");
+    CHECK(w.ask1(c, "get " + text(1)).line == "result " + text(1) + " failure");
+}
+
+TEST_CASE("plane: a worker that comes back still running what went over its limit keeps its slot taken", "[core]") {
+    world w;
+    auto const management = w.connect(port_role::management);
+    auto const fields = "concurrency=1 address=tcp://127.0.0.1:5561";
+    w.ask(management, world::registration("w1", 1000, fields), world::document(R"("add")"));
+    auto const links = w.accept_dials();
+    auto const c = w.connect(port_role::normal);
+    w.ask(c, "call " + text(1) + " add timeout_ms=1000");
+    w.ask1(c, "submit " + text(2) + " add");
+    auto const run = w.take(links[2]).at(1);
+    REQUIRE(run.line == "run " + text(1) + " 1 add");
+    w.pass(2s);
+    CHECK(w.take(c).at(0).field("code") == "timeout");
+    auto const again = w.connect(port_role::management);  // its management connection had broken: that means nothing
+    auto const runs = "[\"" + text(1) + "\",1]";
+    auto const answer = w.ask1(again, world::registration("w1", 1000, fields), world::document(R"("add")", runs));
+    CHECK(answer.payload.find(text(1)) == std::string::npos);  // not to be dropped, or its slot would never be freed
+    w.take(links[2]);
+    w.say(links[0], "done " + text(1) + " 1 failure");
+    w.turn();
+    CHECK(w.take(links[2]).at(0).line == "run " + text(2) + " 1 add");
+}
+
+TEST_CASE("plane: priorities are strict, whatever port and order, and equals keep their order", "[core]") {
+    world w;
+    auto const low = w.connect(port_role::low);
+    auto const critical = w.connect(port_role::critical);
+    std::vector<std::string> expected;
+    for (std::uint64_t n = 1; n <= 24; ++n) w.ask1(low, "submit " + text(n) + " add");
+    w.ask1(critical, "submit " + text(100) + " mul");
+    w.ask1(low, "submit " + text(101) + " add priority=critical");
+    w.ask1(low, "submit " + text(102) + " mul priority=high");
+    auto const worker = w.worker("w1", "concurrency=1", R"("add","mul")");
+    for (std::uint64_t const n : {100, 101, 102}) expected.push_back(text(n));
+    for (std::uint64_t n = 1; n <= 24; ++n) expected.push_back(text(n));
+    for (auto const& id_text : expected) {
+        auto const run = w.take(worker).at(0);  // predecessor 12
+        CHECK(run.line.substr(4, 36) == id_text);
+        w.done(worker, run, "success");
+    }
+}
+
+TEST_CASE("plane: fault 29: hostile numbers in options neither overflow nor crash", "[core]") {
+    world w;
+    auto const worker = w.worker("w1");
+    auto const c = w.connect(port_role::normal);
+    auto const max = std::string{"9007199254740992"};
+    w.ask1(c, "submit " + text(1) + " add timeout_ms=" + max + " soft_timeout_ms=" + max + " expires_ms=" + max + " expires_us=" + max +
+                  " retries=1000 retry_delay_ms=" + max + " retry_max_ms=" + max + " retry_backoff=100 retry_jitter=1");
+    auto const run = w.take(worker).at(0);
+    w.done(worker, run, "failure retry_after_ms=" + max + " took_us=" + max);
+    w.pass(10s);
+    w.ask1(c, "submit " + text(2) + " add eta_us=" + max);
+    CHECK(w.ask(c, "wait " + text(2) + " timeout_ms=" + max).empty());
+    w.pass(10s);
+    CHECK(w.take(worker).empty());
+    CHECK(w.ask1(c, "get " + text(2)).line == "result " + text(2) + " scheduled");
+}

@@ -1,0 +1,132 @@
+#pragma once
+
+#include <fastqueue/control_plane.hpp>
+#include <fastqueue/shell/client_driver.hpp>
+#include <fastqueue/shell/pending_answer.hpp>
+#include <fastqueue/subworker.hpp>
+#include <fastqueue/testing/simulated_executor.hpp>
+#include <fastqueue/testing/simulated_network.hpp>
+#include <fastqueue/transport/simulated.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace fastqueue::test {
+
+/// The production roles' policies, with network, time and threads replaced.
+struct simulated_policies : default_policies {
+    using transport_policy = transport::simulated;
+    using executor_policy = testing::simulated_executor;
+};
+
+/// What a seed decides of its world: "swarm testing", so that faults do not mask one another.
+struct climate {
+    std::uint32_t workers = 1;
+    std::uint32_t concurrency = 1;
+    std::uint32_t clients = 1;
+    std::uint32_t tasks = 50;
+    std::uint32_t fail_per_mille = 0;     // of tasks, whose handler throws each time
+    std::uint32_t countdown_per_mille = 0;
+    std::uint32_t cancel_per_mille = 0;
+    std::uint32_t submit_per_mille = 0;   // are submitted and waited for, not called
+    std::chrono::microseconds run_least{1};
+    std::chrono::microseconds run_most{1};
+    std::uint32_t long_per_mille = 0;     // of runs take fifty milliseconds, whatever the others take
+    std::chrono::milliseconds asking{4000};  // all tasks are asked for in this time
+    std::chrono::milliseconds storm{5000};  // faults happen in this time, none after it
+    std::uint32_t faults = 0;
+    bool cuts = false, crashes = false, partitions = false, pauses = false, clock_jumps = false, restarts = false;
+};
+
+/// One task as its client knows it.
+struct asked_task {
+    std::uint64_t number = 0;
+    task_id id;
+    bool submitted = false;  // and its acceptance was seen: it must end even if nobody waits
+    bool cancel_wanted = false;
+    std::vector<shell::kept_answer> ends;
+};
+
+/// A world of one control plane, several workers and clients on a simulated network, in which everything is decided by
+/// the seed; and the judge of what happened in it.
+class world {
+public:
+    explicit world(std::uint64_t seed);
+    ~world();
+
+    /// Runs the storm, heals everything, and demands that it comes to rest.
+    /// \return what is wrong, or empty
+    [[nodiscard]] std::string run();
+    [[nodiscard]] std::uint64_t trace() const noexcept { return network_.trace(); }
+    [[nodiscard]] climate const& weather() const noexcept { return climate_; }
+    [[nodiscard]] std::uint64_t executions() const noexcept { return executions_total_; }
+    [[nodiscard]] core::plane_counters counters() const { return plane_->machine().state().counters; }
+
+private:
+    struct operation final : shell::answer_handler {
+        explicit operation(std::function<void(shell::kept_answer)> then) : then_{std::move(then)} {}
+        void answered(core::client_answer const& answer) noexcept override {
+            shell::kept_answer kept;
+            shell::keep(answer, kept);
+            then_(std::move(kept));
+        }
+        std::function<void(shell::kept_answer)> then_;
+    };
+    struct worker_node {
+        std::string name;
+        std::unique_ptr<basic_subworker<simulated_policies>> role;
+        std::shared_ptr<bool> alive = std::make_shared<bool>(true);
+    };
+    struct execution_record {
+        std::string worker;
+        std::uint32_t attempt;
+    };
+
+    void draw_climate();
+    void start_plane();
+    void start_worker(std::size_t index);
+    void start_clients();
+    void ask_one(std::uint64_t number);
+    void ask_end(std::size_t client, std::uint64_t number);
+    void one_fault();
+    void crash_worker(std::size_t index);
+    void restart_plane();
+    registry tasks_of(std::shared_ptr<bool> alive, std::string name);
+    void post(std::size_t client, core::client_request request, std::function<void(shell::kept_answer)> then);
+    void complain(std::string text) {
+        if (complaint_.empty()) complaint_ = std::move(text);
+    }
+    [[nodiscard]] bool at_rest() const;
+    void judge();
+    void judge_task(asked_task const& t);
+    [[nodiscard]] bool fails(std::uint64_t number) const { return (number * 7919U) % 1000U < climate_.fail_per_mille; }
+
+    std::uint64_t seed_;
+    testing::simulated_network network_;
+    climate climate_;
+    std::unique_ptr<basic_control_plane<simulated_policies>> plane_;
+    std::vector<std::unique_ptr<basic_control_plane<simulated_policies>>> dead_planes_;
+    std::uint64_t plane_lives_ = 0;
+    std::vector<worker_node> workers_;
+    std::vector<worker_node> dead_workers_;
+    std::uint64_t worker_lives_ = 0;
+    std::vector<std::unique_ptr<shell::client_driver<simulated_policies>>> clients_;
+    std::deque<operation> operations_;
+    std::vector<asked_task> tasks_;
+    std::map<std::uint64_t, std::vector<execution_record>> executions_;
+    std::uint64_t executions_total_ = 0;
+    std::set<std::pair<std::string, std::string>> parted_;
+    std::vector<std::size_t> paused_;
+    std::string complaint_;
+};
+
+}  // namespace fastqueue::test
