@@ -31,6 +31,7 @@ public:
     explicit program(registry tasks) : tasks_{std::move(tasks)} {
         app_.name("fastqueue")->require_subcommand(0, 1)->allow_extras();
         app_.set_version_flag("--version", std::string{"fastqueue "} + version_string);
+        app_.get_formatter()->column_width(detail::help_column);  // the commands share it
         app_.footer(std::string{exit_code_help});
     }
     int run(std::vector<std::string> words) {
@@ -47,13 +48,16 @@ public:
     }
     /// What CLI11 ends with: help, version, or a word it cannot place.
     int ended(CLI::ParseError const& e) const {
-        if (dynamic_cast<CLI::CallForHelp const*>(&e) != nullptr)
+        if (dynamic_cast<CLI::CallForHelp const*>(&e) != nullptr) {
             say_text(app_.help());
-        else if (dynamic_cast<CLI::CallForVersion const*>(&e) != nullptr)
+            return done;
+        }
+        if (dynamic_cast<CLI::CallForVersion const*>(&e) != nullptr) {
             say(e.what());
-        else
-            return complain(in_our_words(e)), usage;
-        return done;
+            return done;
+        }
+        complain(in_our_words(e));
+        return usage;
     }
 
 private:
@@ -81,7 +85,8 @@ private:
         auto const kind = words.front().starts_with('-') ? "option" : "command";
         throw error{errc::bad_option,
                     "there is no " + std::string{kind} + " '" + words.front() + "'; " +
-                        (near.empty() ? "the commands are " + list : "did you mean " + near.front() + "?")};
+                        (near.empty() ? "the commands are " + list + "; see fastqueue --help"
+                                      : "did you mean " + near.front() + "?")};
     }
     /// CLI11's texts begin with the option's name; what is left to it is a value that is missing, or a flag that was given one.
     [[nodiscard]] static std::string in_our_words(CLI::ParseError const& e) {

@@ -16,7 +16,10 @@ namespace fastqueue::cli {
 /// What every command has that asks a control plane: where it is, how long to wait, how to print.
 class connection {
 public:
-    explicit connection(option_set& options) {
+    connection() = default;
+    connection(connection const&) = delete;  // the options' readers hold its address
+
+    void add_to(option_set& options) {
         using text = std::string_view;
         options.one(
             "--discovery-address", "ADDRESS",
@@ -34,7 +37,6 @@ public:
             json_ = read_word(n, v, std::array<text, 2>{"text", "json"}) == 1;
         });
     }
-    connection(connection const&) = delete;
 
     [[nodiscard]] client_options const& options() const noexcept { return given_; }
     [[nodiscard]] bool json() const noexcept { return json_; }

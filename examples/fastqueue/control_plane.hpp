@@ -26,7 +26,6 @@ class control_plane_command {
 public:
     explicit control_plane_command(CLI::App& app)
         : options_{*app.add_subcommand("control-plane", "Run the coordinator; start it first")} {
-        options_.app().allow_extras();
         add_addresses();
         add_cache();
         add_workers();
@@ -120,30 +119,33 @@ private:
                       [this](text n, text v) { given_.worker_allow.push_back(read_host(n, v)); });
     }
 
+    [[nodiscard]] std::uint16_t management_port() const noexcept {
+        constexpr std::uint16_t usual = 5560;
+        return given_.subworker_port.value_or(given_.base.port == 0 ? std::uint16_t{0} : usual);
+    }
     /// That its own ports do not run into each other.
     void check() const {
         if (given_.base.port == 0) return;
-        auto const last = given_.base.plus(4);
-        if (!last)
+        if (!given_.base.plus(4)) {
             throw error{errc::bad_address, "--base-address '" + given_.base.text() +
                                                "' leaves no room for its five ports: choose 65531 or lower"};
-        auto const range = std::to_string(given_.base.port) + " to " + std::to_string(last->port);
-        auto const inside = [&](std::uint16_t port) {
-            return port >= given_.base.port && port <= last->port;
-        };
-        if (inside(given_.subworker_port)) {
-            throw error{errc::bad_option, "--subworker-port '" + std::to_string(given_.subworker_port) +
-                                              "' is one of the ports " + range +
-                                              " that --base-address takes: choose " +
-                                              std::to_string(last->port + 1)};
         }
-        bool const same_host = given_.discovery.host == given_.base.host;
-        if (same_host && given_.discovery.port != 0 &&
-            (inside(given_.discovery.port) || given_.discovery.port == given_.subworker_port)) {
+        auto const last = given_.base.port + 4;
+        auto const range = std::to_string(given_.base.port) + " to " + std::to_string(last);
+        auto const inside = [&](std::uint16_t port) { return port >= given_.base.port && port <= last; };
+        auto const management = management_port();
+        if (inside(management)) {
             throw error{errc::bad_option,
-                        "--discovery-address '" + given_.discovery.text() +
-                            "' is a port that --base-address (" + range + ") or --subworker-port (" +
-                            std::to_string(given_.subworker_port) + ") takes: choose another"};
+                        "--subworker-port '" + std::to_string(management) + "' is one of the ports " + range +
+                            " that --base-address takes: choose " + std::to_string(last + 1)};
+        }
+        auto const& asked = given_.discovery;
+        if (asked.host == given_.base.host && asked.port != 0 &&
+            (inside(asked.port) || asked.port == management)) {
+            throw error{errc::bad_option, "--discovery-address '" + asked.text() +
+                                              "' is a port that --base-address (" + range +
+                                              ") or --subworker-port (" + std::to_string(management) +
+                                              ") takes: choose another"};
         }
     }
     void start(basic_control_plane<plane_policies>& plane) const {
@@ -156,28 +158,27 @@ private:
     }
     /// Which port it is, and which option moves it.
     [[nodiscard]] std::string taken(error const& e) const {
-        auto const says = [](std::uint16_t port) {
-            return "port " + std::to_string(port) + " is taken by another process";
+        auto const says = [](endpoint const& at) {
+            return "port " + std::to_string(at.port) + " is taken by another process: ";
         };
-        if (auto const at = first_taken(given_.base, 5)) {
-            auto words =
-                says(at->port) + ": a control plane that runs already? If you want another, give it ";
-            auto const next = next_free_range(given_.base, 7, 100);
-            if (next)
-                words += "--base-address " + next->text() + " --subworker-port " +
-                         std::to_string(next->port + 5) + ", or ";
-            return words + "--base-address tcp://" + given_.base.host +
-                   ":0 for free ports, and a --discovery-address of its own";
-        }
-        if (auto const at = first_taken({given_.base.host, given_.subworker_port}, 1)) {
-            return says(at->port) +
-                   ": choose another management port with --subworker-port, or 0 for a free one";
+        if (auto const at = first_taken(given_.base, 5)) return says(*at) + another_base();
+        if (auto const at = first_taken({given_.base.host, management_port()}, 1)) {
+            return says(*at) + "choose another management port with --subworker-port, or 0 for a free one";
         }
         if (auto const at = first_taken(given_.discovery, 1)) {
-            return says(at->port) + ": choose another with --discovery-address, for example tcp://" +
-                   at->host + ":0 for a free one";
+            return says(*at) + "choose another with --discovery-address, for example tcp://" + at->host +
+                   ":0 for a free one";
         }
         return e.text();
+    }
+    [[nodiscard]] std::string another_base() const {
+        std::string words = "a control plane that runs already? If you want another, give it ";
+        if (auto const next = next_free_range(given_.base, 7, 100)) {
+            words += "--base-address " + next->text() + " --subworker-port " +
+                     std::to_string(next->port + 5) + ", or ";
+        }
+        return words + "--base-address tcp://" + given_.base.host +
+               ":0 for free ports, and a --discovery-address of its own";
     }
     void tell(basic_control_plane<plane_policies> const& plane) const {
         auto const& at = plane.listens();

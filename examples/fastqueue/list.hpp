@@ -20,11 +20,10 @@ namespace fastqueue::cli {
 class list_command {
 public:
     explicit list_command(CLI::App& app)
-        : options_{*app.add_subcommand("list", "List tasks: of modules, or of a running control plane")},
-          connection_{options_} {
-        options_.app().allow_extras();
+        : options_{*app.add_subcommand("list", "List tasks: of modules, or of a running control plane")} {
         add_module_option(options_, modules_,
                           "Modules whose tasks are listed; without it the control plane is asked");
+        connection_.add_to(options_);
     }
 
     [[nodiscard]] CLI::App& app() const noexcept { return options_.app(); }

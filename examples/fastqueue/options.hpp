@@ -4,6 +4,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdlib>
 #include <functional>
 #include <string>
@@ -13,6 +15,28 @@
 
 namespace fastqueue::cli {
 
+namespace detail {
+
+inline constexpr std::size_t help_column = 36;  // where descriptions begin
+inline constexpr std::size_t help_width = 100;
+
+/// The words in lines that fit beside the options' names.
+[[nodiscard]] inline std::string wrapped(std::string_view text) {
+    std::string out;
+    std::size_t column = 0;
+    while (!text.empty()) {
+        auto const end = std::min(text.find(' '), text.size());
+        bool const fits = column == 0 || column + 1 + end <= help_width - help_column;
+        if (column > 0) out += fits ? ' ' : '\n';
+        column = fits && column > 0 ? column + 1 + end : end;
+        out += text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return out;
+}
+
+}  // namespace detail
+
 /// The options of one command. CLI11 finds the words and writes the help; what a word means is read here, after it, so that
 /// each error names option, value and mend. An option that is given goes before its environment variable, and that before
 /// the default.
@@ -20,7 +44,9 @@ class option_set {
 public:
     using reader = std::function<void(std::string_view name, std::string_view text)>;
 
-    explicit option_set(CLI::App& app) : app_{app} {}
+    explicit option_set(CLI::App& app) : app_{app} {
+        app_.allow_extras();  // refused in our words
+    }
     option_set(option_set const&) = delete;
 
     /// An option with one value.
@@ -29,19 +55,15 @@ public:
     void one(std::string const& name, std::string const& kind, std::string help, reader read,
              std::string environment = {}) {
         if (!environment.empty()) help += " [" + environment + "]";
-        auto* const option = app_.add_option(name, ignore(), help);
+        auto* const option = app_.add_option(name, ignore(), detail::wrapped(help));
         option->type_name(kind)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
         entries_.push_back({option, name, std::move(environment), std::move(read), false});
     }
     /// An option with one or more values, separated by spaces or commas; `read` is called for each.
     void many(std::string const& name, std::string const& kind, std::string const& help, reader read) {
-        auto* const option = app_.add_option(name, ignore(), help);
+        auto* const option = app_.add_option(name, ignore(), detail::wrapped(help));
         option->type_name(kind)->expected(1, 1 << 20)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
         entries_.push_back({option, name, {}, std::move(read), true});
-    }
-    /// An option that is there or not.
-    void flag(std::string const& name, std::string const& help, bool& target) {
-        app_.add_flag(name, target, help);
     }
 
     /// Reads all values. Call when this command has been chosen.

@@ -21,8 +21,7 @@ protected:
     using text = std::string_view;
 
     task_command(CLI::App& app, std::string const& name, std::string const& help)
-        : options_{*app.add_subcommand(name, help)}, connection_{options_} {
-        options_.app().allow_extras();
+        : options_{*app.add_subcommand(name, help)} {
         options_.one("--task-id", "ID", "Which task, as submit --non-blocking printed it (required)",
                      [this](text n, text v) { id_ = read_id(n, v); });
     }
@@ -49,6 +48,7 @@ public:
     explicit status_command(CLI::App& app) : task_command{app, "status", "Show where a task stands"} {
         options_.one("--wait", "SECONDS", "Wait so long for its end (default: do not wait)",
                      [this](text n, text v) { wait_ = read_seconds(n, v); });
+        connection_.add_to(options_);
         options_.app().footer(
             "Exit codes are those of fastqueue --help; a task that failed is an answer, too: 0. With --wait, "
             "4: it has not ended.");
@@ -68,7 +68,9 @@ private:
 /// `fastqueue cancel`
 class cancel_command : public task_command {
 public:
-    explicit cancel_command(CLI::App& app) : task_command{app, "cancel", "Cancel a task"} {}
+    explicit cancel_command(CLI::App& app) : task_command{app, "cancel", "Cancel a task"} {
+        connection_.add_to(options_);
+    }
     int run() {
         read();
         auto const state = connection_.ask(name(), [this](client& c) { return c.cancel(id_); });

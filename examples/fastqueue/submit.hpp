@@ -28,10 +28,9 @@ namespace fastqueue::cli {
 class submit_command {
 public:
     explicit submit_command(CLI::App& app)
-        : options_{*app.add_subcommand("submit", "Have a task run, and print its value")},
-          connection_{options_} {
-        options_.app().allow_extras();
+        : options_{*app.add_subcommand("submit", "Have a task run, and print its value")} {
         add_options();
+        connection_.add_to(options_);
         options_.app().footer(
             "Each argument is JSON where it can be read as JSON, else a string: --args 5 -3 Ada '\"5\"' '[1, "
             "2]'\n"

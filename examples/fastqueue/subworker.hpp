@@ -23,7 +23,6 @@ class subworker_command {
 public:
     explicit subworker_command(CLI::App& app)
         : options_{*app.add_subcommand("subworker", "Run tasks for a control plane")} {
-        options_.app().allow_extras();
         add_options();
         add_module_option(options_, modules_, "Task modules to load, by name (mytasks.so) or path");
     }
@@ -87,26 +86,38 @@ private:
             throw error{errc::bad_option,
                         "--control-plane-address is missing: where the control plane is, for example "
                         "tcp://127.0.0.1:5555"};
-        if (!given_.base->plus(ports - 1))
+        if (!given_.base->plus(ports - 1)) {
             throw error{errc::bad_address, "--base-address '" + given_.base->text() +
                                                "' leaves no room for its four ports: choose 65532 or lower"};
+        }
+    }
+    /// Whether one of its ports would be its control plane's: that cannot work, also where that is not there yet.
+    [[nodiscard]] bool is_planes() const {
+        auto const& base = *given_.base;
+        auto const& plane = given_.control_plane;
+        bool const same_host = base.host == plane.host || (base.is_loopback() && plane.is_loopback());
+        return same_host && base.port != 0 && base.port <= plane.port &&
+               plane.port < base.port + static_cast<int>(ports);
     }
     void start(basic_subworker<subworker_policies>& worker) const {
+        if (is_planes())
+            throw error{errc::address_in_use,
+                        taken(given_.control_plane, "the control plane (--control-plane-address)")};
         try {
             worker.start();
         } catch (error const& e) {
             if (e.code() != make_error_code(errc::address_in_use)) throw;
             auto const at = first_taken(*given_.base, ports);
-            throw error{errc::address_in_use, at ? taken(*at) : e.text()};
+            throw error{errc::address_in_use, at ? taken(*at, "another process") : e.text()};
         }
     }
-    /// Each subworker needs its own four ports, beside the control plane's six.
-    [[nodiscard]] std::string taken(endpoint const& at) const {
-        bool const is_planes = given_.base->port == given_.control_plane.port;
-        auto words = "port " + std::to_string(at.port) + " is taken" +
-                     (is_planes ? " (--base-address is the control plane's)" : " by another process") +
+    /// Each subworker needs four ports of its own, beside the control plane's six.
+    [[nodiscard]] std::string taken(endpoint const& at, std::string const& holder) const {
+        auto words = "port " + std::to_string(at.port) + " is taken by " + holder +
                      ": give this subworker ports of its own with ";
-        auto const from = is_planes ? given_.base->plus(2).value_or(*given_.base) : *given_.base;
+        auto const after_plane =
+            endpoint{given_.base->host, given_.control_plane.port}.plus(2);  // the next range begins 4 above
+        auto const from = is_planes() && after_plane ? *after_plane : *given_.base;
         if (auto const next = next_free_range(from, ports, ports)) {
             words += "--base-address " + next->text() + " (" + std::to_string(next->port) + "-" +
                      std::to_string(next->port + ports - 1U) + " are free), or ";

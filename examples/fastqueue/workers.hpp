@@ -16,8 +16,8 @@ namespace fastqueue::cli {
 class workers_command {
 public:
     explicit workers_command(CLI::App& app)
-        : options_{*app.add_subcommand("workers", "Show the workers and their load")}, connection_{options_} {
-        options_.app().allow_extras();
+        : options_{*app.add_subcommand("workers", "Show the workers and their load")} {
+        connection_.add_to(options_);
         options_.app().footer("LOAD is tasks at the worker / tasks it runs at once.");
     }
 

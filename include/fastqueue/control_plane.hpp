@@ -29,7 +29,8 @@ struct control_plane_options {
     std::string id = "control-plane";
     endpoint base{"127.0.0.1", 5555};       ///< base ... base + 3 take tasks, base + 4 serves results
     endpoint discovery{"127.0.0.1", 5550};
-    std::uint16_t subworker_port = 5560;    ///< the management port, on the host of `base`
+    /// The management port, on the host of `base`; none: 5560, or a free one where the base's port is 0.
+    std::optional<std::uint16_t> subworker_port;
     std::string advertise_host;             ///< under which others reach a wildcard base
     std::uint32_t result_cache_size = 10'000;
     std::chrono::seconds result_cache_ttl{3600};
@@ -159,7 +160,8 @@ private:
             open(above_base(i), static_cast<port_role>(i), std::string{priority_names[i]} + " tasks", bound_.tasks[i]);
         }
         open(above_base(4), port_role::results, "results", bound_.results);
-        auto const port = options_.base.port == 0 ? std::uint16_t{0} : options_.subworker_port;
+        constexpr std::uint16_t usual = 5560;
+        auto const port = options_.subworker_port.value_or(options_.base.port == 0 ? std::uint16_t{0} : usual);
         open({options_.base.host, port}, port_role::management, "management", bound_.management);
         open(options_.discovery, port_role::discovery, "discovery", bound_.discovery);
         auto& o = core_.options();

@@ -199,7 +199,12 @@ class Case(unittest.TestCase):
             time.sleep(0.02)
 
     def until_running(self, plane, task):
-        self.until(lambda: self.status(plane, task)["state"] == "running", f"task {task} runs")
+        def runs():
+            state = self.status(plane, task)["state"]
+            self.assertIn(state, ("scheduled", "queued", "assigned", "running"), "it ended before it was seen running")
+            return state == "running"
+
+        self.until(runs, f"task {task} runs")
 
     def stops(self, program, number=signal.SIGINT, expect=0):
         program.signal(number)

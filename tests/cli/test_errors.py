@@ -1,9 +1,8 @@
 """Each mistake on the command line gets one line that names thing, value and mend, and code 2."""
 
-import os
 import pathlib
+import re
 import shutil
-import unittest
 
 import support
 
@@ -75,6 +74,13 @@ class Mistakes(support.Case):
         self.check(("control-plane", "--subworker-port", "5557"), "5557", "5555 to 5559", "5560")
         self.check(("control-plane", "--discovery-address", "tcp://127.0.0.1:5560"), "--discovery-address", "5560")
 
+    def test_a_subworker_never_takes_the_ports_of_the_control_plane_it_waits_for(self):
+        base, _, _ = support.free_ports()
+        port = int(base.rsplit(":", 1)[1])
+        for own in (port - 3, port):
+            self.check(("subworker", "--worker-id", "w", "--control-plane-address", base, "--base-address", f"tcp://127.0.0.1:{own}"),
+                       f"port {port} is taken by the control plane", "--base-address tcp://127.0.0.1:0", expect=1)
+
     def test_names_and_ids(self):
         self.check(("control-plane", "--worker-id", "a b"), "--worker-id", "'a b'")
         self.check(("subworker", "--worker-id", "x" * 256), "--worker-id", "255")
@@ -114,7 +120,7 @@ class Taken(support.Case):
         text = self.error("subworker", "--worker-id", "w", "--control-plane-address", self.shared.base, "--base-address", self.shared.base, expect=1)
         self.assertIn(f"port {port} is taken", text)
         self.assertIn("--base-address tcp://127.0.0.1:0", text)
-        free = support.re.search(r"--base-address (tcp://127\.0\.0\.1:[1-9]\d*) ", text)
+        free = re.search(r"--base-address (tcp://127\.0\.0\.1:[1-9]\d*) ", text)
         if free:  # none is named where the ports end
             worker = self.start([support.PROGRAM, "subworker", "--worker-id", "w", "--control-plane-address", self.shared.base,
                                  "--discovery-address", self.shared.discovery, "--base-address", free[1]])
@@ -127,6 +133,12 @@ class Taken(support.Case):
         text = self.error("control-plane", "--base-address", support.FREE, "--discovery-address", self.shared.discovery, expect=1)
         self.assertIn(f"port {self.shared.discovery.rsplit(':', 1)[1]} is taken", text)
         self.assertIn("--discovery-address", text)
+
+    def test_a_management_port_that_is_taken_is_named(self):
+        text = self.error("control-plane", "--base-address", support.FREE, "--discovery-address", support.FREE,
+                          "--subworker-port", self.shared.management, expect=1)
+        self.assertIn(f"port {self.shared.management} is taken", text)
+        self.assertIn("--subworker-port", text)
 
     def test_a_worker_id_in_use_is_refused_and_the_first_keeps_it(self):
         self.worker("twin", self.shared)

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import unittest
 
 import support
 
@@ -53,7 +52,7 @@ class Guide(support.Case):
             worker.wait_for(rf"listens: tcp://127\.0\.0\.1:{first} \(critical\), {first + 1} \(high\), {first + 2} \(normal\), {first + 3} \(low\)$")
             worker.wait_for("^registered with the control plane tcp://127.0.0.1:5555$")
         self.until(lambda: all(self.workers(plane).get(w, {}).get("state") == "active" for w in SUBWORKERS), "all are active")
-        tasks = [self.begin_task(plane, "sleep_ms", 100, options=("--priority", level)) for level in support.PRIORITIES * 3]
+        tasks = [self.begin_task(plane, "sleep_ms", 300, options=("--priority", level)) for level in support.PRIORITIES * 3]
         used = {self.end_of(plane, task)["worker"] for task in tasks}
         self.assertEqual(used, set(SUBWORKERS))
         for worker in workers:

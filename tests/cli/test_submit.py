@@ -1,10 +1,8 @@
 """Clients' commands: what is printed where, and every exit code."""
 
 import json
-import os
 import socket
 import subprocess
-import unittest
 
 import support
 
@@ -154,6 +152,11 @@ class Alone(support.Case):
         with socket.create_server(("127.0.0.1", 0)) as deaf:
             address = f"tcp://127.0.0.1:{deaf.getsockname()[1]}"
             self.assertIn(address, self.error("workers", "--discovery-address", address, "--timeout", "0.5", expect=4))
+
+    def test_a_name_that_no_worker_knows_yet_is_said_when_the_time_is_over(self):
+        plane = self.plane("--unknown-tasks", "wait")
+        text = self.error("submit", "--discovery-address", plane.discovery, "--timeout", "0.3", "--task-name", "ad", expect=4)
+        self.assertRegex(text, "'ad' has not ended within 0.3 s .*: it is queued, and no worker knows that name; see fastqueue status")
 
     def test_list_shows_the_tasks_of_modules_without_a_control_plane(self):
         shown = self.run_cli("list", "--task-modules", "mytasks").stdout

@@ -1,8 +1,7 @@
 """Control plane and subworkers together: spreading, losing, stopping and coming back."""
 
+import json
 import signal
-import time
-import unittest
 
 import support
 
@@ -42,14 +41,15 @@ class Workers(support.Case):
     def test_a_subworker_killed_with_tasks_in_flight_loses_none(self):
         plane = self.plane("--local", "off")
         victim = self.worker("victim", plane)
-        tasks = [self.begin_task(plane, "sleep_ms", 200) for _ in range(8)]
-        self.until_running(plane, tasks[0])
         self.worker("heir", plane)
+        tasks = [self.begin_task(plane, "sleep_ms", 1000) for _ in range(6)]
+        self.until(lambda: self.workers(plane)["victim"]["running"] == 1, "the victim runs a task")
         victim.signal(signal.SIGKILL)
         self.assertEqual(victim.wait(), -signal.SIGKILL)
         ended = self.ends(plane, tasks)
-        self.assertIn("heir", [e["worker"] for e in ended])
-        self.assertEqual((ended[0]["worker"], ended[0]["attempt"]), ("heir", 2), "the one it ran is run again")
+        again = [e["worker"] for e in ended if e["attempt"] > 1]
+        self.assertTrue(again, "the one it ran is run again")
+        self.assertEqual(set(again), {"heir"})
 
     def test_a_task_that_takes_its_workers_with_it_is_given_up(self):
         plane = self.plane("--local", "off", "--max-deaths", "1")
@@ -82,10 +82,24 @@ class Workers(support.Case):
             worker.wait_for("^registered with the control plane ")
             self.assertEqual(self.value(plane, "add", 5, 3), 8)
 
+    def test_a_client_waits_through_a_restart_of_the_control_plane(self):
+        base, management, discovery = support.free_ports()
+        where = {"base": base, "port": management, "discovery": discovery}
+        plane = self.plane("--local", "off", **where)
+        worker = self.worker("steady", plane)
+        client = self.start([support.PROGRAM, "submit", "--discovery-address", discovery, "--task-name", "sleep_ms", "--args", "1500"])
+        self.until(lambda: self.workers(plane)["steady"]["running"] == 1, "the task runs")
+        plane.signal(signal.SIGKILL)
+        plane.wait()
+        worker.wait_for("^lost the control plane ")
+        self.plane("--local", "off", **where)
+        self.assertEqual(client.wait(), 0, client.lines)
+        self.assertGreaterEqual(int(client.lines[-1]), 1500)
+
     def test_a_stopped_subworker_is_left_out_and_taken_back(self):
         plane = self.plane("--local", "off", "--worker-timeout", "1")
         frozen = self.worker("frozen", plane)
-        task = self.begin_task(plane, "sleep_ms", 300)
+        task = self.begin_task(plane, "sleep_ms", 1000)
         self.until_running(plane, task)
         self.addCleanup(lambda: frozen.process.poll() is None and frozen.signal(signal.SIGCONT))
         frozen.signal(signal.SIGSTOP)
@@ -137,7 +151,7 @@ class Workers(support.Case):
 
 
 def json_of(ended):
-    return support.json.loads(ended.stdout)
+    return json.loads(ended.stdout)
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ namespace plane_test {
 
 namespace fq = fastqueue;
 using namespace std::chrono_literals;
-using fq::core::port_role;
 using fq::peer_id;
+using fq::core::port_role;
 
 /// One pair that was sent, taken apart.
 struct reply {
@@ -49,7 +49,8 @@ struct watcher {
     void on(fq::policy::task_event const& e) noexcept { tasks.push_back(e.state); }
     void on(fq::policy::worker_event const& e) noexcept {
         static constexpr std::string_view names[] = {"joined", "inactive", "lost", "left"};
-        workers.push_back(std::string{e.worker} + ' ' + std::string{names[static_cast<std::size_t>(e.change)]});
+        workers.push_back(std::string{e.worker} + ' ' +
+                          std::string{names[static_cast<std::size_t>(e.change)]});
     }
     void on(fq::policy::notice_event const&) noexcept { ++notices; }
 };
@@ -61,7 +62,9 @@ struct bundle {
     using observer_policy = watcher;
 };
 
-inline fq::uuid id(std::uint64_t n) { return fq::uuid::make_v7({}, 0, n); }
+inline fq::uuid id(std::uint64_t n) {
+    return fq::uuid::make_v7({}, 0, n << 8U);
+}  // the octet below bears the variant
 inline std::string text(std::uint64_t n) { return id(n).text(); }
 
 struct dial {
@@ -90,7 +93,8 @@ public:
 
     // ---- peers
 
-    peer_id connect(port_role role, bool req = false, std::string_view address = "127.0.0.1", bool same_process = false) {
+    peer_id connect(port_role role, bool req = false, std::string_view address = "127.0.0.1",
+                    bool same_process = false) {
         auto const peer = static_cast<peer_id>(++last_peer);
         core.at(now);
         core.opened(peer, {static_cast<std::uint32_t>(role), true, req, same_process, address});
@@ -107,7 +111,9 @@ public:
         core.message(peer, views);
     }
     /// Sends one pair; the turn is not ended.
-    void say(peer_id peer, std::string const& tokens, std::string const& payload = {}) { frames(peer, {"FQ1 " + tokens, payload}); }
+    void say(peer_id peer, std::string const& tokens, std::string const& payload = {}) {
+        frames(peer, {"FQ1 " + tokens, payload});
+    }
     /// Sends one pair and ends the turn. \return all that the peer has been sent since it was last asked
     std::vector<reply> ask(peer_id peer, std::string const& tokens, std::string const& payload = {}) {
         say(peer, tokens, payload);
@@ -128,15 +134,16 @@ public:
 
     // ---- workers
 
-    static std::string registration(std::string const& name, std::uint64_t incarnation, std::string const& fields) {
+    static std::string registration(std::string const& name, std::uint64_t incarnation,
+                                    std::string const& fields) {
         return "register " + name + " incarnation=" + text(incarnation) + ' ' + fields;
     }
     static std::string document(std::string const& tasks, std::string const& runs = {}) {
         return R"({"tasks":[)" + tasks + R"(],"runs":[)" + runs + "]}";
     }
     /// A worker whose runs come down its own connection. \return that connection
-    peer_id worker(std::string const& name, std::string const& fields = "concurrency=1", std::string const& tasks = R"("add")",
-                   std::uint64_t incarnation = 1000) {
+    peer_id worker(std::string const& name, std::string const& fields = "concurrency=1",
+                   std::string const& tasks = R"("add")", std::uint64_t incarnation = 1000) {
         auto const peer = connect(port_role::management);
         auto const answer = ask(peer, registration(name, incarnation, fields), document(tasks));
         REQUIRE_FALSE(answer.empty());
@@ -245,7 +252,8 @@ private:
         if (cursor.form() == fq::wire::form::packed) {
             envelope.assign(views.begin(), views.end() - 1);
         } else {
-            envelope.assign(views.begin(), views.end() - static_cast<std::ptrdiff_t>(cursor.pairs_left()) * 2);
+            envelope.assign(views.begin(),
+                            views.end() - static_cast<std::ptrdiff_t>(cursor.pairs_left()) * 2);
         }
         fq::wire::pair p;
         while (cursor.next(p)) {

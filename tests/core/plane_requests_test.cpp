@@ -23,7 +23,8 @@ TEST_CASE("plane: a submit is accepted, and the same again is the same task", "[
     std::ranges::transform(upper, upper.begin(), [](char x) { return static_cast<char>(std::toupper(x)); });
     CHECK(w.ask1(c, "submit " + upper + " add retries=5", "[1]").line == "accepted " + text(1) + " queued");
     CHECK(w.core.state().counters.submitted == 1);
-    CHECK(w.ask1(c, "submit " + text(2) + " add countdown_ms=5", "[1]").line == "accepted " + text(2) + " scheduled");
+    CHECK(w.ask1(c, "submit " + text(2) + " add countdown_ms=5", "[1]").line ==
+          "accepted " + text(2) + " scheduled");
 }
 
 TEST_CASE("plane: fault 4: the same id with another name, content or payload is a conflict", "[core]") {
@@ -32,7 +33,8 @@ TEST_CASE("plane: fault 4: the same id with another name, content or payload is 
     w.ask1(c, "submit " + text(1) + " add", "[1]");
     CHECK(w.ask1(c, "submit " + text(1) + " sub", "[1]").line == "error " + text(1) + " id_conflict");
     CHECK(w.ask1(c, "submit " + text(1) + " add", "[2]").line == "error " + text(1) + " id_conflict");
-    CHECK(w.ask1(c, "submit " + text(1) + " add content=x", "[1]").line == "error " + text(1) + " id_conflict");
+    CHECK(w.ask1(c, "submit " + text(1) + " add content=x", "[1]").line ==
+          "error " + text(1) + " id_conflict");
     CHECK(w.ask1(c, "call " + text(1) + " add", "[1] ").line == "error " + text(1) + " id_conflict");
 }
 
@@ -93,13 +95,15 @@ TEST_CASE("plane: predecessor 6: a call of a known id waits for that task, or ge
     CHECK(w.ask1(b, "submit " + text(1) + " add", "[]").line == "accepted " + text(1) + " success");
 }
 
-TEST_CASE("plane: fault 24: unknown names wait, are refused, or wait only while they may still come", "[core]") {
+TEST_CASE("plane: fault 24: unknown names wait, are refused, or wait only while they may still come",
+          "[core]") {
     auto options = world::usual();
     SECTION("wait") {
         world w{options};
         w.worker("w1");
         w.pass(60s);
-        CHECK(w.ask1(w.connect(port_role::normal), "submit " + text(1) + " sub").line == "accepted " + text(1) + " queued");
+        CHECK(w.ask1(w.connect(port_role::normal), "submit " + text(1) + " sub").line ==
+              "accepted " + text(1) + " queued");
     }
     SECTION("refuse") {
         options.unknown_names = fq::core::unknown_tasks::refuse;
@@ -123,7 +127,8 @@ TEST_CASE("plane: fault 24: unknown names wait, are refused, or wait only while 
         CHECK(w.ask1(c, "submit " + text(2) + " mul").line == "error " + text(2) + " unknown_task_name");
         w.disconnect(worker);
         w.pass(10s);
-        CHECK(w.ask1(c, "submit " + text(3) + " add").line == "accepted " + text(3) + " queued");  // once known, stays known
+        CHECK(w.ask1(c, "submit " + text(3) + " add").line ==
+              "accepted " + text(3) + " queued");  // once known, stays known
     }
     SECTION("automatic, shortly after the start") {
         options.unknown_names = fq::core::unknown_tasks::automatic;
@@ -136,11 +141,13 @@ TEST_CASE("plane: fault 24: unknown names wait, are refused, or wait only while 
     }
 }
 
-TEST_CASE("plane: predecessor 2: the submits of a message are all accepted, each with its own reply, in order", "[core]") {
+TEST_CASE(
+    "plane: predecessor 2: the submits of a message are all accepted, each with its own reply, in order",
+    "[core]") {
     world w;
     auto const c = w.connect(port_role::normal);
-    w.frames(c, {"FQ1 submit " + text(1) + " add ref=a", "1", "FQ1 get " + text(9) + " ref=g", "", "FQ1 submit " + text(2) + " add ref=b", "2",
-                 "FQ1 submit " + text(1) + " add ref=c", "1"});
+    w.frames(c, {"FQ1 submit " + text(1) + " add ref=a", "1", "FQ1 get " + text(9) + " ref=g", "",
+                 "FQ1 submit " + text(2) + " add ref=b", "2", "FQ1 submit " + text(1) + " add ref=c", "1"});
     w.turn();
     auto const replies = w.take(c);
     REQUIRE(replies.size() == 4);
@@ -158,7 +165,8 @@ TEST_CASE("plane: a batch with one bad pair is refused as a whole, and the culpr
     world w;
     auto const c = w.connect(port_role::normal);
     SECTION("bad option") {
-        w.frames(c, {"FQ1 submit " + text(1) + " add", "", "FQ1 submit " + text(2) + " add retries=x ref=r", ""});
+        w.frames(
+            c, {"FQ1 submit " + text(1) + " add", "", "FQ1 submit " + text(2) + " add retries=x ref=r", ""});
         w.turn();
         auto const replies = w.take(c);
         REQUIRE(replies.size() == 2);
@@ -177,7 +185,8 @@ TEST_CASE("plane: a batch with one bad pair is refused as a whole, and the culpr
         return;
     }
     SECTION("the same id for two tasks") {
-        w.frames(c, {"FQ1 submit " + text(1) + " add", "1", "FQ1 submit " + text(1) + " add", "2", "FQ1 submit " + text(3) + " add", "3"});
+        w.frames(c, {"FQ1 submit " + text(1) + " add", "1", "FQ1 submit " + text(1) + " add", "2",
+                     "FQ1 submit " + text(3) + " add", "3"});
         w.turn();
         auto const replies = w.take(c);
         REQUIRE(replies.size() == 3);
@@ -193,7 +202,8 @@ TEST_CASE("plane: fault 80: a batch over the limit of tasks is refused with a ti
     options.limits.max_tasks = 2;
     world w{options};
     auto const c = w.connect(port_role::normal);
-    w.frames(c, {"FQ1 submit " + text(1) + " add", "", "FQ1 submit " + text(2) + " add", "", "FQ1 submit " + text(3) + " add", ""});
+    w.frames(c, {"FQ1 submit " + text(1) + " add", "", "FQ1 submit " + text(2) + " add", "",
+                 "FQ1 submit " + text(3) + " add", ""});
     w.turn();
     auto const replies = w.take(c);
     REQUIRE(replies.size() == 3);
@@ -201,7 +211,8 @@ TEST_CASE("plane: fault 80: a batch over the limit of tasks is refused with a ti
     CHECK(replies[2].line == "error " + text(3) + " queue_full");
     CHECK_FALSE(replies[2].field("retry_after_ms").empty());
     CHECK(w.core.state().tasks.used() == 0);
-    w.frames(c, {"FQ1 submit " + text(1) + " add", "", "FQ1 submit " + text(2) + " add", "", "FQ1 submit " + text(2) + " add", ""});
+    w.frames(c, {"FQ1 submit " + text(1) + " add", "", "FQ1 submit " + text(2) + " add", "",
+                 "FQ1 submit " + text(2) + " add", ""});
     w.turn();
     CHECK(w.take(c).back().line == "accepted " + text(2) + " queued");  // the same pair twice is one task
     w.frames(c, {"FQ1 submit " + text(1) + " add", "", "FQ1 submit " + text(2) + " add", ""});
@@ -229,11 +240,13 @@ TEST_CASE("plane: fault 80: limits of tasks, octets, payload and unanswered requ
     w.turn();
     CHECK(w.take(c).size() == 1);
     for (auto const* request : {"call ", "wait "}) {
-        auto const refused = w.ask1(c, request + text(1) + (*request == 'c' ? " add" : ""), *request == 'c' ? "12345678" : "");
+        auto const refused =
+            w.ask1(c, request + text(1) + (*request == 'c' ? " add" : ""), *request == 'c' ? "12345678" : "");
         CHECK(refused.line == "error " + text(1) + " queue_full");
         CHECK_FALSE(refused.field("retry_after_ms").empty());
     }
-    CHECK(w.ask1(c, "submit " + text(1) + " add reply=both", "12345678").line == "error " + text(1) + " queue_full");
+    CHECK(w.ask1(c, "submit " + text(1) + " add reply=both", "12345678").line ==
+          "error " + text(1) + " queue_full");
     auto const other = w.connect(port_role::normal);
     CHECK(w.ask1(other, "submit " + text(5) + " add").line == "error " + text(5) + " queue_full");
     w.ask(c, "cancel " + text(1));
@@ -286,10 +299,12 @@ TEST_CASE("plane: REQ asks for one call or wait at a time, and gets its envelope
     CHECK(w.take(discovery).at(0).line == "error - bad_request");
 }
 
-TEST_CASE("plane: packed in is packed out, with an envelope too; a pack that does not add up is one error", "[core]") {
+TEST_CASE("plane: packed in is packed out, with an envelope too; a pack that does not add up is one error",
+          "[core]") {
     world w;
     auto const c = w.connect(port_role::normal);
-    auto const pack = "FQ1 pack 2\n" + block("FQ1 submit " + text(1) + " add") + block("1") + block("FQ1 get " + text(1)) + block("");
+    auto const pack = "FQ1 pack 2\n" + block("FQ1 submit " + text(1) + " add") + block("1") +
+                      block("FQ1 get " + text(1)) + block("");
     w.frames(c, {"name", "", pack});
     w.turn();
     auto replies = w.take(c);
@@ -308,13 +323,15 @@ TEST_CASE("plane: packed in is packed out, with an envelope too; a pack that doe
     CHECK(w.take(c).empty());  // a probe
 }
 
-TEST_CASE("plane: predecessor 8: whatever cannot be read, or is not here, is answered with the reason", "[core]") {
+TEST_CASE("plane: predecessor 8: whatever cannot be read, or is not here, is answered with the reason",
+          "[core]") {
     world w;
     auto const tasks = w.connect(port_role::normal);
     auto const results = w.connect(port_role::results);
     auto const management = w.connect(port_role::management);
     auto const discovery = w.connect(port_role::discovery);
-    for (auto const& frames : std::vector<std::vector<std::string>>{{"x"}, {"FQ1 a", "b", "c"}, {"hello", ""}, {"", "", ""}, {"FQ1 get\x01", ""}}) {
+    for (auto const& frames : std::vector<std::vector<std::string>>{
+             {"x"}, {"FQ1 a", "b", "c"}, {"hello", ""}, {"", "", ""}, {"FQ1 get\x01", ""}}) {
         w.frames(tasks, frames);
         w.turn();
         auto const replies = w.take(tasks);
@@ -334,16 +351,21 @@ TEST_CASE("plane: predecessor 8: whatever cannot be read, or is not here, is ans
     CHECK(w.ask1(results, "submit " + text(1) + " add").line == "error - wrong_port");
     CHECK(w.ask1(management, "discover").line == "error - wrong_port");
     CHECK(w.ask1(discovery, "get " + text(1)).line == "error - wrong_port");
+    CHECK(w.ask1(discovery, "discover more").line == "error - bad_request");
+    CHECK(w.ask1(management, "workers more").line == "error - bad_request");
+    CHECK(w.ask1(management, "heartbeat a b").line.starts_with("error "));
     CHECK(w.ask1(tasks, "submit 123 add").line == "error - bad_request");
     CHECK(w.ask1(tasks, "submit " + text(1)).line.ends_with("bad_request"));
     CHECK(w.ask1(tasks, "submit " + text(1) + " add more").line.ends_with("bad_request"));
     CHECK(w.ask1(tasks, "submit " + text(1) + " a/b").line == "error " + text(1) + " bad_request");
-    CHECK(w.ask1(tasks, "submit " + text(1) + " " + std::string(256, 'n')).line == "error " + text(1) + " bad_request");
+    CHECK(w.ask1(tasks, "submit " + text(1) + " " + std::string(256, 'n')).line ==
+          "error " + text(1) + " bad_request");
     CHECK(w.ask1(tasks, "submit " + text(1) + " add retries=x ref=r7").field("ref") == "r7");
     for (auto const* verb : {"get", "wait", "cancel", "forget"}) {
         CHECK(w.ask1(results, verb).line == "error - bad_request");
         CHECK(w.ask1(results, std::string{verb} + " 12").line.ends_with("bad_request"));
-        CHECK(w.ask1(results, std::string{verb} + ' ' + text(1) + ' ' + text(2)).line.ends_with("bad_request"));
+        CHECK(
+            w.ask1(results, std::string{verb} + ' ' + text(1) + ' ' + text(2)).line.ends_with("bad_request"));
         auto const unknown = w.ask1(results, std::string{verb} + ' ' + text(99) + " ref=q");
         CHECK(unknown.line == "error " + text(99) + " unknown_task");
         CHECK(unknown.field("ref") == "q");
@@ -360,7 +382,8 @@ TEST_CASE("plane: the results verbs are served on the task ports too", "[core]")
     CHECK(w.ask1(c, "forget " + text(1)).line == "forgotten " + text(1));
 }
 
-TEST_CASE("plane: wait is answered at the end, or when its time is over with the state there then is", "[core]") {
+TEST_CASE("plane: wait is answered at the end, or when its time is over with the state there then is",
+          "[core]") {
     world w;
     auto const worker = w.worker("w1");
     auto const c = w.connect(port_role::results);
@@ -414,9 +437,18 @@ TEST_CASE("plane: predecessor 11: fault 30: cancel has one answer in every state
         auto const run = w.take(worker).at(0);
         CHECK(cancel(1).at(0).line == "cancelled " + text(1) + " running");
         CHECK(w.take(worker).at(0).line == "cancel " + text(1) + " 1");
-        SECTION("stopped") { w.done(worker, run, "cancelled"); CHECK(w.ask1(c, "get " + text(1)).line == "result " + text(1) + " cancelled"); }
-        SECTION("too late") { w.done(worker, run, "success", "8"); CHECK(w.ask1(c, "get " + text(1)).line == "result " + text(1) + " success"); }
-        SECTION("it failed: not tried again") { w.done(worker, run, "failure"); CHECK(w.ask1(c, "get " + text(1)).line == "result " + text(1) + " failure"); }
+        SECTION("stopped") {
+            w.done(worker, run, "cancelled");
+            CHECK(w.ask1(c, "get " + text(1)).line == "result " + text(1) + " cancelled");
+        }
+        SECTION("too late") {
+            w.done(worker, run, "success", "8");
+            CHECK(w.ask1(c, "get " + text(1)).line == "result " + text(1) + " success");
+        }
+        SECTION("it failed: not tried again") {
+            w.done(worker, run, "failure");
+            CHECK(w.ask1(c, "get " + text(1)).line == "result " + text(1) + " failure");
+        }
         SECTION("its worker was lost: not run again") {
             w.disconnect(worker);
             w.pass(2s);
@@ -437,7 +469,10 @@ TEST_CASE("plane: predecessor 11: fault 30: cancel has one answer in every state
         auto const run = w.take(worker).at(0);
         CHECK(cancel(1).empty());
         CHECK(w.take(worker).at(0).line == "cancel " + text(1) + " 1");
-        SECTION("not begun") { w.done(worker, run, "cancelled"); CHECK(w.take(c).at(0).line == "cancelled " + text(1) + " cancelled"); }
+        SECTION("not begun") {
+            w.done(worker, run, "cancelled");
+            CHECK(w.take(c).at(0).line == "cancelled " + text(1) + " cancelled");
+        }
         SECTION("returned") {
             w.done(worker, run, "returned");
             CHECK(w.take(c).at(0).line == "cancelled " + text(1) + " cancelled");
@@ -457,7 +492,8 @@ TEST_CASE("plane: predecessor 11: fault 30: cancel has one answer in every state
         SECTION("its worker came back without it") {
             w.disconnect(worker);
             auto const again = w.connect(port_role::management);
-            w.ask(again, world::registration("w1", 1000, "concurrency=1 window=4"), world::document(R"("add")"));
+            w.ask(again, world::registration("w1", 1000, "concurrency=1 window=4"),
+                  world::document(R"("add")"));
             CHECK(w.take(c).at(0).line == "cancelled " + text(1) + " cancelled");
             w.turn();
             CHECK(w.take(again).empty());
@@ -484,7 +520,8 @@ TEST_CASE("plane: forget is for what has ended", "[core]") {
     CHECK(w.ask1(c, "forget " + text(1)).line == "forgotten " + text(1));
 }
 
-TEST_CASE("plane: fault 35: results live so long after their end, and gets keep none alive past it", "[core]") {
+TEST_CASE("plane: fault 35: results live so long after their end, and gets keep none alive past it",
+          "[core]") {
     auto options = world::usual();
     options.result_cache_ttl = 10s;
     options.result_cache_size = 2;
@@ -562,10 +599,12 @@ TEST_CASE("plane: resent: what cannot be known any more is not run at most once 
     auto const here = " resent=" + w.store.epoch().text();
     auto const elsewhere = " resent=" + text(1234);
     CHECK(w.ask1(c, "submit " + text(1) + " add delivery=at_most_once" + here).line.starts_with("accepted"));
-    CHECK(w.ask1(c, "submit " + text(2) + " add delivery=at_most_once" + elsewhere).line == "error " + text(2) + " outcome_unknown");
+    CHECK(w.ask1(c, "submit " + text(2) + " add delivery=at_most_once" + elsewhere).line ==
+          "error " + text(2) + " outcome_unknown");
     CHECK(w.ask1(c, "submit " + text(3) + " add" + elsewhere).line.starts_with("accepted"));
     w.ask1(c, "cancel " + text(1));
     w.ask1(c, "cancel " + text(3));
-    CHECK(w.ask1(c, "submit " + text(4) + " add delivery=at_most_once" + here).line == "error " + text(4) + " outcome_unknown");
+    CHECK(w.ask1(c, "submit " + text(4) + " add delivery=at_most_once" + here).line ==
+          "error " + text(4) + " outcome_unknown");
     CHECK(w.ask1(c, "submit " + text(5) + " add" + here).line.starts_with("accepted"));
 }

@@ -28,7 +28,9 @@ TEST_CASE("plane: the barrier: neither accepted nor result leaves before it is s
     w.turn();
     auto const replies = w.take(c);
     REQUIRE(replies.size() == 6);
-    for (auto const& r : replies) CHECK((r.line == "result " + text(1) + " success" || r.line.find("accepted") == 0 || r.line.find("error") == 0 || r.line.find("forgotten") == 0));
+    for (auto const& r : replies)
+        CHECK((r.line == "result " + text(1) + " success" || r.line.find("accepted") == 0 ||
+               r.line.find("error") == 0 || r.line.find("forgotten") == 0));
 }
 
 TEST_CASE("plane: the barrier: a cancel is not confirmed before it is stored", "[core]") {
@@ -55,8 +57,10 @@ TEST_CASE("plane: the barrier: what is to run at most once is not sent before it
     CHECK(w.take(worker).at(0).line == "run " + text(1) + " 1 add");
 }
 
-TEST_CASE("plane: fault 89: when the store fails nothing more is accepted or confirmed, and what runs is let finish",
-          "[core]") {
+TEST_CASE(
+    "plane: fault 89: when the store fails nothing more is accepted or confirmed, and what runs is let "
+    "finish",
+    "[core]") {
     world w;
     auto const worker = w.worker("w1");
     auto const c = w.connect(port_role::normal);
@@ -77,7 +81,8 @@ TEST_CASE("plane: fault 89: when the store fails nothing more is accepted or con
     CHECK(w.observer.notices == 1);
 }
 
-TEST_CASE("plane: fault 13: stop lets what runs finish, takes nothing new and tells who waits in the end", "[core]") {
+TEST_CASE("plane: fault 13: stop lets what runs finish, takes nothing new and tells who waits in the end",
+          "[core]") {
     world w;
     auto const worker = w.worker("w1", "concurrency=1 window=4");
     auto const c = w.connect(port_role::normal);

@@ -39,7 +39,7 @@ void write_random(std::mt19937& random, json::writer& out, unsigned depth) {
             out.value(random() % 2 == 0);
             return;
         case 2:
-            out.value(static_cast<std::int64_t>(random()) * 1'000'003 - random() % 7);
+            out.value(static_cast<std::int64_t>(random()) * 1'000'003 - (std::int64_t{1} << 50));
             return;
         case 3:
             out.value(std::uint64_t{random()} << 32 | random());

@@ -55,9 +55,9 @@ TEST_CASE("simulation: the storms do what they are for", "[simulation]") {
         executions += w.executions();
         tasks += w.weather().tasks;
     }
-    CHECK(sum.redelivered > 50);
-    CHECK(sum.returned > 50);
-    CHECK(sum.stale_answers > 10);
+    CHECK(sum.redelivered > 100);
+    CHECK(sum.returned > 20);
+    CHECK(sum.stale_answers > 5);
     CHECK(sum.cancelled > 10);
     CHECK(executions > tasks * 9 / 10);
 }

@@ -9,7 +9,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-inline constexpr task<std::uint64_t(std::uint64_t)> twice{"twice", "number"};
+// Gives number * 1000 + attempt: so the judge sees whose result was believed.
+inline constexpr task<std::uint64_t(std::uint64_t)> stamp{"stamp", "number"};
 
 }  // namespace
 
@@ -61,13 +62,13 @@ void world::draw_climate() {
 
 registry world::tasks_of(std::shared_ptr<bool> alive, std::string name) {
     registry tasks;
-    tasks.define(twice, [this, alive = std::move(alive), name = std::move(name)](context& ctx, std::uint64_t number) -> std::uint64_t {
+    tasks.define(stamp, [this, alive = std::move(alive), name = std::move(name)](context& ctx, std::uint64_t number) -> std::uint64_t {
         if (!*alive) return 0;  // its process is gone: this is only the object's clean-up
         ++executions_total_;
         executions_[number].push_back({name, ctx.attempt()});
         if (number >= tasks_.size() || tasks_[number].id != ctx.id()) complain("task " + std::to_string(number) + " was run under an id that nobody gave it");
         if (fails(number)) throw permanent_failure{"as it must"};
-        return number * 2;
+        return number * 1000 + ctx.attempt();
     });
     return tasks;
 }
@@ -146,7 +147,7 @@ void world::ask_one(std::uint64_t number) {
     core::client_request request;
     bool const submit = r.happens(climate_.submit_per_mille);
     request.verb = submit ? "submit" : "call";
-    request.tokens = " " + t.id.text() + " twice priority=" + std::string{priority_names[r.between(0, 3)]};
+    request.tokens = " " + t.id.text() + " stamp meta=1 priority=" + std::string{priority_names[r.between(0, 3)]};
     if (r.happens(climate_.countdown_per_mille)) request.tokens += " countdown_ms=" + std::to_string(r.between(1, 2000));
     request.payload = "[" + std::to_string(number) + "]";
     if (r.happens(climate_.cancel_per_mille)) {
@@ -283,8 +284,8 @@ void world::judge_task(asked_task const& t) {
     }
     if (!ran) return complain(name + " ended as " + std::string{name_of(end.state)} + " and never ran");
     auto const right = fails(t.number) ? end.state == task_state::failure && end.payload == "as it must"
-                                       : end.state == task_state::success && end.payload == std::to_string(t.number * 2);
-    if (!right) complain(name + " ended as " + std::string{name_of(end.state)} + " with " + end.payload);
+                                       : end.state == task_state::success && end.payload == std::to_string(t.number * 1000 + end.meta.attempt);
+    if (!right) complain(name + " ended as " + std::string{name_of(end.state)} + " with " + end.payload + ", believed of attempt " + std::to_string(end.meta.attempt));
 }
 
 }  // namespace fastqueue::test

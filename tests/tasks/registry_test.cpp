@@ -224,6 +224,10 @@ TEST_CASE("registry: what cannot be defined is refused, and says why", "[tasks]"
           "bad_option: the default of \"x\" is no value of its type");
     CHECK(define_problem([&] {
               r.define(
+                  "t", [](std::vector<int> const&) {}, fq::arg("xs") = 5);
+          }) == "bad_option: the default of \"xs\" is no value of its type");
+    CHECK(define_problem([&] {
+              r.define(
                   greet, [](std::string const&, std::optional<std::string> const&) { return ""; },
                   fq::arg("other") = 1);
           }) == "bad_option: a default for \"other\", which is no parameter");

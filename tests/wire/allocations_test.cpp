@@ -32,7 +32,8 @@ std::uint64_t read(std::vector<std::string_view> const& frames) {
 
 TEST_CASE("wire: reading messages in either form allocates nothing", "[wire]") {
     std::string const header =
-        "FQ1 call 0190a6e0-0000-7000-8000-000000000001 a-name-that-is-too-long-for-a-small-string retries=3 key=abc "
+        "FQ1 call 0190a6e0-0000-7000-8000-000000000001 a-name-that-is-too-long-for-a-small-string retries=3 "
+        "key=abc "
         "traceparent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     wire::pair_writer writer;
     for (int i = 0; i < 100; ++i) writer.add(header, "[1, 2, 3]");
@@ -52,7 +53,8 @@ TEST_CASE("wire: a writer in steady use allocates nothing", "[wire]") {
     std::vector<std::string_view> frames;
     auto const turn = [&] {
         writer.clear();
-        for (int i = 0; i < 50; ++i) writer.add("FQ1 done 0190a6e0-0000-7000-8000-000000000001 1 success", "8");
+        for (int i = 0; i < 50; ++i)
+            writer.add("FQ1 done 0190a6e0-0000-7000-8000-000000000001 1 success", "8");
         writer.frames(wire::form::frames, {}, frames);
         writer.frames(wire::form::packed, {}, frames);
     };

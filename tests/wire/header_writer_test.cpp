@@ -16,7 +16,11 @@ TEST_CASE("header_writer: writes a line that the header reads back", "[wire]") {
     auto const id = uuid::parse("0190A6E0-0000-7000-8000-00000000000F").value();
     std::string line = "kept";
     header_writer out{line, "done"};
-    out.token(id).token(std::uint64_t{7}).token("success").field("took_us", std::uint64_t{0}).field("epoch", id);
+    out.token(id)
+        .token(std::uint64_t{7})
+        .token("success")
+        .field("took_us", std::uint64_t{0})
+        .field("epoch", id);
     out.field("code", "timeout").raw(" final=1 more");
     REQUIRE(line ==
             "keptFQ1 done 0190a6e0-0000-7000-8000-00000000000f 7 success took_us=0 "

@@ -43,9 +43,9 @@ TEST_CASE("nodes: every cut of a document is refused, and read without harm", "[
 
 TEST_CASE("nodes: fault 69: other shapes are refused", "[wire]") {
     for (auto const* text :
-         {"", "null", "8", "\"x\"", "{}", "[1]", "[[]]", "[{}] x", "[{\"id\":1}]", "[{\"ports\":[1,2,3,4,5]}]",
-          "[{\"ports\":[65536]}]", "[{\"ports\":[-1]}]", "[{\"ports\":1}]", "[{\"limits\":1}]",
-          "[{\"limits\":{\"max_payload\":\"x\"}}]", "[{\"epoch\":1}]"}) {
+         {"", "null", "8", "\"x\"", "{}", "[1]", "[[]]", "[{}] x", "[{\"id\":1}]",
+          "[{\"ports\":[1,2,3,4,5]}]", "[{\"ports\":[65536]}]", "[{\"ports\":[-1]}]", "[{\"ports\":1}]",
+          "[{\"limits\":1}]", "[{\"limits\":{\"max_payload\":\"x\"}}]", "[{\"epoch\":1}]"}) {
         CAPTURE(text);
         CHECK_FALSE(read_nodes(text));
     }

@@ -24,7 +24,8 @@ TEST_CASE("number: leading zeros change nothing", "[wire]") {
 }
 
 TEST_CASE("number: fault 71: signs, fractions, exponents and anything else are none", "[wire]") {
-    for (auto const* text : {"", "-1", "+1", " 1", "1 ", "1.0", "1e3", "0x10", "1_000", "one", "1,2", "-0", "\0001"}) {
+    for (auto const* text :
+         {"", "-1", "+1", " 1", "1 ", "1.0", "1e3", "0x10", "1_000", "one", "1,2", "-0", "\0001"}) {
         CAPTURE(text);
         CHECK_FALSE(read_number(text));
     }
@@ -41,7 +42,8 @@ TEST_CASE("number: fault 29: a fraction is plain decimals within its limit", "[w
     CHECK(read_fraction("2", 100) == 2.0);
     CHECK(read_fraction("0", 1) == 0.0);
     CHECK(read_fraction("1", 1) == 1.0);
-    for (auto const* text : {"", "-0.1", "+0.1", ".5", "1.1", "1e-3", "1e999", "nan", "inf", "0.5x", "0,5", "0x1"}) {
+    for (auto const* text :
+         {"", "-0.1", "+0.1", ".5", "1.1", "1e-3", "1e999", "nan", "inf", "0.5x", "0,5", "0x1"}) {
         CAPTURE(text);
         CHECK_FALSE(read_fraction(text, 1));
     }

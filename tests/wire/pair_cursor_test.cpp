@@ -64,7 +64,8 @@ TEST_CASE("pair_cursor: odd frames are refused as a whole", "[wire]") {
     CHECK(refusal({"junk"}) == errc::bad_request);
 }
 
-TEST_CASE("pair_cursor: an envelope of up to eight frames is cut off and mirrored; of nine it is none", "[wire]") {
+TEST_CASE("pair_cursor: an envelope of up to eight frames is cut off and mirrored; of nine it is none",
+          "[wire]") {
     for (std::size_t size = 0; size <= 9; ++size) {
         CAPTURE(size);
         frames message;
@@ -108,8 +109,9 @@ TEST_CASE("pair_cursor: empty payloads and payloads that look like headers are n
     CHECK(mirrored.empty());
 }
 
-TEST_CASE("pair_cursor: an identity may be empty octets of its own, the last empty frame before a header ends it",
-          "[wire]") {
+TEST_CASE(
+    "pair_cursor: an identity may be empty octets of its own, the last empty frame before a header ends it",
+    "[wire]") {
     frames const message{"", "", "FQ1 a", "1"};
     wire::pair_cursor const cursor{message};
     REQUIRE_FALSE(cursor.trouble());
@@ -133,7 +135,8 @@ TEST_CASE("pair_cursor: more pairs than the limit are too large, in both forms",
 }
 
 TEST_CASE("pair_cursor: a pack is walked like frames, with an envelope too", "[wire]") {
-    auto const pack = "FQ1 pack 2\n" + block("FQ1 a") + block("") + block("FQ1 b") + block(std::string("\n\0x", 3));
+    auto const pack =
+        "FQ1 pack 2\n" + block("FQ1 a") + block("") + block("FQ1 b") + block(std::string("\n\0x", 3));
     frames const alone{pack};
     wire::pair_cursor const cursor{alone};
     REQUIRE_FALSE(cursor.trouble());
@@ -148,7 +151,8 @@ TEST_CASE("pair_cursor: a pack is walked like frames, with an envelope too", "[w
 
 TEST_CASE("pair_cursor: a pack's count is 1 to 65536 and is what is there", "[wire]") {
     auto const one = block("FQ1 a") + block("1");
-    for (auto const* count : {"0", "", "-1", "+1", "x", "1 ", " 1", "1.0", "65537", "99999999999999999999", "2"}) {
+    for (auto const* count :
+         {"0", "", "-1", "+1", "x", "1 ", " 1", "1.0", "65537", "99999999999999999999", "2"}) {
         CAPTURE(count);
         CHECK(refusal_of_pack("FQ1 pack " + std::string{count} + "\n" + one) == errc::bad_request);
     }
@@ -174,7 +178,8 @@ TEST_CASE("pair_cursor: the largest pack there may be is walked", "[wire]") {
     CHECK(refusal_of_pack("FQ1 pack 65537" + pack.substr(14) + one) == errc::bad_request);
 }
 
-TEST_CASE("pair_cursor: fault 44: a pack that is cut anywhere, or has octets behind it, is refused", "[wire]") {
+TEST_CASE("pair_cursor: fault 44: a pack that is cut anywhere, or has octets behind it, is refused",
+          "[wire]") {
     auto const pack = "FQ1 pack 2\n" + block("FQ1 a") + block("payload") + block("FQ1 b") + block("");
     for (std::size_t cut = 1; cut < pack.size(); ++cut) {
         CAPTURE(cut);

@@ -40,7 +40,8 @@ TEST_CASE("pair_writer: a header that is written token by token is closed by its
     CHECK(read_back(writer, wire::form::packed) == pairs{{"FQ1 accepted id ref=7", "payload"}});
 }
 
-TEST_CASE("pair_writer: law: what it writes the cursor reads back, in both forms and as often as asked", "[wire]") {
+TEST_CASE("pair_writer: law: what it writes the cursor reads back, in both forms and as often as asked",
+          "[wire]") {
     auto const seed = std::random_device{}();
     CAPTURE(seed);
     std::mt19937_64 random{seed};

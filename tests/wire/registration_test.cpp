@@ -23,7 +23,9 @@ std::optional<errc> refusal(std::string_view tokens) {
     auto const bad = read_registration(h, out);
     return bad ? std::optional{bad->code} : std::nullopt;
 }
-std::optional<errc> with(std::string_view fields) { return refusal("w1 " + incarnation + " concurrency=2 " + std::string{fields}); }
+std::optional<errc> with(std::string_view fields) {
+    return refusal("w1 " + incarnation + " concurrency=2 " + std::string{fields});
+}
 bool reads_document(std::string_view text, std::size_t max_tasks = 10) {
     registration out;
     return !read_registration_document(text, max_tasks, out);
@@ -105,7 +107,8 @@ TEST_CASE("registration: the header must name worker, incarnation and concurrenc
 }
 
 TEST_CASE("registration: fault 78: numbers out of range are refused", "[wire]") {
-    for (auto const* fields : {"window=0", "window=65537", "window=-1", "weight=0", "weight=1001", "weight=x", "pack=yes"}) {
+    for (auto const* fields :
+         {"window=0", "window=65537", "window=-1", "weight=0", "weight=1001", "weight=x", "pack=yes"}) {
         CAPTURE(fields);
         CHECK(with(fields) == errc::bad_request);
     }
@@ -120,9 +123,9 @@ TEST_CASE("registration: an address that cannot be dialled is refused", "[wire]"
     CHECK_FALSE(with("address=tcp://127.0.0.1:5561"));
     CHECK_FALSE(with("address=tcp://127.0.0.1:65532"));
     for (auto const* fields :
-         {"address=tcp://0.0.0.0:5561", "address=tcp://*:5561", "address=tcp://[::]:5561", "address=127.0.0.1:5561",
-          "address=", "address=ipc://x", "address=tcp://h:0", "address=tcp://h:*", "address=tcp://h:65533",
-          "address=tcp://h:65535"}) {
+         {"address=tcp://0.0.0.0:5561", "address=tcp://*:5561", "address=tcp://[::]:5561",
+          "address=127.0.0.1:5561", "address=", "address=ipc://x", "address=tcp://h:0", "address=tcp://h:*",
+          "address=tcp://h:65533", "address=tcp://h:65535"}) {
         CAPTURE(fields);
         CHECK(with(fields) == errc::bad_request);
     }
@@ -131,7 +134,8 @@ TEST_CASE("registration: an address that cannot be dialled is refused", "[wire]"
 
 TEST_CASE("registration: ports are four numbers, and stand with an address", "[wire]") {
     CHECK_FALSE(with("address=tcp://h:1 ports=1,2,3,65535"));
-    for (auto const* ports : {"", "1", "1,2,3", "1,2,3,4,5", "1,2,3,", ",1,2,3", "0,1,2,3", "1,2,3,65536", "1,,2,3", "a,b,c,d"}) {
+    for (auto const* ports :
+         {"", "1", "1,2,3", "1,2,3,4,5", "1,2,3,", ",1,2,3", "0,1,2,3", "1,2,3,65536", "1,,2,3", "a,b,c,d"}) {
         CAPTURE(ports);
         CHECK(with("address=tcp://h:1 ports=" + std::string{ports}) == errc::bad_request);
     }
@@ -142,12 +146,13 @@ TEST_CASE("registration: the document's members have their shapes, unknown ones 
     CHECK(reads_document("{}"));
     CHECK(reads_document(R"({"tasks":[],"later":{"x":[1,{}]},"runs":[]})"));
     for (auto const* text :
-         {"", "null", "[]", "8", "{", R"({"tasks":"add"})", R"({"tasks":[1]})", R"({"tasks":["a b"]})", R"({"tasks":[""]})",
-          R"({"runs":[["x",1]]})", R"({"runs":[["0190a6e0-0000-7000-8000-000000000002",0]]})",
+         {"", "null", "[]", "8", "{", R"({"tasks":"add"})", R"({"tasks":[1]})", R"({"tasks":["a b"]})",
+          R"({"tasks":[""]})", R"({"runs":[["x",1]]})",
+          R"({"runs":[["0190a6e0-0000-7000-8000-000000000002",0]]})",
           R"({"runs":[["0190a6e0-0000-7000-8000-000000000002"]]})",
           R"({"runs":[["0190a6e0-0000-7000-8000-000000000002",1,2]]})",
-          R"({"runs":[["0190a6e0-0000-7000-8000-000000000002",4294967296]]})", R"({"pid":-1})", R"({"host":1})",
-          R"({"content":[1]})", "{} {}", R"({"tasks":[)"}) {
+          R"({"runs":[["0190a6e0-0000-7000-8000-000000000002",4294967296]]})", R"({"pid":-1})",
+          R"({"host":1})", R"({"content":[1]})", "{} {}", R"({"tasks":[)"}) {
         CAPTURE(text);
         CHECK_FALSE(reads_document(text));
     }
@@ -168,7 +173,8 @@ TEST_CASE("registration: fault 69: every cut of a document is refused", "[wire]"
 }
 
 TEST_CASE("registration: the runs to drop are read back; nothing at all means none", "[wire]") {
-    std::vector<lease_name> const dropped{{fq::uuid::parse("0190a6e0-0000-7000-8000-000000000002").value(), 3}};
+    std::vector<lease_name> const dropped{
+        {fq::uuid::parse("0190a6e0-0000-7000-8000-000000000002").value(), 3}};
     std::string text;
     write_drop_document(text, dropped);
     std::vector<lease_name> back;

@@ -53,7 +53,8 @@ TEST_CASE("task_options: what is not said has FQ1's default", "[wire]") {
 TEST_CASE("task_options: each key is read", "[wire]") {
     request_options out;
     std::string const line =
-        "FQ1 submit id name priority=critical retries=1000 retry_delay_ms=5 retry_backoff=1.5 retry_max_ms=70 "
+        "FQ1 submit id name priority=critical retries=1000 retry_delay_ms=5 retry_backoff=1.5 "
+        "retry_max_ms=70 "
         "retry_jitter=0.25 soft_timeout_ms=9 timeout_ms=10 countdown_ms=11 expires_ms=12 expires_us=13 "
         "delivery=at_most_once key=k meta=1 reply=both resent=0190a6e0-0000-7000-8000-000000000001 "
         "traceparent=00-a-b-01 content=other ref=r1 unheard_of=1";
@@ -88,13 +89,39 @@ TEST_CASE("task_options: json said is as json left out", "[wire]") {
 }
 
 TEST_CASE("task_options: fault 29: what is out of range or unreadable is refused, and named", "[wire]") {
-    for (auto const* field :
-         {"priority=urgent", "priority=CRITICAL", "priority=", "retries=1001", "retries=-1", "retries=", "retries=1.5",
-          "retry_delay_ms=-1", "retry_delay_ms=9007199254740993", "retry_backoff=0.5", "retry_backoff=101",
-          "retry_backoff=nan", "retry_jitter=1.1", "retry_jitter=-0.1", "retry_max_ms=x", "timeout_ms=0",
-          "timeout_ms=-5", "timeout_ms=18446744073709551616", "soft_timeout_ms=x", "countdown_ms=-1",
-          "countdown_ms=1e3", "eta_us=tomorrow", "expires_ms=", "expires_us=-1", "delivery=exactly_once", "delivery=",
-          "key=", "meta=yes", "meta=", "reply=never", "resent=none", "content=", "ref="}) {
+    for (auto const* field : {"priority=urgent",
+                              "priority=CRITICAL",
+                              "priority=",
+                              "retries=1001",
+                              "retries=-1",
+                              "retries=",
+                              "retries=1.5",
+                              "retry_delay_ms=-1",
+                              "retry_delay_ms=9007199254740993",
+                              "retry_backoff=0.5",
+                              "retry_backoff=101",
+                              "retry_backoff=nan",
+                              "retry_jitter=1.1",
+                              "retry_jitter=-0.1",
+                              "retry_max_ms=x",
+                              "timeout_ms=0",
+                              "timeout_ms=-5",
+                              "timeout_ms=18446744073709551616",
+                              "soft_timeout_ms=x",
+                              "countdown_ms=-1",
+                              "countdown_ms=1e3",
+                              "eta_us=tomorrow",
+                              "expires_ms=",
+                              "expires_us=-1",
+                              "delivery=exactly_once",
+                              "delivery=",
+                              "key=",
+                              "meta=yes",
+                              "meta=",
+                              "reply=never",
+                              "resent=none",
+                              "content=",
+                              "ref="}) {
         CAPTURE(field);
         CHECK(refused(field));
     }
@@ -117,13 +144,15 @@ TEST_CASE("task_options: a countdown and an eta exclude each other", "[wire]") {
 }
 
 TEST_CASE("task_options: what this version cannot do is refused, not passed over", "[wire]") {
-    for (auto const* field : {"unique=a", "on_duplicate=attach", "callback=tcp://127.0.0.1:1", "callback_data=eA"}) {
+    for (auto const* field :
+         {"unique=a", "on_duplicate=attach", "callback=tcp://127.0.0.1:1", "callback_data=eA"}) {
         CAPTURE(field);
         CHECK(refused(field));
     }
 }
 
-TEST_CASE("task_options: fault 20: keys that nobody knows are passed over, whatever they begin with", "[wire]") {
+TEST_CASE("task_options: fault 20: keys that nobody knows are passed over, whatever they begin with",
+          "[wire]") {
     for (char c = 'a'; c <= 'z'; ++c) {
         CHECK_FALSE(refused(std::string(1, c) + "=1"));
         CHECK_FALSE(refused(std::string(2, c) + "_x=1"));

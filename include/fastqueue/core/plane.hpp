@@ -189,6 +189,7 @@ private:
         return true;
     }
     void document(request& r, wire::header const& h, std::string const& text, std::string_view verb = {}) {
+        if (!h.positional().empty()) return s_.error(r, "-", errc::bad_request, h.get("ref").substr(0, 64), "the verb stands alone");
         auto header = s_.answer(r).pairs.begin(verb.empty() ? h.verb() : verb);
         if (auto const ref = h.get("ref"); !ref.empty()) header.field("ref", ref.substr(0, 64));
         s_.answer(r).pairs.finish(text);

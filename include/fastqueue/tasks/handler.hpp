@@ -87,8 +87,9 @@ public:
             if (names_[I] != given.name) return;
             found = true;
             using target = std::tuple_element_t<I, Values>;
-            if constexpr (std::constructible_from<target, T const&>)
-                std::get<I>(defaults_).emplace(target(given.value));
+            if constexpr (std::convertible_to<T const&,
+                                              target>)  // implicitly: a number is no length of a list
+                std::get<I>(defaults_).emplace(static_cast<target>(given.value));
             else
                 throw error{errc::bad_option,
                             "the default of \"" + given.name + "\" is no value of its type"};
