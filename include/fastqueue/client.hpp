@@ -23,10 +23,10 @@ namespace fastqueue {
 
 /// How a client is set up.
 struct client_options {
-    endpoint discovery{"127.0.0.1", 5550};     ///< where the control plane is asked for
+    endpoint discovery{"127.0.0.1", 5550};      ///< where the control plane is asked for
     std::chrono::milliseconds timeout{30'000};  ///< for each blocking call, from its begin to its answer
-    std::uint32_t retries = 3;                 ///< further dials before "nobody there", as long as there never was contact
-    std::uint64_t seed = 0;                    ///< of back-off's jitter; 0: random
+    std::uint32_t retries = 3;  ///< further dials before "nobody there", as long as there never was contact
+    std::uint64_t seed = 0;     ///< of back-off's jitter; 0: random
 };
 
 /// Where a task stands, as the control plane knows it.
@@ -65,8 +65,10 @@ public:
     template <class R>
     R call(invocation<R> const& task) {
         auto result = call_outcome(task);
-        if constexpr (std::is_void_v<R>) static_cast<void>(result.value());
-        else return std::move(result).value();
+        if constexpr (std::is_void_v<R>)
+            static_cast<void>(result.value());
+        else
+            return std::move(result).value();
     }
     /// The same by name; arguments are sent as JSON, by position.
     template <class R, class... Ts>
@@ -136,7 +138,8 @@ public:
 
     /// A new id that nobody can guess.
     [[nodiscard]] static task_id new_id() {
-        return task_id::make_v7(std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()));
+        return task_id::make_v7(
+            std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()));
     }
 
 private:
@@ -148,7 +151,8 @@ private:
         return made;
     }
     template <class R>
-    [[nodiscard]] core::client_request task_request(std::string_view verb, invocation<R> const& task, task_id const& id) const {
+    [[nodiscard]] core::client_request task_request(std::string_view verb, invocation<R> const& task,
+                                                    task_id const& id) const {
         core::client_request request;
         request.verb = verb;
         std::string head;
@@ -169,9 +173,11 @@ private:
         request.timeout = options_.timeout;
         return request;
     }
-    [[nodiscard]] core::client_request wait_request(task_id const& id, std::chrono::milliseconds timeout) const {
+    [[nodiscard]] core::client_request wait_request(task_id const& id,
+                                                    std::chrono::milliseconds timeout) const {
         auto request = id_request("wait", id);
-        request.tokens += " timeout_ms=" + std::to_string(std::max<std::chrono::milliseconds::rep>(timeout.count(), 0));
+        request.tokens +=
+            " timeout_ms=" + std::to_string(std::max<std::chrono::milliseconds::rep>(timeout.count(), 0));
         request.timeout = timeout + options_.timeout;  // the control plane answers when `timeout` is over
         return request;
     }
@@ -180,7 +186,8 @@ private:
         shell::pending_answer pending;
         driver_.post(std::move(request), pending);
         auto answer = pending.wait();
-        if (answer.error) throw error{answer.error, answer.payload.empty() ? answer.error.message() : answer.payload};
+        if (answer.error)
+            throw error{answer.error, answer.payload.empty() ? answer.error.message() : answer.payload};
         return answer;
     }
     template <class R>
@@ -197,9 +204,11 @@ private:
     template <class T>
     [[nodiscard]] static T decode(shell::kept_answer const& answer) {
         using chosen = typename Policies::serialization_policy;
-        if (answer.content.empty() || answer.content == serialization::json::content) return serialization::json::decode<T>(answer.payload);
+        if (answer.content.empty() || answer.content == serialization::json::content)
+            return serialization::json::decode<T>(answer.payload);
         if (answer.content == chosen::content) return chosen::template decode<T>(answer.payload);
-        throw error{errc::unsupported_content, "the result's content '" + answer.content + "' cannot be read by this client"};
+        throw error{errc::unsupported_content,
+                    "the result's content '" + answer.content + "' cannot be read by this client"};
     }
     [[nodiscard]] static task_status status_of(shell::kept_answer answer) {
         task_status s;

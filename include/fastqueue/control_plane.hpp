@@ -27,11 +27,11 @@ namespace fastqueue {
 /// How a control plane is set up. The defaults are the worker guide's.
 struct control_plane_options {
     std::string id = "control-plane";
-    endpoint base{"127.0.0.1", 5555};       ///< base ... base + 3 take tasks, base + 4 serves results
+    endpoint base{"127.0.0.1", 5555};  ///< base ... base + 3 take tasks, base + 4 serves results
     endpoint discovery{"127.0.0.1", 5550};
     /// The management port, on the host of `base`; none: 5560, or a free one where the base's port is 0.
     std::optional<std::uint16_t> subworker_port;
-    std::string advertise_host;             ///< under which others reach a wildcard base
+    std::string advertise_host;  ///< under which others reach a wildcard base
     std::uint32_t result_cache_size = 10'000;
     std::chrono::seconds result_cache_ttl{3600};
     std::uint64_t result_cache_bytes = 256ULL << 20U;
@@ -41,7 +41,7 @@ struct control_plane_options {
     std::chrono::milliseconds shutdown_grace{30'000};  ///< how long `stop` waits for what runs
     std::uint32_t max_deaths = 3;
     core::unknown_tasks unknown_tasks = core::unknown_tasks::automatic;
-    bool local = true;                  ///< tasks of its own registry are run here while nobody else can
+    bool local = true;  ///< tasks of its own registry are run here while nobody else can
     std::uint32_t local_concurrency = 1;
     std::vector<std::string> worker_allow;
     fastqueue::limits limits;
@@ -60,7 +60,8 @@ public:
 
     /// \param tasks  what it can run itself; may be empty
     /// \throws error (bad_name, bad_address) for an option that can't be
-    explicit basic_control_plane(control_plane_options options, registry tasks = {}, policy_instances<Policies> instances = {})
+    explicit basic_control_plane(control_plane_options options, registry tasks = {},
+                                 policy_instances<Policies> instances = {})
         : options_{std::move(options)},
           tasks_{std::move(tasks)},
           transport_{detail::given_or_made(std::move(instances.transport))},
@@ -80,9 +81,7 @@ public:
         finish_turn();
     }
     /// Serves until it has stopped. Calls `start` if that was not done.
-    void run()
-        requires policy::runnable_transport<transport_type>
-    {
+    void run() requires policy::runnable_transport<transport_type> {
         if (!started_) start();
         transport_->run();
     }
@@ -107,18 +106,23 @@ public:
     [[nodiscard]] bool has_stopped() const noexcept { return stopped_; }
 
 private:
-    static constexpr std::uint64_t local_mark = 1ULL << 63U;  // tells a peer of `inproc` from one of the transport
+    static constexpr std::uint64_t local_mark = 1ULL
+                                                << 63U;  // tells a peer of `inproc` from one of the transport
 
     /// What `inproc` tells, passed on under names of its own.
     struct local_door final : policy::transport_sink {
         explicit local_door(basic_control_plane& owner) : owner_{owner} {}
         void opened(peer_id peer, peer_info const& info) override { owner_.opened(mark(peer), info); }
-        void message(peer_id peer, std::span<std::string_view const> frames) override { owner_.message(mark(peer), frames); }
+        void message(peer_id peer, std::span<std::string_view const> frames) override {
+            owner_.message(mark(peer), frames);
+        }
         void closed(peer_id peer, std::error_code why) override { owner_.closed(mark(peer), why); }
         void due() override {}
         void woken() override {}
         void turn_end() override {}
-        static peer_id mark(peer_id peer) noexcept { return static_cast<peer_id>(static_cast<std::uint64_t>(peer) | local_mark); }
+        static peer_id mark(peer_id peer) noexcept {
+            return static_cast<peer_id>(static_cast<std::uint64_t>(peer) | local_mark);
+        }
 
     private:
         basic_control_plane& owner_;
@@ -127,16 +131,25 @@ private:
     struct either_transport {
         basic_control_plane& owner;
         std::error_code send(peer_id peer, std::span<std::string_view const> frames) {
-            return is_local(peer) ? owner.inproc_->send(plain(peer), frames) : owner.transport_->send(peer, frames);
+            return is_local(peer) ? owner.inproc_->send(plain(peer), frames)
+                                  : owner.transport_->send(peer, frames);
         }
         peer_id dial(endpoint const& to, std::uint32_t tag) { return owner.transport_->dial(to, tag); }
-        void close(peer_id peer) { is_local(peer) ? owner.inproc_->close(plain(peer)) : owner.transport_->close(peer); }
-        static bool is_local(peer_id peer) noexcept { return (static_cast<std::uint64_t>(peer) & local_mark) != 0; }
-        static peer_id plain(peer_id peer) noexcept { return static_cast<peer_id>(static_cast<std::uint64_t>(peer) & ~local_mark); }
+        void close(peer_id peer) {
+            is_local(peer) ? owner.inproc_->close(plain(peer)) : owner.transport_->close(peer);
+        }
+        static bool is_local(peer_id peer) noexcept {
+            return (static_cast<std::uint64_t>(peer) & local_mark) != 0;
+        }
+        static peer_id plain(peer_id peer) noexcept {
+            return static_cast<peer_id>(static_cast<std::uint64_t>(peer) & ~local_mark);
+        }
     };
 
     [[nodiscard]] core::plane_options machine_options() const {
-        if (!is_valid_name(options_.id)) throw error{errc::bad_name, "the id '" + options_.id.substr(0, 300) + "' is not 1 to 255 of A-Z a-z 0-9 . _ : -"};
+        if (!is_valid_name(options_.id))
+            throw error{errc::bad_name,
+                        "the id '" + options_.id.substr(0, 300) + "' is not 1 to 255 of A-Z a-z 0-9 . _ : -"};
         core::plane_options o;
         o.id = options_.id;
         o.result_cache_size = options_.result_cache_size;
@@ -157,22 +170,26 @@ private:
     void listen() {
         using core::port_role;
         for (std::uint32_t i = 0; i < priority_count; ++i) {
-            open(above_base(i), static_cast<port_role>(i), std::string{priority_names[i]} + " tasks", bound_.tasks[i]);
+            open(above_base(i), static_cast<port_role>(i), std::string{priority_names[i]} + " tasks",
+                 bound_.tasks[i]);
         }
         open(above_base(4), port_role::results, "results", bound_.results);
         constexpr std::uint16_t usual = 5560;
-        auto const port = options_.subworker_port.value_or(options_.base.port == 0 ? std::uint16_t{0} : usual);
+        auto const port =
+            options_.subworker_port.value_or(options_.base.port == 0 ? std::uint16_t{0} : usual);
         open({options_.base.host, port}, port_role::management, "management", bound_.management);
         open(options_.discovery, port_role::discovery, "discovery", bound_.discovery);
         auto& o = core_.options();
         o.base = advertised(bound_.tasks[0]);
         o.results = advertised(bound_.results);
         o.management = advertised(bound_.management);
-        o.task_ports = {bound_.tasks[0].port, bound_.tasks[1].port, bound_.tasks[2].port, bound_.tasks[3].port};
+        o.task_ports = {bound_.tasks[0].port, bound_.tasks[1].port, bound_.tasks[2].port,
+                        bound_.tasks[3].port};
     }
     [[nodiscard]] endpoint above_base(std::uint32_t offset) const {
         auto const at = options_.base.plus(offset);
-        if (!at) throw error{errc::bad_address, "the ports of " + options_.base.text() + " would go past 65535"};
+        if (!at)
+            throw error{errc::bad_address, "the ports of " + options_.base.text() + " would go past 65535"};
         return *at;
     }
     void open(endpoint const& at, core::port_role role, std::string const& what, endpoint& bound) {
@@ -182,8 +199,10 @@ private:
         shell::throw_cannot_listen(at, "the control plane's port for " + what, failed);
     }
     [[nodiscard]] std::string advertised(endpoint at) const {
-        if (!options_.advertise_host.empty()) at.host = options_.advertise_host;
-        else if (at.is_wildcard()) at.host = shell::host_name();
+        if (!options_.advertise_host.empty())
+            at.host = options_.advertise_host;
+        else if (at.is_wildcard())
+            at.host = shell::host_name();
         return at.text();
     }
     void start_local() {
@@ -192,8 +211,10 @@ private:
         inproc_->attach(door_);
         inproc_->set_wake([this] { transport_->wake(); });
         endpoint bound;
-        static_cast<void>(inproc_->listen(bound_.management, static_cast<std::uint32_t>(core::port_role::management), bound));
-        local_ = std::make_unique<shell::local_worker<Policies>>(std::move(hub), bound, options_.id + ".local", tasks_, options_.local_concurrency, options_.seed);
+        static_cast<void>(inproc_->listen(bound_.management,
+                                          static_cast<std::uint32_t>(core::port_role::management), bound));
+        local_ = std::make_unique<shell::local_worker<Policies>>(
+            std::move(hub), bound, options_.id + ".local", tasks_, options_.local_concurrency, options_.seed);
         local_->start();
     }
 
@@ -232,7 +253,8 @@ private:
         store_->poll(news_);
         core_.committed(news_);
         either_transport net{*this};
-        shell::perform(core_.outbox(), core_.committed_up_to(), net, frames_, [this](std::uint32_t tag, peer_id peer) { core_.dialled(tag, peer); });
+        shell::perform(core_.outbox(), core_.committed_up_to(), net, frames_,
+                       [this](std::uint32_t tag, peer_id peer) { core_.dialled(tag, peer); });
         if (inproc_) inproc_->flush();
         if (ends) return end();
         arm();
@@ -248,8 +270,10 @@ private:
         stopped_ = true;
         if (inproc_) inproc_->stop();
         local_.reset();
-        if constexpr (policy::runnable_transport<transport_type>) transport_->stop();
-        else transport_->stop_listening();
+        if constexpr (policy::runnable_transport<transport_type>)
+            transport_->stop();
+        else
+            transport_->stop_listening();
     }
 
     control_plane_options options_;

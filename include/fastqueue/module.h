@@ -36,9 +36,9 @@ struct fastqueue_bytes {
 
 /* What a handler may know of its run, valid until `run` returns. */
 struct fastqueue_context {
-    void* host;            /* the first argument of the functions below */
-    uint8_t const* id;     /* of the task: 16 octets */
-    uint32_t attempt;      /* counted from 1 */
+    void* host;        /* the first argument of the functions below */
+    uint8_t const* id; /* of the task: 16 octets */
+    uint32_t attempt;  /* counted from 1 */
     /* Not 0: the handler should stop. */
     int (*stop_requested)(void* host);
     /* Calls notify(argument) once when the handler should stop, from any thread, or at once if that is so already.
@@ -90,11 +90,11 @@ struct fastqueue_module {
     size_t task_count;
 };
 
-#define FASTQUEUE_MODULE_STAMP                                                                          \
-    {                                                                                                   \
-        FASTQUEUE_MODULE_MAGIC, FASTQUEUE_MODULE_VERSION, (uint32_t)sizeof(struct fastqueue_module),    \
-            (uint32_t)sizeof(struct fastqueue_task), (uint32_t)sizeof(struct fastqueue_parameter),      \
-            (uint32_t)sizeof(struct fastqueue_context)                                                  \
+#define FASTQUEUE_MODULE_STAMP                                                                       \
+    {                                                                                                \
+        FASTQUEUE_MODULE_MAGIC, FASTQUEUE_MODULE_VERSION, (uint32_t)sizeof(struct fastqueue_module), \
+            (uint32_t)sizeof(struct fastqueue_task), (uint32_t)sizeof(struct fastqueue_parameter),   \
+            (uint32_t)sizeof(struct fastqueue_context)                                               \
     }
 
 #if defined(_WIN32)

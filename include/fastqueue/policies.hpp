@@ -61,8 +61,8 @@ struct checked {
 /// simulated one. What is left empty the role makes with the default constructor.
 template <class P>
 struct policy_instances {
-    using executor_maker = std::function<std::unique_ptr<typename P::executor_policy>(policy::executor_options,
-                                                                                      std::function<void()>)>;
+    using executor_maker = std::function<std::unique_ptr<typename P::executor_policy>(
+        policy::executor_options, std::function<void()>)>;
     std::unique_ptr<typename P::transport_policy> transport;
     std::unique_ptr<typename P::store_policy> store;
     executor_maker executor;
@@ -76,18 +76,23 @@ template <class T>
     if constexpr (std::default_initializable<T>) {
         return given ? std::move(given) : std::make_unique<T>();
     } else {
-        if (!given) throw error{errc::bad_option, "a policy that cannot be made without arguments was not handed over"};
+        if (!given)
+            throw error{errc::bad_option,
+                        "a policy that cannot be made without arguments was not handed over"};
         return given;
     }
 }
 
 template <class P>
 [[nodiscard]] std::unique_ptr<typename P::executor_policy> make_executor(
-    typename policy_instances<P>::executor_maker const& maker, policy::executor_options options, std::function<void()> wake) {
+    typename policy_instances<P>::executor_maker const& maker, policy::executor_options options,
+    std::function<void()> wake) {
     using executor = typename P::executor_policy;
     if (maker) return maker(options, std::move(wake));
-    if constexpr (policy::makeable_executor<executor>) return std::make_unique<executor>(options, std::move(wake));
-    else throw error{errc::bad_option, "the executor policy cannot be made here: hand an instance over"};
+    if constexpr (policy::makeable_executor<executor>)
+        return std::make_unique<executor>(options, std::move(wake));
+    else
+        throw error{errc::bad_option, "the executor policy cannot be made here: hand an instance over"};
 }
 
 }  // namespace detail

@@ -26,16 +26,17 @@ namespace fastqueue {
 
 /// How a subworker is set up.
 struct subworker_options {
-    std::string worker_id;                                ///< 1 to 255 of `A-Z a-z 0-9 . _ : -`; unique at its control plane
-    endpoint control_plane{"127.0.0.1", 5555};            ///< the control plane's base address
+    std::string worker_id;  ///< 1 to 255 of `A-Z a-z 0-9 . _ : -`; unique at its control plane
+    endpoint control_plane{"127.0.0.1", 5555};                        ///< the control plane's base address
     std::optional<endpoint> discovery = endpoint{"127.0.0.1", 5550};  ///< asked first for the management port
-    std::optional<endpoint> management;                   ///< known already: nobody is asked
-    std::optional<endpoint> base = endpoint{"127.0.0.1", 5555};  ///< base ... base + 3 are its ports; none: runs come over
-                                                                 ///< its own connection, as behind NAT
-    std::string advertise_host;                           ///< under which the control plane reaches a wildcard base
-    std::uint32_t concurrency = 1;                        ///< handlers that run at once, 1 to 1024
-    std::uint32_t window = 256;                           ///< runs that may be here at once for each handler
-    std::uint64_t seed = 0;                               ///< of jitter and, where set, of the incarnation; 0: random
+    std::optional<endpoint> management;                               ///< known already: nobody is asked
+    std::optional<endpoint> base =
+        endpoint{"127.0.0.1", 5555};  ///< base ... base + 3 are its ports; none: runs come over
+                                      ///< its own connection, as behind NAT
+    std::string advertise_host;       ///< under which the control plane reaches a wildcard base
+    std::uint32_t concurrency = 1;    ///< handlers that run at once, 1 to 1024
+    std::uint32_t window = 256;       ///< runs that may be here at once for each handler
+    std::uint64_t seed = 0;           ///< of jitter and, where set, of the incarnation; 0: random
 };
 
 /// Takes runs from a control plane and executes them: a thin shell around `core::worker`, a transport and an executor.
@@ -68,7 +69,8 @@ public:
         core::worker_options o = machine_options();
         listen(o);
         window_ = o.window;
-        executor_ = detail::make_executor<Policies>(make_executor_, {options_.concurrency, o.window * 2 + 128}, [this] { transport_->wake(); });
+        executor_ = detail::make_executor<Policies>(
+            make_executor_, {options_.concurrency, o.window * 2 + 128}, [this] { transport_->wake(); });
         core_.emplace(std::move(o));
         core_->at(transport_->now());
         core_->start();
@@ -76,9 +78,7 @@ public:
     }
     /// Serves until it has stopped. Calls `start` if that was not done.
     /// \throws error (worker_id_taken ...) if the control plane refuses it for good
-    void run()
-        requires policy::runnable_transport<transport_type>
-    {
+    void run() requires policy::runnable_transport<transport_type> {
         if (!core_) start();
         transport_->run();
         if (!core_->fatal().empty()) throw error{errc::worker_id_taken, core_->fatal()};
@@ -104,19 +104,23 @@ public:
 private:
     void check() const {
         if (!is_valid_name(options_.worker_id)) {
-            throw error{errc::bad_name, "the worker id '" + options_.worker_id.substr(0, 300) + "' is not 1 to 255 of A-Z a-z 0-9 . _ : -"};
+            throw error{errc::bad_name, "the worker id '" + options_.worker_id.substr(0, 300) +
+                                            "' is not 1 to 255 of A-Z a-z 0-9 . _ : -"};
         }
         if (options_.concurrency < 1 || options_.concurrency > 1024) {
-            throw error{errc::bad_option, "the concurrency " + std::to_string(options_.concurrency) + " is not 1 to 1024"};
+            throw error{errc::bad_option,
+                        "the concurrency " + std::to_string(options_.concurrency) + " is not 1 to 1024"};
         }
     }
     [[nodiscard]] core::worker_options machine_options() const {
         core::worker_options o;
         o.id = options_.worker_id;
         o.seed = options_.seed != 0 ? options_.seed : random_seed();
-        o.incarnation = options_.seed != 0 ? uuid::make_v7({}, options_.seed, options_.seed * 31) : uuid::make_v4();
+        o.incarnation =
+            options_.seed != 0 ? uuid::make_v7({}, options_.seed, options_.seed * 31) : uuid::make_v4();
         o.concurrency = options_.concurrency;
-        o.window = std::clamp<std::uint32_t>(options_.window * options_.concurrency, options_.concurrency, 16'384);
+        o.window =
+            std::clamp<std::uint32_t>(options_.window * options_.concurrency, options_.concurrency, 16'384);
         o.control_plane = options_.control_plane;
         o.discovery = options_.discovery;
         o.management = options_.management;
@@ -134,16 +138,22 @@ private:
         std::array<std::uint16_t, priority_count> ports{};
         for (std::uint32_t i = 0; i < priority_count; ++i) {
             auto const at = options_.base->plus(i);
-            if (!at) throw error{errc::bad_address, "the ports of " + options_.base->text() + " would go past 65535"};
+            if (!at)
+                throw error{errc::bad_address,
+                            "the ports of " + options_.base->text() + " would go past 65535"};
             endpoint bound;
-            if (auto const failed = transport_->listen(*at, i, bound)) shell::throw_cannot_listen(*at, "the subworker's port for " + std::string{priority_names[i]} + " tasks", failed);
+            if (auto const failed = transport_->listen(*at, i, bound))
+                shell::throw_cannot_listen(
+                    *at, "the subworker's port for " + std::string{priority_names[i]} + " tasks", failed);
             ports[i] = bound.port;
             bound_.push_back(bound);
         }
         o.ports = ports;
         o.address = bound_.front();
-        if (!options_.advertise_host.empty()) o.address->host = options_.advertise_host;
-        else if (o.address->is_wildcard()) o.address->host = shell::host_name();
+        if (!options_.advertise_host.empty())
+            o.address->host = options_.advertise_host;
+        else if (o.address->is_wildcard())
+            o.address->host = shell::host_name();
     }
 
     // ---- the transport's events
@@ -174,12 +184,14 @@ private:
     void finish_turn() {
         core_->at(transport_->now());
         collect();
-        core_->each_to_look_at([this](std::uint32_t slot) {
-            if (executions_[slot]->state.load(std::memory_order_acquire) == policy::job_state::running) core_->begun(slot);
-        });
         core_->turn();
-        do_actions();
-        shell::perform(core_->outbox(), ~policy::store_sequence{0}, *transport_, frames_, [this](std::uint32_t tag, peer_id peer) { core_->dialled(tag, peer); });
+        do_actions();  // first: what is looked at below has been handed over
+        core_->each_to_look_at([this](std::uint32_t slot) {
+            if (executions_[slot]->state.load(std::memory_order_acquire) == policy::job_state::running)
+                core_->begun(slot);
+        });
+        shell::perform(core_->outbox(), ~policy::store_sequence{0}, *transport_, frames_,
+                       [this](std::uint32_t tag, peer_id peer) { core_->dialled(tag, peer); });
         tell();
         auto const next = core_->next_deadline();
         transport_->arm(next == instant::max() ? std::nullopt : std::optional{next});
@@ -205,7 +217,9 @@ private:
                 case core::run_action::kind::retract:
                     if (executor_->retract(*executions_[action.run])) core_->retracted(action.run);
                     break;
-                case core::run_action::kind::stop: executions_[action.run]->ask_to_stop(); break;
+                case core::run_action::kind::stop:
+                    executions_[action.run]->ask_to_stop();
+                    break;
             }
         }
         if (submitted) executor_->kick();
@@ -219,14 +233,18 @@ private:
     void tell() {
         if (core_->registered() == was_registered_) return;
         was_registered_ = !was_registered_;
-        observer_.on(policy::worker_event{options_.worker_id, was_registered_ ? policy::worker_change::joined : policy::worker_change::lost,
-                                          was_registered_ ? "registered with the control plane" : "no connection to the control plane; looking for it"});
+        observer_.on(policy::worker_event{
+            options_.worker_id, was_registered_ ? policy::worker_change::joined : policy::worker_change::lost,
+            was_registered_ ? "registered with the control plane"
+                            : "no connection to the control plane; looking for it"});
     }
     void end() {
         if (stopped_) return;
         stopped_ = true;
-        if constexpr (policy::runnable_transport<transport_type>) transport_->stop();
-        else transport_->stop_listening();
+        if constexpr (policy::runnable_transport<transport_type>)
+            transport_->stop();
+        else
+            transport_->stop_listening();
     }
 
     subworker_options options_;

@@ -62,14 +62,18 @@ void world::draw_climate() {
 
 registry world::tasks_of(std::shared_ptr<bool> alive, std::string name) {
     registry tasks;
-    tasks.define(stamp, [this, alive = std::move(alive), name = std::move(name)](context& ctx, std::uint64_t number) -> std::uint64_t {
-        if (!*alive) return 0;  // its process is gone: this is only the object's clean-up
-        ++executions_total_;
-        executions_[number].push_back({name, ctx.attempt()});
-        if (number >= tasks_.size() || tasks_[number].id != ctx.id()) complain("task " + std::to_string(number) + " was run under an id that nobody gave it");
-        if (fails(number)) throw permanent_failure{"as it must"};
-        return number * 1000 + ctx.attempt();
-    });
+    tasks.define(
+        stamp,
+        [this, alive = std::move(alive), name = std::move(name)](context& ctx,
+                                                                 std::uint64_t number) -> std::uint64_t {
+            if (!*alive) return 0;  // its process is gone: this is only the object's clean-up
+            ++executions_total_;
+            executions_[number].push_back({name, ctx.attempt()});
+            if (number >= tasks_.size() || tasks_[number].id != ctx.id())
+                complain("task " + std::to_string(number) + " was run under an id that nobody gave it");
+            if (fails(number)) throw permanent_failure{"as it must"};
+            return number * 1000 + ctx.attempt();
+        });
     return tasks;
 }
 
@@ -110,11 +114,14 @@ void world::start_worker(std::size_t index) {
         made->set_duration([this](policy::job const&) -> std::chrono::nanoseconds {
             auto& r = network_.random();
             if (r.happens(climate_.long_per_mille)) return 50ms;
-            return std::chrono::microseconds{r.between(static_cast<std::uint64_t>(climate_.run_least.count()), static_cast<std::uint64_t>(climate_.run_most.count()))};
+            return std::chrono::microseconds{
+                r.between(static_cast<std::uint64_t>(climate_.run_least.count()),
+                          static_cast<std::uint64_t>(climate_.run_most.count()))};
         });
         return made;
     };
-    w.role = std::make_unique<basic_subworker<simulated_policies>>(o, tasks_of(w.alive, w.name), std::move(parts));
+    w.role =
+        std::make_unique<basic_subworker<simulated_policies>>(o, tasks_of(w.alive, w.name), std::move(parts));
     w.role->start();
 }
 
@@ -124,18 +131,22 @@ void world::start_clients() {
         o.discovery = {"plane", 5550};
         o.retries = 1000;
         o.seed = seed_ + i;
-        clients_.push_back(std::make_unique<shell::client_driver<simulated_policies>>(o, std::make_unique<transport::simulated>(network_, "c" + std::to_string(i))));
+        clients_.push_back(std::make_unique<shell::client_driver<simulated_policies>>(
+            o, std::make_unique<transport::simulated>(network_, "c" + std::to_string(i))));
     }
     tasks_.resize(climate_.tasks);
     auto& r = network_.random();
     for (std::uint64_t n = 0; n < climate_.tasks; ++n) {
         tasks_[n].number = n;
         tasks_[n].id = uuid::make_v7({}, r.next(), r.next());
-        network_.schedule(std::chrono::microseconds{r.between(0, static_cast<std::uint64_t>(climate_.asking.count()) * 1000)}, [this, n] { ask_one(n); });
+        network_.schedule(std::chrono::microseconds{r.between(
+                              0, static_cast<std::uint64_t>(climate_.asking.count()) * 1000)},
+                          [this, n] { ask_one(n); });
     }
 }
 
-void world::post(std::size_t client, core::client_request request, std::function<void(shell::kept_answer)> then) {
+void world::post(std::size_t client, core::client_request request,
+                 std::function<void(shell::kept_answer)> then) {
     request.timeout = 1h;  // the judge decides what is too long
     clients_[client]->post(std::move(request), operations_.emplace_back(std::move(then)));
 }
@@ -147,8 +158,10 @@ void world::ask_one(std::uint64_t number) {
     core::client_request request;
     bool const submit = r.happens(climate_.submit_per_mille);
     request.verb = submit ? "submit" : "call";
-    request.tokens = " " + t.id.text() + " stamp meta=1 priority=" + std::string{priority_names[r.between(0, 3)]};
-    if (r.happens(climate_.countdown_per_mille)) request.tokens += " countdown_ms=" + std::to_string(r.between(1, 2000));
+    request.tokens =
+        " " + t.id.text() + " stamp meta=1 priority=" + std::string{priority_names[r.between(0, 3)]};
+    if (r.happens(climate_.countdown_per_mille))
+        request.tokens += " countdown_ms=" + std::to_string(r.between(1, 2000));
     request.payload = "[" + std::to_string(number) + "]";
     if (r.happens(climate_.cancel_per_mille)) {
         t.cancel_wanted = true;
@@ -161,7 +174,8 @@ void world::ask_one(std::uint64_t number) {
     }
     post(client, std::move(request), [this, client, number, submit](shell::kept_answer answer) {
         if (!submit) return tasks_[number].ends.push_back(std::move(answer));
-        if (answer.error) return complain("submit of task " + std::to_string(number) + " was refused: " + answer.payload);
+        if (answer.error)
+            return complain("submit of task " + std::to_string(number) + " was refused: " + answer.payload);
         tasks_[number].submitted = true;
         network_.schedule(0ns, [this, client, number] { ask_end(client, number); });
     });
@@ -172,7 +186,8 @@ void world::ask_end(std::size_t client, std::uint64_t number) {
     wait.verb = "wait";
     wait.tokens = " " + tasks_[number].id.text() + " timeout_ms=60000";
     post(client, std::move(wait), [this, client, number](shell::kept_answer answer) {
-        if (!answer.error && !is_final(answer.state)) return network_.schedule(0ns, [this, client, number] { ask_end(client, number); });
+        if (!answer.error && !is_final(answer.state))
+            return network_.schedule(0ns, [this, client, number] { ask_end(client, number); });
         tasks_[number].ends.push_back(std::move(answer));
     });
 }
@@ -182,7 +197,8 @@ void world::crash_worker(std::size_t index) {
     *w.alive = false;
     network_.crash(network_.find_node(w.name));
     dead_workers_.push_back({w.name, std::move(w.role), w.alive});
-    network_.schedule(std::chrono::milliseconds{network_.random().between(1, 3000)}, [this, index] { start_worker(index); });
+    network_.schedule(std::chrono::milliseconds{network_.random().between(1, 3000)},
+                      [this, index] { start_worker(index); });
 }
 
 void world::restart_plane() {
@@ -195,7 +211,8 @@ void world::one_fault() {
     auto& r = network_.random();
     auto const w = static_cast<std::size_t>(r.between(0, climate_.workers - 1));
     bool const there = workers_[w].role != nullptr;
-    auto const other = r.happens(300) ? "c" + std::to_string(r.between(0, climate_.clients - 1)) : workers_[w].name;
+    auto const other =
+        r.happens(300) ? "c" + std::to_string(r.between(0, climate_.clients - 1)) : workers_[w].name;
     switch (r.between(0, 5)) {
         case 0:
             if (climate_.cuts) network_.cut("plane", other);
@@ -205,8 +222,11 @@ void world::one_fault() {
             break;
         case 2:
             if (!climate_.partitions) break;
-            r.happens(500) ? network_.partition("plane", other) : network_.partition_one_way(r.happens(500) ? "plane" : other, r.happens(500) ? "plane" : other);
-            network_.schedule(std::chrono::milliseconds{r.between(10, 6000)}, [this] { network_.heal_all(); });
+            r.happens(500) ? network_.partition("plane", other)
+                           : network_.partition_one_way(r.happens(500) ? "plane" : other,
+                                                        r.happens(500) ? "plane" : other);
+            network_.schedule(std::chrono::milliseconds{r.between(10, 6000)},
+                              [this] { network_.heal_all(); });
             break;
         case 3:
             if (!climate_.pauses || !there || std::ranges::find(paused_, w) != paused_.end()) break;
@@ -218,7 +238,9 @@ void world::one_fault() {
             });
             break;
         case 4:
-            if (climate_.clock_jumps) network_.jump_wall_clock(std::chrono::seconds{static_cast<std::int64_t>(r.between(0, 7200)) - 3600});
+            if (climate_.clock_jumps)
+                network_.jump_wall_clock(
+                    std::chrono::seconds{static_cast<std::int64_t>(r.between(0, 7200)) - 3600});
             break;
         default:
             if (climate_.restarts && climate_.submit_per_mille == 0) restart_plane();
@@ -232,14 +254,17 @@ bool world::at_rest() const {
 
 std::string world::run() {
     for (std::uint32_t i = 0; i < climate_.faults; ++i) {
-        network_.schedule(std::chrono::microseconds{network_.random().between(0, static_cast<std::uint64_t>(climate_.storm.count()) * 1000)}, [this] { one_fault(); });
+        network_.schedule(std::chrono::microseconds{network_.random().between(
+                              0, static_cast<std::uint64_t>(climate_.storm.count()) * 1000)},
+                          [this] { one_fault(); });
     }
     network_.run_for(climate_.storm + 6500ms);
     network_.heal_all();
     bool const rested = network_.run_until([this] { return !complaint_.empty() || at_rest(); }, 120s);
     if (complaint_.empty() && !rested) {
         auto const open = std::ranges::find_if(tasks_, [](asked_task const& t) { return t.ends.empty(); });
-        complain("task " + std::to_string(open->number) + " (" + open->id.text() + ") never ended, two minutes after all faults were mended");
+        complain("task " + std::to_string(open->number) + " (" + open->id.text() +
+                 ") never ended, two minutes after all faults were mended");
     }
     // Late answers of runs that were given up arrive, and what is held for them is given back.
     network_.run_for(10s);
@@ -250,23 +275,31 @@ std::string world::run() {
 void world::judge() {
     for (auto const& t : tasks_) judge_task(t);
     auto const& s = plane_->machine().state();
-    if (s.tasks.used() != 0) complain("the control plane still holds " + std::to_string(s.tasks.used()) + " tasks");
+    if (s.tasks.used() != 0)
+        complain("the control plane still holds " + std::to_string(s.tasks.used()) + " tasks");
     if (s.dispatch.waiting() != 0) complain("the lanes still count tasks");
     if (s.task_octets != 0) complain("octets of arguments leaked");
     for (std::uint32_t w = 0; w < s.workers.capacity(); ++w) {
         auto const& record = s.workers[w];
         if (record.name.empty() || record.state != core::worker_state::active) continue;
-        if (record.outstanding != 0) complain("worker " + record.name + " is believed to hold " + std::to_string(record.outstanding) + " runs");
+        if (record.outstanding != 0)
+            complain("worker " + record.name + " is believed to hold " + std::to_string(record.outstanding) +
+                     " runs");
         if (record.charged_us != 0) complain("worker " + record.name + " is still charged for work");
     }
     for (auto const& w : workers_) {
-        if (w.role && w.role->machine().outstanding() != 0) complain("worker " + w.name + " still holds runs");
+        if (w.role && w.role->machine().outstanding() != 0)
+            complain("worker " + w.name + " still holds runs");
         if (w.role && !w.role->registered()) complain("worker " + w.name + " did not come back");
     }
     for (auto const& [number, runs] : executions_) {
         for (std::size_t i = 1; i < runs.size(); ++i) {
-            bool const same = std::ranges::any_of(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(i), [&](execution_record const& r) { return r.attempt == runs[i].attempt; });
-            if (same && plane_lives_ == 1) complain("attempt " + std::to_string(runs[i].attempt) + " of task " + std::to_string(number) + " was run twice");
+            bool const same =
+                std::ranges::any_of(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(i),
+                                    [&](execution_record const& r) { return r.attempt == runs[i].attempt; });
+            if (same && plane_lives_ == 1)
+                complain("attempt " + std::to_string(runs[i].attempt) + " of task " + std::to_string(number) +
+                         " was run twice");
         }
     }
 }
@@ -283,9 +316,13 @@ void world::judge_task(asked_task const& t) {
         return;
     }
     if (!ran) return complain(name + " ended as " + std::string{name_of(end.state)} + " and never ran");
-    auto const right = fails(t.number) ? end.state == task_state::failure && end.payload == "as it must"
-                                       : end.state == task_state::success && end.payload == std::to_string(t.number * 1000 + end.meta.attempt);
-    if (!right) complain(name + " ended as " + std::string{name_of(end.state)} + " with " + end.payload + ", believed of attempt " + std::to_string(end.meta.attempt));
+    auto const right = fails(t.number)
+                           ? end.state == task_state::failure && end.payload == "as it must"
+                           : end.state == task_state::success &&
+                                 end.payload == std::to_string(t.number * 1000 + end.meta.attempt);
+    if (!right)
+        complain(name + " ended as " + std::string{name_of(end.state)} + " with " + end.payload +
+                 ", believed of attempt " + std::to_string(end.meta.attempt));
 }
 
 }  // namespace fastqueue::test

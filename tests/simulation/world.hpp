@@ -34,17 +34,18 @@ struct climate {
     std::uint32_t concurrency = 1;
     std::uint32_t clients = 1;
     std::uint32_t tasks = 50;
-    std::uint32_t fail_per_mille = 0;     // of tasks, whose handler throws each time
+    std::uint32_t fail_per_mille = 0;  // of tasks, whose handler throws each time
     std::uint32_t countdown_per_mille = 0;
     std::uint32_t cancel_per_mille = 0;
-    std::uint32_t submit_per_mille = 0;   // are submitted and waited for, not called
+    std::uint32_t submit_per_mille = 0;  // are submitted and waited for, not called
     std::chrono::microseconds run_least{1};
     std::chrono::microseconds run_most{1};
-    std::uint32_t long_per_mille = 0;     // of runs take fifty milliseconds, whatever the others take
+    std::uint32_t long_per_mille = 0;        // of runs take fifty milliseconds, whatever the others take
     std::chrono::milliseconds asking{4000};  // all tasks are asked for in this time
-    std::chrono::milliseconds storm{5000};  // faults happen in this time, none after it
+    std::chrono::milliseconds storm{5000};   // faults happen in this time, none after it
     std::uint32_t faults = 0;
-    bool cuts = false, crashes = false, partitions = false, pauses = false, clock_jumps = false, restarts = false;
+    bool cuts = false, crashes = false, partitions = false, pauses = false, clock_jumps = false,
+         restarts = false;
 };
 
 /// One task as its client knows it.
@@ -108,7 +109,9 @@ private:
     [[nodiscard]] bool at_rest() const;
     void judge();
     void judge_task(asked_task const& t);
-    [[nodiscard]] bool fails(std::uint64_t number) const { return (number * 7919U) % 1000U < climate_.fail_per_mille; }
+    [[nodiscard]] bool fails(std::uint64_t number) const {
+        return (number * 7919U) % 1000U < climate_.fail_per_mille;
+    }
 
     std::uint64_t seed_;
     testing::simulated_network network_;

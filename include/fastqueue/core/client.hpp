@@ -29,7 +29,7 @@ enum class client_port : std::uint8_t { tasks, management, discovery };
 struct client_request {
     std::string_view verb;  ///< of a static string
     client_port port = client_port::tasks;
-    std::string tokens;     ///< with a space before each
+    std::string tokens;  ///< with a space before each
     std::string payload;
     std::uint64_t cookie = 0;  ///< names the operation to the caller
     std::chrono::microseconds timeout{std::chrono::seconds{30}};
@@ -38,9 +38,9 @@ struct client_request {
 /// An answer, or why there is none. What it shows lives only during the call that gives it.
 struct client_answer {
     std::uint64_t cookie = 0;
-    std::error_code error;               ///< nothing was answered, or an `error` was
+    std::error_code error;                 ///< nothing was answered, or an `error` was
     wire::header const* header = nullptr;  ///< none where nothing was answered
-    std::string_view payload;            ///< the answer's, or words about the error
+    std::string_view payload;              ///< the answer's, or words about the error
 };
 
 /// A client's brain: it finds the control plane, keeps its connections, and sees each operation to its end: across lost
@@ -69,7 +69,8 @@ public:
         o.sent = false;
         o.live = true;
         unsent_.push_back(operations_, slot);
-        if (o.request.timeout.count() >= 0) timeouts_.set(slot, saturating_add(now_.steady, o.request.timeout));
+        if (o.request.timeout.count() >= 0)
+            timeouts_.set(slot, saturating_add(now_.steady, o.request.timeout));
         if (phase_ == phase::idle) connect();
         return {};
     }
@@ -77,9 +78,12 @@ public:
     // ---- the transport's events
 
     void dialled(std::uint32_t tag, peer_id peer) noexcept {
-        if (tag == discovery_tag) discovery_.peer = peer;
-        else if (tag == tasks_tag) tasks_.peer = peer;
-        else management_.peer = peer;
+        if (tag == discovery_tag)
+            discovery_.peer = peer;
+        else if (tag == tasks_tag)
+            tasks_.peer = peer;
+        else
+            management_.peer = peer;
     }
     void opened(peer_id peer) {
         if (peer == discovery_.peer) {
@@ -115,7 +119,8 @@ public:
         while (cursor.next(pair)) {
             wire::header h;
             if (h.parse(pair.header, options_.limits.max_header)) continue;
-            if (peer == discovery_.peer && h.verb() == "nodes" && phase_ == phase::discovering) found(pair.payload, done);
+            if (peer == discovery_.peer && h.verb() == "nodes" && phase_ == phase::discovering)
+                found(pair.payload, done);
             answer(h, pair.payload, done);
         }
     }
@@ -125,7 +130,10 @@ public:
     template <class Done>
     void turn(Done&& done) {
         while (auto const slot = timeouts_.pop(now_.steady)) {
-            finish(*slot, {operations_[*slot].request.cookie, make_error_code(errc::timed_out), nullptr, "no answer in the time given"}, done);
+            finish(*slot,
+                   {operations_[*slot].request.cookie, make_error_code(errc::timed_out), nullptr,
+                    "no answer in the time given"},
+                   done);
         }
         if (now_.steady >= retry_at_) {
             retry_at_ = instant::max();
@@ -139,7 +147,8 @@ public:
     template <class Done>
     void fail_all(std::error_code why, std::string_view text, Done&& done) {
         for (auto* list : {&unsent_, &sent_}) {
-            while (!list->empty()) finish(list->front(), {operations_[list->front()].request.cookie, why, nullptr, text}, done);
+            while (!list->empty())
+                finish(list->front(), {operations_[list->front()].request.cookie, why, nullptr, text}, done);
         }
     }
 
@@ -185,7 +194,8 @@ private:
         auto const nodes = wire::read_nodes(document);
         endpoint base;
         endpoint management;
-        bool const good = nodes && !nodes->empty() && nodes->front().role == "control-plane" && parse_endpoint(nodes->front().base, base).empty() &&
+        bool const good = nodes && !nodes->empty() && nodes->front().role == "control-plane" &&
+                          parse_endpoint(nodes->front().base, base).empty() &&
                           parse_endpoint(nodes->front().management, management).empty();
         if (!good) return lost(make_error_code(errc::bad_value), done);
         epoch_ = nodes->front().epoch;
@@ -215,7 +225,8 @@ private:
         if (!was_there_ && backoff_.failures() >= options_.retries) {
             phase_ = phase::idle;
             backoff_.reset();
-            std::string const text = "nobody answers at " + options_.discovery.text() + " (" + why.message() + "); is the control plane running?";
+            std::string const text = "nobody answers at " + options_.discovery.text() + " (" + why.message() +
+                                     "); is the control plane running?";
             return fail_all(make_error_code(errc::unreachable), text, done);
         }
         if (operations_.used() == 0) {
@@ -240,21 +251,27 @@ private:
         }
     }
     [[nodiscard]] link& link_of(client_port port) noexcept {
-        return port == client_port::tasks ? tasks_ : port == client_port::management ? management_ : discovery_;
+        return port == client_port::tasks        ? tasks_
+               : port == client_port::management ? management_
+                                                 : discovery_;
     }
     void send_unsent() {
         for (auto slot = unsent_.front(); slot != none;) {
             auto const next = operations_[slot].next;
             auto& to = link_of(operations_[slot].request.port);
-            if (to.open) send(slot, to.peer);
-            else dial_port(operations_[slot].request.port, to);
+            if (to.open)
+                send(slot, to.peer);
+            else
+                dial_port(operations_[slot].request.port, to);
             slot = next;
         }
     }
     void dial_port(client_port port, link& to) {
         if (std::exchange(to.dialling, true)) return;
-        if (port == client_port::management) out_.dial(management_at_, management_tag);
-        else if (port == client_port::discovery) out_.dial(options_.discovery, discovery_tag);
+        if (port == client_port::management)
+            out_.dial(management_at_, management_tag);
+        else if (port == client_port::discovery)
+            out_.dial(options_.discovery, discovery_tag);
     }
     /// Calls of one turn share a message: each is answered on its own. A submit has one for itself, since the submits of a
     /// message are all accepted or all refused.
@@ -291,7 +308,8 @@ private:
         if (!o.live || !o.sent || o.generation != *ref >> slot_bits) return;  // late: its operation has ended
         client_answer given{o.request.cookie, {}, &h, payload};
         if (h.verb() == "error") {
-            auto const code = errc_from_name(h.positional().size() > 1 ? h.positional()[1] : "", errc::bad_request);
+            auto const code =
+                errc_from_name(h.positional().size() > 1 ? h.positional()[1] : "", errc::bad_request);
             if (code == errc::shutting_down && o.request.verb == "call") return unsend_later(slot);
             given.error = make_error_code(code);
         }

@@ -54,8 +54,10 @@ public:
     /// Counts the times that `perform` has ended: an index is good as long as this stands.
     [[nodiscard]] std::uint64_t turn() const noexcept { return turn_; }
 
-    void dial(endpoint to, std::uint32_t tag) { links_.push_back(dial_action{std::move(to), tag}); }
-    void close(peer_id peer) { links_.push_back(close_action{peer}); }
+    void dial(endpoint to, std::uint32_t tag) {
+        links_.emplace_back(std::in_place_type<dial_action>, std::move(to), tag);
+    }
+    void close(peer_id peer) { links_.emplace_back(std::in_place_type<close_action>, peer); }
 
     /// Hands out what may leave, oldest first: `send(outgoing&)`, then `link(link_action const&)`, so that a
     /// last word reaches a peer before its connection is closed.

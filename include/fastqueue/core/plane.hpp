@@ -30,8 +30,14 @@ namespace fastqueue::core {
 template <class P>
 class plane {
 public:
-    plane(plane_options const& options, typename P::store_policy& store, typename P::observer_policy& observer)
-        : s_{options, store, observer}, life_{s_}, workers_{s_, life_}, runs_{s_, life_, workers_}, requests_{s_, life_, runs_}, documents_{s_, workers_} {}
+    plane(plane_options const& options, typename P::store_policy& store,
+          typename P::observer_policy& observer)
+        : s_{options, store, observer},
+          life_{s_},
+          workers_{s_, life_},
+          runs_{s_, life_, workers_},
+          requests_{s_, life_, runs_},
+          documents_{s_, workers_} {}
 
     /// The time of this turn. A gap far over what was asked for means that the process stood still: nobody's silence in
     /// it is held against him.
@@ -47,7 +53,9 @@ public:
     }
 
     void opened(peer_id peer, peer_info const& info) {
-        auto const role = info.tag < static_cast<std::uint32_t>(port_role::link) ? static_cast<port_role>(info.tag) : port_role::link;
+        auto const role = info.tag < static_cast<std::uint32_t>(port_role::link)
+                              ? static_cast<port_role>(info.tag)
+                              : port_role::link;
         auto const slot = s_.peers.add(peer, role, info);
         if (role == port_role::link && !workers_.opened(slot, info.tag)) {
             s_.out.close(peer);
@@ -79,7 +87,8 @@ public:
         if (auto const worker = s_.peers[slot].worker; worker != none) workers_.saw(worker);
         if (cursor.trouble()) return s_.error(r, "-", cursor.trouble()->code, {}, cursor.trouble()->why);
         if (s_.peers[slot].role == port_role::link) return from_worker(slot, cursor);
-        if (is_task_port(s_.peers[slot].role) && cursor.pairs_left() > 1 && holds_submit(cursor)) return batch(r, cursor);
+        if (is_task_port(s_.peers[slot].role) && cursor.pairs_left() > 1 && holds_submit(cursor))
+            return batch(r, cursor);
         bool const alone = cursor.pairs_left() == 1;
         wire::pair pair;
         while (cursor.next(pair)) handle(r, pair, alone);
@@ -118,7 +127,9 @@ public:
     }
     /// Whether nothing runs any more, so that the process can end.
     [[nodiscard]] bool idle() const noexcept {
-        return std::ranges::all_of(workers_.by_name(), [this](auto const& entry) { return s_.workers[entry.second].outstanding == 0; });
+        return std::ranges::all_of(workers_.by_name(), [this](auto const& entry) {
+            return s_.workers[entry.second].outstanding == 0;
+        });
     }
     /// Last words: whoever still waits is told that there will be no answer.
     void farewell() {
@@ -145,15 +156,22 @@ private:
         }
         auto const role = s_.peers[r.peer].role;
         auto const verb = h.verb();
-        if ((verb == "call" || verb == "wait" || verb == "watch") && s_.peers[r.peer].one_at_a_time && (!alone || verb == "watch")) {
-            return s_.error(r, "-", errc::bad_request, h.get("ref").substr(0, 64), "a REQ socket asks for one call or wait at a time: use DEALER");
+        if ((verb == "call" || verb == "wait" || verb == "watch") && s_.peers[r.peer].one_at_a_time &&
+            (!alone || verb == "watch")) {
+            return s_.error(r, "-", errc::bad_request, h.get("ref").substr(0, 64),
+                            "a REQ socket asks for one call or wait at a time: use DEALER");
         }
-        if (is_task_port(role) && (verb == "call" || verb == "submit")) return task_request(r, h, pair.payload, role);
+        if (is_task_port(role) && (verb == "call" || verb == "submit"))
+            return task_request(r, h, pair.payload, role);
         if ((is_task_port(role) || role == port_role::results) && result_verb(r, h)) return;
-        if (role == port_role::management && (management_verb(r, h, pair.payload) || worker_verb(r.peer, h, pair.payload))) return;
+        if (role == port_role::management &&
+            (management_verb(r, h, pair.payload) || worker_verb(r.peer, h, pair.payload)))
+            return;
         if (role == port_role::discovery && discovery_verb(r, h)) return;
         auto const code = exists(verb) ? errc::wrong_port : errc::unknown_verb;
-        s_.error(r, "-", code, h.get("ref").substr(0, 64), std::string{verb.substr(0, 64)} + (code == errc::wrong_port ? " is not served on this port" : " is no verb"));
+        s_.error(r, "-", code, h.get("ref").substr(0, 64),
+                 std::string{verb.substr(0, 64)} +
+                     (code == errc::wrong_port ? " is not served on this port" : " is no verb"));
     }
     void task_request(request& r, wire::header const& h, std::string_view payload, port_role role) {
         bool const call = h.verb() == "call";
@@ -162,24 +180,38 @@ private:
     }
     bool result_verb(request& r, wire::header const& h) {
         auto const verb = h.verb();
-        if (verb == "get") requests_.on_get(r, h);
-        else if (verb == "wait") requests_.on_wait(r, h);
-        else if (verb == "cancel") requests_.on_cancel(r, h);
-        else if (verb == "forget") requests_.on_forget(r, h);
-        else return false;
+        if (verb == "get")
+            requests_.on_get(r, h);
+        else if (verb == "wait")
+            requests_.on_wait(r, h);
+        else if (verb == "cancel")
+            requests_.on_cancel(r, h);
+        else if (verb == "forget")
+            requests_.on_forget(r, h);
+        else
+            return false;
         return true;
     }
     bool management_verb(request& r, wire::header const& h, std::string_view payload) {
         auto const verb = h.verb();
-        if (verb == "register") workers_.on_register(r, h, payload);
-        else if (verb == "heartbeat") workers_.on_heartbeat(r, h);
-        else if (verb == "unregister") workers_.on_unregister(r, h);
-        else if (verb == "workers") document(r, h, documents_.workers());
-        else if (verb == "queues") document(r, h, documents_.queues());
-        else if (verb == "tasks") document(r, h, documents_.tasks());
-        else if (verb == "stats") document(r, h, documents_.stats());
-        else if (verb == "health") document(r, h, documents_.health());
-        else return false;
+        if (verb == "register")
+            workers_.on_register(r, h, payload);
+        else if (verb == "heartbeat")
+            workers_.on_heartbeat(r, h);
+        else if (verb == "unregister")
+            workers_.on_unregister(r, h);
+        else if (verb == "workers")
+            document(r, h, documents_.workers());
+        else if (verb == "queues")
+            document(r, h, documents_.queues());
+        else if (verb == "tasks")
+            document(r, h, documents_.tasks());
+        else if (verb == "stats")
+            document(r, h, documents_.stats());
+        else if (verb == "health")
+            document(r, h, documents_.health());
+        else
+            return false;
         return true;
     }
     bool discovery_verb(request& r, wire::header const& h) {
@@ -189,13 +221,16 @@ private:
         return true;
     }
     void document(request& r, wire::header const& h, std::string const& text, std::string_view verb = {}) {
-        if (!h.positional().empty()) return s_.error(r, "-", errc::bad_request, h.get("ref").substr(0, 64), "the verb stands alone");
+        if (!h.positional().empty())
+            return s_.error(r, "-", errc::bad_request, h.get("ref").substr(0, 64), "the verb stands alone");
         auto header = s_.answer(r).pairs.begin(verb.empty() ? h.verb() : verb);
         if (auto const ref = h.get("ref"); !ref.empty()) header.field("ref", ref.substr(0, 64));
         s_.answer(r).pairs.finish(text);
     }
     [[nodiscard]] static bool exists(std::string_view verb) noexcept {
-        static constexpr std::array<std::string_view, 16> verbs{"submit", "call", "get", "wait", "watch", "cancel", "forget", "register", "heartbeat", "unregister", "discover", "workers", "queues", "tasks", "stats", "health"};
+        static constexpr std::array<std::string_view, 16> verbs{
+            "submit",    "call",       "get",      "wait",    "watch",  "cancel", "forget", "register",
+            "heartbeat", "unregister", "discover", "workers", "queues", "tasks",  "stats",  "health"};
         return std::ranges::find(verbs, verb) != verbs.end();
     }
 
@@ -223,7 +258,9 @@ private:
                 continue;
             }
             auto q = check_in_batch(r, h, pair.payload, reserved, seen);
-            if (!q.problem) q.problem = wire::problem{errc::batch_refused, "another pair of the same message was refused", {}};
+            if (!q.problem)
+                q.problem =
+                    wire::problem{errc::batch_refused, "another pair of the same message was refused", {}};
             requests_.answer_problem(r, q);
         }
     }
@@ -240,7 +277,8 @@ private:
         return true;
     }
     /// Checks a `submit` as if those before it in the message had been taken.
-    [[nodiscard]] auto check_in_batch(request const& r, wire::header const& h, std::string_view payload, typename request_desk<P>::reservation& reserved, fingerprints& seen) {
+    [[nodiscard]] auto check_in_batch(request const& r, wire::header const& h, std::string_view payload,
+                                      typename request_desk<P>::reservation& reserved, fingerprints& seen) {
         auto const id = h.positional().empty() ? std::nullopt : uuid::parse(h.positional()[0]);
         auto others = reserved;
         if (id && others.tasks > 0 && seen.contains(*id)) {  // it has its room already
@@ -250,7 +288,9 @@ private:
         auto q = requests_.check(r, h, payload, false, others);
         if (q.problem) return q;
         auto const [at, fresh] = seen.try_emplace(q.id, q.fingerprint);
-        if (!fresh && at->second != q.fingerprint) q.problem = wire::problem{errc::id_conflict, "the id stands twice in the message, for different tasks", {}};
+        if (!fresh && at->second != q.fingerprint)
+            q.problem = wire::problem{
+                errc::id_conflict, "the id stands twice in the message, for different tasks", {}};
         if (!fresh || s_.ledger.find(q.id) != none) return q;
         ++reserved.tasks;
         reserved.octets += payload.size();
@@ -279,15 +319,18 @@ private:
             ++s_.counters.stale_answers;
             return true;
         }
-        if (verb == "done") runs_.on_done(worker, h, payload);
-        else if (verb == "began") runs_.on_began(worker, h);
+        if (verb == "done")
+            runs_.on_done(worker, h, payload);
+        else if (verb == "began")
+            runs_.on_began(worker, h);
         return true;
     }
 
     // ---- time
 
     void sweep() {
-        s_.cache.sweep(s_.now.steady, [this](std::uint32_t ledger) { s_.ledger.set_reference(ledger, none); });
+        s_.cache.sweep(s_.now.steady,
+                       [this](std::uint32_t ledger) { s_.ledger.set_reference(ledger, none); });
         next_sweep_ = s_.now.steady + std::chrono::minutes{1};
     }
     void tell_watchers() {

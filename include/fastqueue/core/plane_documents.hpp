@@ -18,7 +18,8 @@ namespace fastqueue::core {
 template <class P>
 class plane_documents {
 public:
-    plane_documents(plane_state<P> const& state, worker_desk<P> const& workers) : s_{state}, workers_{workers} {}
+    plane_documents(plane_state<P> const& state, worker_desk<P> const& workers)
+        : s_{state}, workers_{workers} {}
 
     [[nodiscard]] std::string nodes() const {
         std::string out;
@@ -72,7 +73,12 @@ public:
         std::ranges::sort(names, {}, [](name_entry const* n) -> std::string const& { return n->name; });
         for (auto const* n : names) {
             w.begin_object().key("name").value(n->name).key("workers").value(n->able);
-            w.key("succeeded").value(n->succeeded).key("failed").value(n->failed).key("typical_us").value(n->cost_us);
+            w.key("succeeded")
+                .value(n->succeeded)
+                .key("failed")
+                .value(n->failed)
+                .key("typical_us")
+                .value(n->cost_us);
             w.end_object();
         }
         w.end_array();
@@ -85,7 +91,12 @@ public:
         auto const& c = s_.counters;
         w.begin_object().key("submitted").value(c.submitted).key("succeeded").value(c.succeeded);
         w.key("failed").value(c.failed).key("cancelled").value(c.cancelled).key("expired").value(c.expired);
-        w.key("retried").value(c.retried).key("redelivered").value(c.redelivered).key("returned").value(c.returned);
+        w.key("retried")
+            .value(c.retried)
+            .key("redelivered")
+            .value(c.redelivered)
+            .key("returned")
+            .value(c.returned);
         w.key("stale_answers").value(c.stale_answers).key("refused").value(c.refused);
         w.key("tasks").value(s_.tasks.used()).key("waiting").value(s_.dispatch.waiting());
         w.key("task_octets").value(s_.task_octets).key("cached_results").value(s_.cache.size());
@@ -97,7 +108,8 @@ public:
 
     [[nodiscard]] std::string health() const {
         std::size_t active = 0;
-        for (auto const& [name, slot] : workers_.by_name()) active += s_.workers[slot].state == worker_state::active ? 1U : 0U;
+        for (auto const& [name, slot] : workers_.by_name())
+            active += s_.workers[slot].state == worker_state::active ? 1U : 0U;
         std::string out;
         json::writer w{out};
         w.begin_object().key("status").value(s_.stopping ? "stopping" : "ok").key("id").value(s_.options.id);
@@ -109,20 +121,35 @@ private:
     [[nodiscard]] std::vector<std::uint32_t> sorted() const {
         std::vector<std::uint32_t> slots;
         for (auto const& [name, slot] : workers_.by_name()) slots.push_back(slot);
-        std::ranges::sort(slots, {}, [&](std::uint32_t s) -> std::string const& { return s_.workers[s].name; });
+        std::ranges::sort(slots, {},
+                          [&](std::uint32_t s) -> std::string const& { return s_.workers[s].name; });
         return slots;
     }
     static std::int64_t ms(instant::duration d) noexcept {
         return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
     }
     void write_worker(json::writer& w, worker_record const& r) const {
-        w.begin_object().key("id").value(r.name).key("state").value(name_of(r.state)).key("local").value(r.local);
+        w.begin_object()
+            .key("id")
+            .value(r.name)
+            .key("state")
+            .value(name_of(r.state))
+            .key("local")
+            .value(r.local);
         if (r.announced.address) w.key("address").value(r.announced.address->text());
-        w.key("host").value(r.announced.host).key("pid").value(r.announced.pid).key("version").value(r.announced.version);
+        w.key("host")
+            .value(r.announced.host)
+            .key("pid")
+            .value(r.announced.pid)
+            .key("version")
+            .value(r.announced.version);
         w.key("concurrency").value(r.concurrency).key("window").value(r.window);
         w.key("outstanding").value(r.outstanding).key("running").value(r.begun.size());
         w.key("succeeded").value(r.succeeded).key("failed").value(r.failed);
-        w.key("last_seen_ms").value(ms(s_.now.steady - r.last_seen)).key("uptime_ms").value(ms(s_.now.steady - r.since));
+        w.key("last_seen_ms")
+            .value(ms(s_.now.steady - r.last_seen))
+            .key("uptime_ms")
+            .value(ms(s_.now.steady - r.since));
         w.key("tasks").begin_array();
         for (auto const& name : r.announced.tasks) w.value(name);
         w.end_array().end_object();

@@ -20,7 +20,8 @@ namespace fastqueue::core {
 template <class P>
 class request_desk {
 public:
-    request_desk(plane_state<P>& state, task_life<P>& life, run_desk<P>& runs) : s_{state}, life_{life}, runs_{runs} {}
+    request_desk(plane_state<P>& state, task_life<P>& life, run_desk<P>& runs)
+        : s_{state}, life_{life}, runs_{runs} {}
 
     /// A `submit` or `call` that was read and found good, or why not.
     struct task_request {
@@ -39,13 +40,15 @@ public:
         std::uint64_t tasks = 0;
         std::uint64_t octets = 0;
     };
-    [[nodiscard]] task_request check(request const& r, wire::header const& h, std::string_view payload, bool call, reservation const& reserved) {
+    [[nodiscard]] task_request check(request const& r, wire::header const& h, std::string_view payload,
+                                     bool call, reservation const& reserved) {
         task_request q;
         read(r, h, payload, call, q);
         if (q.problem) return q;
         auto const entry = s_.ledger.find(q.id);
         if (entry != none) {
-            if (!s_.ledger.same_task(entry, q.fingerprint)) refuse(q, errc::id_conflict, "the id is in use for another task: choose a new one");
+            if (!s_.ledger.same_task(entry, q.fingerprint))
+                refuse(q, errc::id_conflict, "the id is in use for another task: choose a new one");
         } else {
             check_new(q, payload, reserved);
         }
@@ -58,11 +61,15 @@ public:
         if (q.problem) return answer_problem(r, q);
         auto entry = s_.ledger.find(q.id);
         if (entry == none) {
-            auto const slot = life_.accept({q.id, q.name, payload, q.fingerprint, port, content_of(o.content)}, o);
+            auto const slot =
+                life_.accept({q.id, q.name, payload, q.fingerprint, port, content_of(o.content)}, o);
             entry = s_.tasks[slot].ledger;
         }
         bool const lives = !is_final(s_.ledger.state(entry));
-        if (call) return lives ? life_.answer_later(s_.ledger[entry].reference, r, wait_kind::call, o.ref, o.task.meta, std::nullopt) : answer_ended(r, q, entry);
+        if (call)
+            return lives ? life_.answer_later(s_.ledger[entry].reference, r, wait_kind::call, o.ref,
+                                              o.task.meta, std::nullopt)
+                         : answer_ended(r, q, entry);
         auto const state = lives ? s_.tasks[s_.ledger[entry].reference].state : s_.ledger.state(entry);
         auto& message = s_.answer(r);
         auto header = message.pairs.begin("accepted");
@@ -83,7 +90,8 @@ public:
             text.append(p.why);
         }
         auto header = s_.begin_error(r, q.subject.empty() ? "-" : q.subject, p.code, q.options.ref);
-        if (p.code == errc::too_large) header.field("max_payload", std::uint64_t{s_.options.limits.max_payload});
+        if (p.code == errc::too_large)
+            header.field("max_payload", std::uint64_t{s_.options.limits.max_payload});
         s_.answer(r).pairs.finish(text);
     }
 
@@ -112,7 +120,8 @@ public:
             auto header = s_.begin_error(r, id_text(h), errc::already_finished, ref_of(h));
             header.field("state", name_of(at->state));
             s_.rests_on(r, end_of(at->slot));
-            return s_.answer(r).pairs.finish("the task has already ended: " + std::string{name_of(at->state)});
+            return s_.answer(r).pairs.finish("the task has already ended: " +
+                                             std::string{name_of(at->state)});
         }
         auto const state = s_.tasks[at->slot].state;
         if (state == task_state::assigned) {
@@ -120,8 +129,10 @@ public:
             life_.answer_later(at->slot, r, wait_kind::cancel, ref_of(h), false, std::nullopt);
             return runs_.cancel(at->slot);
         }
-        if (state == task_state::running) runs_.cancel(at->slot);
-        else life_.end(at->slot, task_state::cancelled, errc::cancelled, "cancelled");
+        if (state == task_state::running)
+            runs_.cancel(at->slot);
+        else
+            life_.end(at->slot, task_state::cancelled, errc::cancelled, "cancelled");
         s_.rests_on(r, state == task_state::running ? s_.tasks[at->slot].stored : s_.last_end);
         auto header = s_.answer(r).pairs.begin("cancelled");
         header.token(at->id).token(name_of(state == task_state::running ? state : task_state::cancelled));
@@ -130,7 +141,9 @@ public:
     void on_forget(request& r, wire::header const& h) {
         auto const at = look_up(r, h);
         if (!at) return;
-        if (at->lives) return s_.error(r, id_text(h), errc::not_finished, ref_of(h), "the task has not ended: cancel it first");
+        if (at->lives)
+            return s_.error(r, id_text(h), errc::not_finished, ref_of(h),
+                            "the task has not ended: cancel it first");
         auto const kept = s_.ledger[at->slot].reference;
         if (kept != none) {
             s_.cache.erase(kept);
@@ -158,29 +171,37 @@ private:
     void read(request const& r, wire::header const& h, std::string_view payload, bool call, task_request& q) {
         q.problem = wire::read_options(h, q.options);
         if (q.problem) q.options.ref = ref_of(h);  // it may stand behind what could not be read
-        if (h.positional().size() != 2) return refuse(q, errc::bad_request, "it takes an id and a task's name", h.verb());
+        if (h.positional().size() != 2)
+            return refuse(q, errc::bad_request, "it takes an id and a task's name", h.verb());
         auto const id = uuid::parse(h.positional()[0]);
         if (!id) return refuse(q, errc::bad_request, "the id is not a UUID", h.positional()[0].substr(0, 64));
         q.id = *id;
         q.subject = h.positional()[0];
         q.name = h.positional()[1];
         if (q.problem) return;
-        if (!is_valid_name(q.name)) return refuse(q, errc::bad_request, "a task's name is 1 to 255 of A-Z a-z 0-9 . _ : -", "name");
-        if (payload.size() > s_.options.limits.max_payload) return refuse(q, errc::too_large, "the payload is over the limit");
+        if (!is_valid_name(q.name))
+            return refuse(q, errc::bad_request, "a task's name is 1 to 255 of A-Z a-z 0-9 . _ : -", "name");
+        if (payload.size() > s_.options.limits.max_payload)
+            return refuse(q, errc::too_large, "the payload is over the limit");
         if (r.peer != none && s_.peers[r.peer].one_at_a_time && q.options.task.reply_both) {
             return refuse(q, errc::bad_request, "a REQ socket gets one reply: use DEALER", "reply");
         }
-        if ((call || q.options.task.reply_both) && is_full(r)) return refuse(q, errc::queue_full, "too many calls are unanswered on this connection");
+        if ((call || q.options.task.reply_both) && is_full(r))
+            return refuse(q, errc::queue_full, "too many calls are unanswered on this connection");
         q.fingerprint = hash_bytes(payload, hash_bytes(q.options.content, hash_bytes(q.name)));
     }
     void check_new(task_request& q, std::string_view payload, reservation const& reserved) {
         auto const& o = q.options.task;
         if (s_.stopping) return refuse(q, errc::shutting_down, "this control plane is shutting down");
-        if (!o.resent.empty() && o.delivery == delivery::at_most_once && !(o.resent == s_.store.epoch() && s_.ledger.complete())) {
-            return refuse(q, errc::outcome_unknown, "whether this task has run cannot be known any more, and it is to run at most once");
+        if (!o.resent.empty() && o.delivery == delivery::at_most_once &&
+            !(o.resent == s_.store.epoch() && s_.ledger.complete())) {
+            return refuse(
+                q, errc::outcome_unknown,
+                "whether this task has run cannot be known any more, and it is to run at most once");
         }
         auto const& l = s_.options.limits;
-        if (s_.tasks.used() + reserved.tasks >= l.max_tasks || s_.task_octets + reserved.octets + payload.size() > l.max_task_bytes) {
+        if (s_.tasks.used() + reserved.tasks >= l.max_tasks ||
+            s_.task_octets + reserved.octets + payload.size() > l.max_task_bytes) {
             return refuse(q, errc::queue_full, "the control plane holds as many tasks as it may");
         }
         if (!q.options.content.empty() && content_of(q.options.content) == none) {
@@ -199,7 +220,8 @@ private:
             }
             q.text = "no worker knows a task named '" + std::string{q.name} + "'";
             auto const near = nearest_names(q.name, known);
-            for (std::size_t i = 0; i < near.size(); ++i) q.text += (i == 0 ? "; did you mean " : ", ") + near[i];
+            for (std::size_t i = 0; i < near.size(); ++i)
+                q.text += (i == 0 ? "; did you mean " : ", ") + near[i];
             return refuse(q, errc::unknown_task_name, "no worker knows the name");
         }
         if (name == none && names.size() >= s_.options.limits.max_task_names) {
@@ -207,7 +229,8 @@ private:
         }
     }
     [[nodiscard]] bool may_wait_for_name() const noexcept {
-        if (s_.options.unknown_names != unknown_tasks::automatic) return s_.options.unknown_names == unknown_tasks::wait;
+        if (s_.options.unknown_names != unknown_tasks::automatic)
+            return s_.options.unknown_names == unknown_tasks::wait;
         return !s_.any_registered || s_.now.steady - s_.started < s_.options.inactive;
     }
     /// The number of a content type; `none` when there are too many.
@@ -230,14 +253,16 @@ private:
         return h.positional().empty() ? std::string_view{"-"} : h.positional()[0].substr(0, 64);
     }
     void bad(request& r, wire::header const& h, std::string_view text) {
-        auto const subject = h.positional().size() == 1 && uuid::parse(h.positional()[0]) ? h.positional()[0] : "-";
+        auto const subject =
+            h.positional().size() == 1 && uuid::parse(h.positional()[0]) ? h.positional()[0] : "-";
         s_.error(r, subject, errc::bad_request, ref_of(h), text);
     }
     void too_many(request& r, wire::header const& h) {
         s_.error(r, id_text(h), errc::queue_full, ref_of(h), "too many answers are owed on this connection");
     }
     void gone(request& r, wire::header const& h, task_id const&) {
-        s_.error(r, id_text(h), errc::unknown_task, ref_of(h), "the task has ended and its result is no longer kept");
+        s_.error(r, id_text(h), errc::unknown_task, ref_of(h),
+                 "the task has ended and its result is no longer kept");
     }
     std::optional<found> look_up(request& r, wire::header const& h) {
         auto const id = h.positional().size() == 1 ? uuid::parse(h.positional()[0]) : std::nullopt;
@@ -288,7 +313,9 @@ private:
     void answer_ended(request& r, task_request const& q, std::uint32_t entry) {
         auto const reference = s_.ledger[entry].reference;
         auto const* const result = reference == none ? nullptr : s_.cache.use(reference, s_.now.steady);
-        if (result == nullptr) return s_.error(r, q.subject, errc::result_gone, q.options.ref, "the task has ended and its result is no longer kept");
+        if (result == nullptr)
+            return s_.error(r, q.subject, errc::result_gone, q.options.ref,
+                            "the task has ended and its result is no longer kept");
         auto header = s_.answer(r).pairs.begin("result");
         life_.write_result(header, q.id, *result, q.options.ref, q.options.task.meta);
         s_.answer(r).pairs.finish(result->value);

@@ -27,7 +27,7 @@ struct cached_result {
     errc code{};  ///< none on success
     task_state state = task_state::success;
     std::string worker;
-    std::string value;  ///< the value, or the error's text
+    std::string value;                  ///< the value, or the error's text
     policy::store_sequence stored = 0;  ///< the write that made the end durable
 };
 
@@ -52,8 +52,8 @@ public:
     /// Keeps a copy of `result` with `value` as its value. `gone(ledger)` is called for each that has to leave for it.
     /// \return its slot, or `none` where it can't be kept (a cache of size 0, a value over the whole budget)
     template <class Gone>
-    std::uint32_t insert(std::uint32_t ledger, std::uint64_t hash, cached_result const& result, std::string_view value,
-                         instant now, Gone&& gone) {
+    std::uint32_t insert(std::uint32_t ledger, std::uint64_t hash, cached_result const& result,
+                         std::string_view value, instant now, Gone&& gone) {
         auto const size = value.size() + result.worker.size();
         if (items_.empty() || size > limit_.octets) return none;
         while (free_.empty() || octets_ + size > limit_.octets) drop(eviction_.victim(), gone);

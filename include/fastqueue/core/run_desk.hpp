@@ -34,10 +34,19 @@ public:
         if (slot == none) return stale(worker, done.lease);
         give_back(worker, slot, done);
         switch (done.end) {
-            case wire::run_end::success: life_.end(slot, task_state::success, {}, payload); break;
-            case wire::run_end::failure: life_.failed(slot, done.code, done.final, done.retry_after_ms, payload); break;
-            case wire::run_end::cancelled: life_.end(slot, task_state::cancelled, errc::cancelled, payload.empty() ? "cancelled" : payload); break;
-            case wire::run_end::returned: came_back(slot); break;
+            case wire::run_end::success:
+                life_.end(slot, task_state::success, {}, payload);
+                break;
+            case wire::run_end::failure:
+                life_.failed(slot, done.code, done.final, done.retry_after_ms, payload);
+                break;
+            case wire::run_end::cancelled:
+                life_.end(slot, task_state::cancelled, errc::cancelled,
+                          payload.empty() ? "cancelled" : payload);
+                break;
+            case wire::run_end::returned:
+                came_back(slot);
+                break;
         }
         workers_.answered(worker);
     }
@@ -130,7 +139,8 @@ private:
         auto header = pairs.begin("run");
         run.write(header, !record.dialled);
         pairs.finish(t.arguments);
-        if (!t.at_most_once) return;  // only what must not run twice waits for its own submission to be stored
+        if (!t.at_most_once)
+            return;  // only what must not run twice waits for its own submission to be stored
         auto& message = s_.out[s_.peers[peer].message];
         message.after = std::max(message.after, t.stored);
     }
@@ -157,9 +167,12 @@ private:
         auto& t = s_.tasks[slot];
         workers_.take_back(worker, slot);
         if (t.started_us == 0) t.started_us = s_.now_us() - std::min(s_.now_us(), done.took_us.value_or(0));
-        if (done.took_us && done.end != wire::run_end::returned) s_.dispatch.names()[t.name].ran_for(*done.took_us);
-        if (done.end == wire::run_end::success) ++record.succeeded;
-        else if (done.end == wire::run_end::failure) ++record.failed;
+        if (done.took_us && done.end != wire::run_end::returned)
+            s_.dispatch.names()[t.name].ran_for(*done.took_us);
+        if (done.end == wire::run_end::success)
+            ++record.succeeded;
+        else if (done.end == wire::run_end::failure)
+            ++record.failed;
         s_.dispatch.room_changed(worker);
     }
     void came_back(std::uint32_t slot) {
@@ -171,8 +184,11 @@ private:
     void stale(std::uint32_t worker, wire::lease_name const& lease) {
         ++s_.counters.stale_answers;
         auto& record = s_.workers[worker];
-        auto const at = std::ranges::find_if(record.orphans, [&](wire::lease_name const& o) { return o.id == lease.id && o.attempt == lease.attempt; });
-        if (at == record.orphans.end()) return s_.notice(errc::unknown_task, "an answer that does not hold the task's lease was dropped");
+        auto const at = std::ranges::find_if(record.orphans, [&](wire::lease_name const& o) {
+            return o.id == lease.id && o.attempt == lease.attempt;
+        });
+        if (at == record.orphans.end())
+            return s_.notice(errc::unknown_task, "an answer that does not hold the task's lease was dropped");
         record.orphans.erase(at);
         --record.outstanding;
         s_.dispatch.room_changed(worker);

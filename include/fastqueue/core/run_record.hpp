@@ -26,10 +26,10 @@ struct run_record {
     std::uint32_t next = none;
     std::uint64_t soft_timeout_ms = 0;
     std::uint64_t timeout_ms = 0;
-    bool begun = false;       ///< told to the control plane, and so in the list of those that run
-    bool dropped = false;     ///< its lease is gone: its end is told to nobody
-    bool overtime = false;    ///< it went over its hard limit: whatever comes of it is `timeout`
-    bool cancelled = false;   ///< somebody asked to stop it
+    bool begun = false;      ///< told to the control plane, and so in the list of those that run
+    bool dropped = false;    ///< its lease is gone: its end is told to nobody
+    bool overtime = false;   ///< it went over its hard limit: whatever comes of it is `timeout`
+    bool cancelled = false;  ///< somebody asked to stop it
 };
 
 /// How a handler ended, as the shell tells it.

@@ -122,7 +122,8 @@ public:
         auto const after =
             s_.store.finish({t.id, state, code, value, t.attempt, worker, t.started_us, finished});
         s_.last_end = after;
-        cached_result const result{t.submitted_us, t.started_us, finished, t.attempt, t.content, code, state, std::string{worker}, {}, after};
+        cached_result const result{t.submitted_us, t.started_us,        finished, t.attempt, t.content, code,
+                                   state,          std::string{worker}, {},       after};
         answer_waiters(slot, result, value, after);
         s_.tell(t, worker);
         keep(t, result, value);
@@ -267,7 +268,8 @@ private:
     void expire(std::uint32_t slot) {
         auto& t = s_.tasks[slot];
         if (t.state == task_state::running) return;
-        if (t.state == task_state::assigned) {  // it is out and has its chance, but does not wait a second time
+        if (t.state ==
+            task_state::assigned) {  // it is out and has its chance, but does not wait a second time
             t.overdue = true;
             return;
         }
@@ -340,7 +342,8 @@ private:
         auto& message = s_.out[reply_message_];
         message.after = std::max(message.after, after);
     }
-    void answer_waiters(std::uint32_t slot, cached_result const& r, std::string_view value, policy::store_sequence after) {
+    void answer_waiters(std::uint32_t slot, cached_result const& r, std::string_view value,
+                        policy::store_sequence after) {
         auto const id = s_.tasks[slot].id;
         while (s_.tasks[slot].waiters != none) {
             auto const w = s_.tasks[slot].waiters;

@@ -57,7 +57,10 @@ public:
     void executed(std::uint32_t slot, run_result const& result, std::string_view text) {
         auto const& r = runs_[slot];
         auto done = done_of(r, result);
-        if (!r.dropped) answer(done, r.overtime && !is_timeout(result) ? std::string_view{"the attempt exceeded its time limit"} : text);
+        if (!r.dropped)
+            answer(done, r.overtime && !is_timeout(result)
+                             ? std::string_view{"the attempt exceeded its time limit"}
+                             : text);
         release(slot);
         look_soon();
     }
@@ -210,7 +213,9 @@ private:
     }
     /// The lease is another's now: the run is given up and its end is told to nobody.
     void drop(wire::lease_name const& lease) {
-        std::erase_if(owed_, [&](owed_answer const& o) { return o.done.lease.id == lease.id && o.done.lease.attempt == lease.attempt; });
+        std::erase_if(owed_, [&](owed_answer const& o) {
+            return o.done.lease.id == lease.id && o.done.lease.attempt == lease.attempt;
+        });
         auto const slot = find(lease);
         if (slot == none) return;
         runs_[slot].dropped = true;
@@ -220,7 +225,8 @@ private:
     [[nodiscard]] std::uint32_t find(wire::lease_name const& lease) const noexcept {
         for (auto const* list : {&waiting_, &running_}) {
             for (auto slot = list->front(); slot != none; slot = runs_[slot].next) {
-                if (runs_[slot].lease.id == lease.id && runs_[slot].lease.attempt == lease.attempt) return slot;
+                if (runs_[slot].lease.id == lease.id && runs_[slot].lease.attempt == lease.attempt)
+                    return slot;
             }
         }
         return none;
@@ -297,7 +303,8 @@ private:
     void set_limits(std::uint32_t slot) {
         auto const& r = runs_[slot];
         using std::chrono::milliseconds;
-        if (r.soft_timeout_ms != 0) soft_.set(slot, saturating_add(now_.steady, milliseconds{r.soft_timeout_ms}));
+        if (r.soft_timeout_ms != 0)
+            soft_.set(slot, saturating_add(now_.steady, milliseconds{r.soft_timeout_ms}));
         if (r.timeout_ms != 0) hard_.set(slot, saturating_add(now_.steady, milliseconds{r.timeout_ms}));
     }
     /// Whether handlers that run have been told of is looked at a moment later: most runs are over by then, and need not

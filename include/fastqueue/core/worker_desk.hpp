@@ -137,7 +137,8 @@ public:
         for (auto const& [name, w] : by_name_) {
             auto& r = s_.workers[w];
             r.last_seen = std::max(r.last_seen + gap, now - (s_.options.inactive - moment));
-            auto const later = saturating_add(r.deadline, std::chrono::duration_cast<std::chrono::microseconds>(gap));
+            auto const later =
+                saturating_add(r.deadline, std::chrono::duration_cast<std::chrono::microseconds>(gap));
             bool const away = r.state == worker_state::broken || r.state == worker_state::joining;
             set_deadline(w, std::max(later, now + (away ? s_.options.grace : moment)));
         }
@@ -298,8 +299,10 @@ private:
         std::vector<std::uint32_t> kept;
         for (auto const& run : runs) {
             auto const slot = held(w, run);
-            if (slot != none) kept.push_back(slot);
-            else if (!is_orphan(s_.workers[w], run)) dropped.push_back(run);  // its answer to an orphan frees a place
+            if (slot != none)
+                kept.push_back(slot);
+            else if (!is_orphan(s_.workers[w], run))
+                dropped.push_back(run);  // its answer to an orphan frees a place
         }
         if (!new_session) return;
         std::ranges::sort(kept);
@@ -309,9 +312,12 @@ private:
             life_.lost(slot, false);
         }
         auto& record = s_.workers[w];
-        record.outstanding -= static_cast<std::uint32_t>(std::erase_if(record.orphans, [&](wire::lease_name const& o) {
-            return std::ranges::none_of(runs, [&](wire::lease_name const& run) { return run.id == o.id && run.attempt == o.attempt; });
-        }));
+        record.outstanding -=
+            static_cast<std::uint32_t>(std::erase_if(record.orphans, [&](wire::lease_name const& o) {
+                return std::ranges::none_of(runs, [&](wire::lease_name const& run) {
+                    return run.id == o.id && run.attempt == o.attempt;
+                });
+            }));
         s_.dispatch.room_changed(w);
     }
     [[nodiscard]] static bool is_orphan(worker_record const& record, wire::lease_name const& run) noexcept {

@@ -32,7 +32,9 @@ public:
         now_ = now;
         connect();
     }
-    void dialled(std::uint32_t tag, peer_id peer) noexcept { (tag == discovery_tag ? discovery_ : management_) = peer; }
+    void dialled(std::uint32_t tag, peer_id peer) noexcept {
+        (tag == discovery_tag ? discovery_ : management_) = peer;
+    }
 
     /// \return true: it is time to send the registration
     [[nodiscard]] bool opened(peer_id peer, peer_info const& info, instant now) {
@@ -77,8 +79,10 @@ public:
         now_ = now;
         heard_ = now;
         taken_since_ = instant::max();
-        if (auto const beat = wire::read_number(h.get("heartbeat_ms")); beat && *beat > 0) heartbeat_ = std::chrono::milliseconds{*beat};
-        if (auto const silent = wire::read_number(h.get("inactive_ms")); silent && *silent > 0) inactive_ = std::chrono::milliseconds{*silent};
+        if (auto const beat = wire::read_number(h.get("heartbeat_ms")); beat && *beat > 0)
+            heartbeat_ = std::chrono::milliseconds{*beat};
+        if (auto const silent = wire::read_number(h.get("inactive_ms")); silent && *silent > 0)
+            inactive_ = std::chrono::milliseconds{*silent};
         if (phase_ == phase::registering) {
             phase_ = phase::registered;
             arm(heartbeat_);
@@ -125,13 +129,20 @@ public:
         if (now < deadline_) return false;
         deadline_ = instant::max();
         switch (phase_) {
-            case phase::waiting: connect(); return false;
-            case phase::discovering: dial_management(fallback()); return false;
-            case phase::connecting: return false;
+            case phase::waiting:
+                connect();
+                return false;
+            case phase::discovering:
+                dial_management(fallback());
+                return false;
+            case phase::connecting:
+                return false;
             case phase::registering:
                 arm(answer_time);
                 return true;
-            case phase::registered: beat(running); return false;
+            case phase::registered:
+                beat(running);
+                return false;
         }
         return false;
     }
@@ -187,11 +198,14 @@ private:
         auto const nodes = wire::read_nodes(document);
         endpoint management;
         endpoint base;
-        bool const ours = nodes && !nodes->empty() && wire_endpoint(nodes->front().base, base) && base.port == options_.control_plane.port &&
+        bool const ours = nodes && !nodes->empty() && wire_endpoint(nodes->front().base, base) &&
+                          base.port == options_.control_plane.port &&
                           wire_endpoint(nodes->front().management, management);
         dial_management(ours ? management : fallback());
     }
-    static bool wire_endpoint(std::string const& text, endpoint& out) { return parse_endpoint(text, out).empty(); }
+    static bool wire_endpoint(std::string const& text, endpoint& out) {
+        return parse_endpoint(text, out).empty();
+    }
 
     /// The control plane has dialled one of our ports. When all are there again after a break, it must be told what we
     /// hold: messages may have been lost with the old connections.
@@ -222,7 +236,8 @@ private:
         if (phase_ != phase::registering) return false;
         if (code == errc::worker_id_taken || code == errc::shutting_down || code == errc::queue_full) {
             if (taken_since_ == instant::max()) taken_since_ = now_;
-            bool const patient = code != errc::worker_id_taken || now_ - taken_since_ < options_.taken_patience;
+            bool const patient =
+                code != errc::worker_id_taken || now_ - taken_since_ < options_.taken_patience;
             if (patient) {
                 arm(std::chrono::milliseconds{500});
                 return false;
@@ -238,11 +253,16 @@ private:
         }
         if (leaving_) return unregister(now_);
         auto& pairs = to_management();
-        pairs.begin("heartbeat").token(options_.id).field("incarnation", options_.incarnation).field("running", std::uint64_t{running});
+        pairs.begin("heartbeat")
+            .token(options_.id)
+            .field("incarnation", options_.incarnation)
+            .field("running", std::uint64_t{running});
         pairs.finish({});
         arm(heartbeat_);
     }
-    [[nodiscard]] wire::pair_writer& to_management() { return out_[out_.open(management_, wire::form::frames)].pairs; }
+    [[nodiscard]] wire::pair_writer& to_management() {
+        return out_[out_.open(management_, wire::form::frames)].pairs;
+    }
 
     worker_options const& options_;
     outbox& out_;

@@ -21,9 +21,9 @@ struct worker_options {
     std::uint32_t window = 256;     ///< runs that may be here at once; never less than `concurrency`
     std::uint32_t weight = 1;
     endpoint control_plane{"127.0.0.1", 5555};
-    std::optional<endpoint> discovery;              ///< where to ask for the management port first
-    std::optional<endpoint> management;             ///< known already: discovery is not asked
-    std::optional<endpoint> address;                ///< where its own ports are; none: runs come over its connection
+    std::optional<endpoint> discovery;   ///< where to ask for the management port first
+    std::optional<endpoint> management;  ///< known already: discovery is not asked
+    std::optional<endpoint> address;     ///< where its own ports are; none: runs come over its connection
     std::optional<std::array<std::uint16_t, 4>> ports;
     std::vector<std::string> tasks;
     std::vector<std::string> contents{"json"};

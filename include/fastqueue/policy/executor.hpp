@@ -20,7 +20,7 @@ struct job {
         0;  ///< 0 is begun before 1, 1 before 2, 2 before 3; first come first served within a level
     std::uint64_t took_us = 0;  ///< set by the function; an executor in virtual time sets it anew behind it
     std::atomic<job_state> state{job_state::idle};
-    job* next = nullptr;  ///< for the executor's own lists and the list that `finished` gives
+    job* next = nullptr;       ///< for the executor's own lists and the list that `finished` gives
     std::uint64_t ticket = 0;  ///< for the executor: where it put the job, from `submit` on
 
     job() = default;

@@ -54,11 +54,7 @@ public:
         if (request.cookie == 0 && closed_) return tell_stopped(handler);
         if (first) transport_->wake();
     }
-    void run()
-        requires policy::runnable_transport<transport_type>
-    {
-        transport_->run();
-    }
+    void run() requires policy::runnable_transport<transport_type> { transport_->run(); }
     /// Ends all operations with `errc::stopped`; then `run` returns. Safe from any thread.
     void stop() noexcept {
         {
@@ -74,7 +70,9 @@ private:
     static answer_handler& handler_of(std::uint64_t cookie) noexcept {
         return *reinterpret_cast<answer_handler*>(static_cast<std::uintptr_t>(cookie));
     }
-    static void deliver(core::client_answer const& answer) noexcept { handler_of(answer.cookie).answered(answer); }
+    static void deliver(core::client_answer const& answer) noexcept {
+        handler_of(answer.cookie).answered(answer);
+    }
     static void tell_stopped(answer_handler& handler) noexcept {
         handler.answered({0, make_error_code(errc::stopped), nullptr, "the client has been stopped"});
     }
@@ -103,7 +101,8 @@ private:
         taken_.clear();
         if (closing) core_.fail_all(make_error_code(errc::stopped), "the client has been stopped", deliver);
         core_.turn(deliver);
-        shell::perform(core_.outbox(), ~policy::store_sequence{0}, *transport_, frames_, [this](std::uint32_t tag, peer_id peer) { core_.dialled(tag, peer); });
+        shell::perform(core_.outbox(), ~policy::store_sequence{0}, *transport_, frames_,
+                       [this](std::uint32_t tag, peer_id peer) { core_.dialled(tag, peer); });
         auto const next = core_.next_deadline();
         transport_->arm(next == instant::max() ? std::nullopt : std::optional{next});
         if (!closing) return;

@@ -21,7 +21,8 @@ namespace fastqueue::shell {
 class execution final : public policy::job, private stop_source_bridge {
 public:
     /// Prepares a run. `record` and `tasks` stay as they are until it has ended.
-    void prepare(std::uint32_t slot, core::run_record const& record, registry const& tasks, std::uint64_t max_payload) {
+    void prepare(std::uint32_t slot, core::run_record const& record, registry const& tasks,
+                 std::uint64_t max_payload) {
         slot_ = slot;
         record_ = &record;
         tasks_ = &tasks;
@@ -71,14 +72,17 @@ private:
             out_ = "this worker has no such task";
             return {errc::unknown_task_name, true};
         }
-        context ctx{record_->lease.id, record_->lease.attempt, task->name(), static_cast<stop_source_bridge&>(*this)};
+        context ctx{record_->lease.id, record_->lease.attempt, task->name(),
+                    static_cast<stop_source_bridge&>(*this)};
         auto const made = task->invoke(ctx, record_->content, record_->arguments, out_);
         if (!made.ok() || out_.size() <= max_payload_) return made;
         auto const size = std::to_string(out_.size());
         out_ = "the result has " + size + " octets, over the limit of " + std::to_string(max_payload_);
         return {errc::too_large, true};
     }
-    [[nodiscard]] bool stop_requested() const noexcept override { return stop_.load(std::memory_order_acquire); }
+    [[nodiscard]] bool stop_requested() const noexcept override {
+        return stop_.load(std::memory_order_acquire);
+    }
     [[nodiscard]] std::stop_token token() override {
         std::scoped_lock const lock{mutex_};
         if (!source_) source_.emplace();

@@ -21,10 +21,13 @@ namespace fastqueue::shell {
 
 /// Throws what a person needs to mend it.
 /// \param what  whose port it is
-[[noreturn]] inline void throw_cannot_listen(endpoint const& at, std::string const& what, std::error_code why) {
+[[noreturn]] inline void throw_cannot_listen(endpoint const& at, std::string const& what,
+                                             std::error_code why) {
     bool const taken = why == std::errc::address_in_use;
     std::string text = "cannot listen on " + at.text() + " (" + what + "): " + why.message();
-    if (taken) text += "; another process holds port " + std::to_string(at.port) + ": choose another address, or port 0 for a free one";
+    if (taken)
+        text += "; another process holds port " + std::to_string(at.port) +
+                ": choose another address, or port 0 for a free one";
     throw error{taken ? make_error_code(errc::address_in_use) : why, text};
 }
 

@@ -22,8 +22,10 @@ public:
     };
 
     /// \param door  where the control plane listens in `hub`
-    local_worker(std::shared_ptr<transport::inproc_hub> hub, endpoint door, std::string id, registry tasks, std::uint32_t concurrency, std::uint64_t seed)
-        : worker_{options(std::move(door), std::move(id), concurrency, seed), std::move(tasks), instances(std::move(hub))} {}
+    local_worker(std::shared_ptr<transport::inproc_hub> hub, endpoint door, std::string id, registry tasks,
+                 std::uint32_t concurrency, std::uint64_t seed)
+        : worker_{options(std::move(door), std::move(id), concurrency, seed), std::move(tasks),
+                  instances(std::move(hub))} {}
     ~local_worker() {
         worker_.stop();
         if (thread_.joinable()) thread_.join();
@@ -37,7 +39,8 @@ public:
     void stop() noexcept { worker_.stop(); }
 
 private:
-    static subworker_options options(endpoint door, std::string id, std::uint32_t concurrency, std::uint64_t seed) {
+    static subworker_options options(endpoint door, std::string id, std::uint32_t concurrency,
+                                     std::uint64_t seed) {
         subworker_options o;
         o.worker_id = std::move(id);
         o.management = std::move(door);

@@ -14,8 +14,8 @@ namespace fastqueue::shell {
 /// Does what a machine's outbox holds, through a transport. A role is no more than this, and events the other way.
 /// \param dialled  called as `dialled(tag, peer)` for each connection that was begun
 template <class Transport, class Dialled>
-void perform(core::outbox& box, policy::store_sequence committed, Transport& transport, std::vector<std::string_view>& frames,
-             Dialled&& dialled) {
+void perform(core::outbox& box, policy::store_sequence committed, Transport& transport,
+             std::vector<std::string_view>& frames, Dialled&& dialled) {
     box.perform(
         committed,
         [&](core::outgoing& m) {
@@ -24,8 +24,10 @@ void perform(core::outbox& box, policy::store_sequence committed, Transport& tra
             static_cast<void>(transport.send(m.to, frames));
         },
         [&](core::link_action const& action) {
-            if (auto const* dial = std::get_if<core::dial_action>(&action)) dialled(dial->tag, transport.dial(dial->to, dial->tag));
-            else transport.close(std::get<core::close_action>(action).peer);
+            if (auto const* dial = std::get_if<core::dial_action>(&action))
+                dialled(dial->tag, transport.dial(dial->to, dial->tag));
+            else
+                transport.close(std::get<core::close_action>(action).peer);
         });
 }
 

@@ -65,7 +65,8 @@ public:
 private:
     static std::optional<problem> version_problem(std::string_view line) noexcept {
         auto const digit = [&](std::size_t at) { return line[at] >= '0' && line[at] <= '9'; };
-        bool const other = line.size() > 3 && line.starts_with("FQ") && digit(2) && (line[2] != '1' || digit(3));
+        bool const other =
+            line.size() > 3 && line.starts_with("FQ") && digit(2) && (line[2] != '1' || digit(3));
         return other ? problem{errc::unsupported_version, "this peer speaks FQ1", line.substr(0, 8)}
                      : problem{errc::bad_request, "the header does not begin with 'FQ1 '"};
     }

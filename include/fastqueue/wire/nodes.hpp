@@ -20,11 +20,11 @@ struct node {
     std::string id;
     std::string role;  ///< `control-plane` or `subworker`
     std::string base;
-    std::string management;  ///< of a control plane
-    std::string results;     ///< of a control plane
-    std::string state;       ///< of a subworker
+    std::string management;            ///< of a control plane
+    std::string results;               ///< of a control plane
+    std::string state;                 ///< of a subworker
     std::vector<std::uint16_t> ports;  ///< of a control plane: those for tasks, critical to low
-    uuid epoch;              ///< of a control plane
+    uuid epoch;                        ///< of a control plane
     std::uint32_t max_payload = 0;
 };
 
