@@ -37,8 +37,9 @@ struct task_status {
     task_meta meta;
 };
 
-/// Submits tasks and fetches their results, with a loop and a thread of its own. A lost connection or a control plane that
-/// starts again is bridged within each call's time: what was sent is sent again under the same id, and runs once.
+/// Submits tasks and fetches their results, with a loop and a thread of its own. A lost connection or a control plane
+/// that starts again is bridged within each call's time: what was sent is sent again under the same id. So it runs once,
+/// unless the control plane has forgotten it: one with the memory store does at its end.
 ///
 /// Threads: all members may be called from any thread at once. They block, and throw fastqueue::error:
 /// `unreachable` (nobody there), `timed_out`, `stopped`, or what the control plane refused with. After `fork` the child must

@@ -1,10 +1,21 @@
 #pragma once
 
-// Everything but what needs an optional library. `single_include/fastqueue/fastqueue.hpp` is made from this.
+// Everything that needs no optional library: the roles, every policy, and what a task module is made with.
+// `single_include/fastqueue/fastqueue.hpp` is made from this.
 
+#include <fastqueue/balancing/power_of_two.hpp>
+#include <fastqueue/balancing/round_robin.hpp>
 #include <fastqueue/client.hpp>
 #include <fastqueue/control_plane.hpp>
+#include <fastqueue/eviction/fifo.hpp>
+#include <fastqueue/eviction/lfu.hpp>
+#include <fastqueue/eviction/none.hpp>
+#include <fastqueue/executor/inline_.hpp>
+#include <fastqueue/module.hpp>
+#include <fastqueue/observer/log.hpp>
 #include <fastqueue/policies.hpp>
+#include <fastqueue/serialization/portable_binary.hpp>
 #include <fastqueue/subworker.hpp>
 #include <fastqueue/task.hpp>
+#include <fastqueue/tasks/module_loader.hpp>
 #include <fastqueue/version.hpp>

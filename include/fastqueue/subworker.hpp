@@ -90,6 +90,12 @@ public:
         transport_->wake();
     }
 
+    /// As `stop`, and the handlers that run are asked to stop, too. Safe from any thread.
+    void abandon() noexcept {
+        abandon_requested_.store(true, std::memory_order_release);
+        stop();
+    }
+
     /// Where it listens; empty where runs come over its own connection.
     [[nodiscard]] std::vector<endpoint> const& addresses() const noexcept { return bound_; }
     [[nodiscard]] registry const& tasks() const noexcept { return tasks_; }
@@ -175,6 +181,7 @@ private:
         if (stop_requested_.load(std::memory_order_acquire)) {
             core_->at(transport_->now());
             core_->stop();
+            if (abandon_requested_.load(std::memory_order_acquire)) core_->stop_handlers();
         }
     }
     void turn_end() override {
@@ -260,6 +267,7 @@ private:
     std::vector<endpoint> bound_;
     std::uint32_t window_ = 0;
     std::atomic<bool> stop_requested_{false};
+    std::atomic<bool> abandon_requested_{false};
     bool was_registered_ = false;
     bool stopped_ = false;
 };

@@ -27,7 +27,201 @@
 
 // ---- <fastqueue/fastqueue.hpp>
 
-// Everything but what needs an optional library. `single_include/fastqueue/fastqueue.hpp` is made from this.
+// Everything that needs no optional library: the roles, every policy, and what a task module is made with.
+// `single_include/fastqueue/fastqueue.hpp` is made from this.
+
+// ---- <fastqueue/balancing/power_of_two.hpp>
+
+// ---- <fastqueue/model/hash.hpp>
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace fastqueue {
+
+/// Mixes two words by a 128-bit product: every input bit reaches every output bit.
+[[nodiscard]] inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
+    __extension__ using wide = unsigned __int128;
+    auto const product = static_cast<wide>(a) * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+}
+
+/// A fast hash for tables and fingerprints; not a cryptographic one.
+/// \param seed  a secret where a peer chooses the bytes, so that it can't choose collisions
+/// \complexity linear, eight octets a step, allocates nothing
+[[nodiscard]] inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed = 0) noexcept {
+    constexpr std::uint64_t k1 = 0x9e3779b97f4a7c15U;
+    constexpr std::uint64_t k2 = 0xd6e8feb86659fd93U;
+    std::uint64_t state = seed ^ mix(bytes.size() ^ k1, k2);
+    auto const* at = bytes.data();
+    auto left = bytes.size();
+    for (; left >= 8; at += 8, left -= 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, at, 8);
+        state = mix(state ^ word, k1);
+    }
+    std::uint64_t tail = 0;
+    if (left > 0) std::memcpy(&tail, at, left);
+    return mix(state ^ tail ^ k2, k1 ^ left);
+}
+
+}  // namespace fastqueue
+
+// ---- <fastqueue/policy/balancing.hpp>
+
+#include <concepts>
+
+namespace fastqueue::policy {
+
+/// How busy a worker is: runs outstanding for each of its threads, in 1/1024.
+using load = std::uint32_t;
+
+using worker_slot = std::uint32_t;  ///< dense and small: the fleet reuses numbers of workers that left
+
+template <class B>
+concept follows_workers = requires(B b, worker_slot w, std::uint32_t weight, load l) {
+    { b.joined(w, weight, l) } -> std::same_as<void>;
+    { b.left(w) }
+    noexcept->std::same_as<void>;
+    { b.load_changed(w, l) } -> std::same_as<void>;
+};
+
+template <class B>
+concept picks_worker = requires(B b, std::uint64_t key) {
+    { b.pick(key) }
+    noexcept->std::same_as<worker_slot>;
+};
+
+/// Decides which of several workers gets the next task. It is told of every change, so that a pick never looks at all
+/// workers. One instance serves the workers of one *class* (those that know the same tasks), and only those that have
+/// room now: a worker that is full has `left`, and `joined` again when it has room.
+///
+/// expression             | throws    | law
+/// B(seed)                | bad_alloc | the same seed and calls give the same picks
+/// b.joined(w, weight, l) | bad_alloc | w was not a candidate, now it is; weight is 1 to 1000 (1: the default)
+/// b.left(w)              | never     | w was a candidate, now it is not
+/// b.load_changed(w, l)   | bad_alloc | w is a candidate; its load is l
+/// b.pick(key)            | never     | a candidate; key is the hash of the task's `key`, 0 where it has none
+///
+/// The library promises one thread at a time, the preconditions above, and never to ask without a candidate.
+template <class B>
+concept balancing = std::constructible_from<B, std::uint64_t> && follows_workers<B> && picks_worker<B>;
+
+}  // namespace fastqueue::policy
+
+#include <cassert>
+#include <cstddef>
+#include <vector>
+
+namespace fastqueue::balancing {
+
+/// Draws two workers and picks the one with the lesser load for its weight. Nearly as even as looking for the
+/// least, and O(1); and several control planes that see the same loads don't all run to the same worker.
+/// About 24 octets a worker.
+class power_of_two {
+public:
+    explicit power_of_two(std::uint64_t seed) noexcept : random_{seed} {}
+
+    /// \throws std::bad_alloc
+    void joined(policy::worker_slot w, std::uint32_t weight, policy::load l) {
+        if (w >= place_.size()) place_.resize(w + std::size_t{1});
+        candidates_.push_back(candidate{w, weight > 0 ? weight : 1, l});
+        place_[w] = candidates_.size() - 1;
+    }
+    void left(policy::worker_slot w) noexcept {
+        auto const hole = place_[w];
+        candidates_[hole] = candidates_.back();
+        place_[candidates_[hole].slot] = hole;
+        candidates_.pop_back();
+    }
+    void load_changed(policy::worker_slot w, policy::load l) noexcept { candidates_[place_[w]].load = l; }
+    [[nodiscard]] policy::worker_slot pick(std::uint64_t) noexcept {
+        assert(!candidates_.empty());  // the fleet never asks without a candidate
+        auto const n = candidates_.size();
+        if (n == 1) return candidates_.front().slot;
+        auto const one = below(n);
+        auto const other = (one + 1 + below(n - 1)) % n;  // never the same
+        auto const& a = candidates_[one];
+        auto const& b = candidates_[other];
+        return std::uint64_t{b.load} * a.weight < std::uint64_t{a.load} * b.weight ? b.slot : a.slot;
+    }
+
+private:
+    struct candidate {
+        policy::worker_slot slot;
+        std::uint32_t weight;
+        policy::load load;
+    };
+
+    // Own, since the same seed must give the same picks with every standard library.
+    std::size_t below(std::size_t n) noexcept {
+        random_ += 0x9e3779b97f4a7c15U;
+        return static_cast<std::size_t>(mix(random_, 0xd6e8feb86659fd93U) % n);
+    }
+
+    std::uint64_t random_;
+    std::vector<candidate> candidates_;  // dense
+    std::vector<std::size_t> place_;     // of each worker in candidates_
+};
+
+static_assert(policy::balancing<power_of_two>);
+
+}  // namespace fastqueue::balancing
+
+// ---- <fastqueue/balancing/round_robin.hpp>
+
+namespace fastqueue::balancing {
+
+/// Picks one worker after the other; who joins waits for a whole turn. Load and weight don't count. For
+/// workers that are alike and tasks that are alike, and where it must be foreseeable who gets what. O(1) a
+/// call, 8 octets a worker.
+class round_robin {
+public:
+    /// The seed is not used: nothing here is left to chance.
+    explicit round_robin(std::uint64_t) noexcept {}
+
+    /// \throws std::bad_alloc
+    void joined(policy::worker_slot w, std::uint32_t, policy::load) {
+        if (w >= links_.size()) links_.resize(w + std::size_t{1});
+        if (next_ == nobody) {
+            links_[w] = link{w, w};
+            next_ = w;
+            return;
+        }
+        auto const last = links_[next_].previous;
+        links_[w] = link{last, next_};
+        links_[last].next = w;
+        links_[next_].previous = w;
+    }
+    void left(policy::worker_slot w) noexcept {
+        auto const [previous, next] = links_[w];
+        links_[previous].next = next;
+        links_[next].previous = previous;
+        if (next_ == w) next_ = next == w ? nobody : next;
+    }
+    void load_changed(policy::worker_slot, policy::load) noexcept {}
+    [[nodiscard]] policy::worker_slot pick(std::uint64_t) noexcept {
+        assert(next_ != nobody);  // the fleet never asks without a candidate
+        auto const picked = next_;
+        next_ = links_[picked].next;
+        return picked;
+    }
+
+private:
+    static constexpr policy::worker_slot nobody = ~policy::worker_slot{0};
+    struct link {
+        policy::worker_slot previous = nobody;
+        policy::worker_slot next = nobody;
+    };
+
+    std::vector<link> links_;  // the candidates are a ring within it
+    policy::worker_slot next_ = nobody;
+};
+
+static_assert(policy::balancing<round_robin>);
+
+}  // namespace fastqueue::balancing
 
 // ---- <fastqueue/client.hpp>
 
@@ -37,7 +231,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdint>
 
 namespace fastqueue::core {
 
@@ -95,7 +288,6 @@ private:
 #include <array>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -456,10 +648,7 @@ struct client_options {
 
 // ---- <fastqueue/model/indexed_heap.hpp>
 
-#include <cassert>
-#include <cstddef>
 #include <functional>
-#include <vector>
 
 namespace fastqueue {
 
@@ -661,40 +850,6 @@ struct peer_info {
 // ---- <fastqueue/policy/store.hpp>
 
 // ---- <fastqueue/model/task_id.hpp>
-
-// ---- <fastqueue/model/hash.hpp>
-
-#include <cstring>
-
-namespace fastqueue {
-
-/// Mixes two words by a 128-bit product: every input bit reaches every output bit.
-[[nodiscard]] inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) noexcept {
-    __extension__ using wide = unsigned __int128;
-    auto const product = static_cast<wide>(a) * b;
-    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
-}
-
-/// A fast hash for tables and fingerprints; not a cryptographic one.
-/// \param seed  a secret where a peer chooses the bytes, so that it can't choose collisions
-/// \complexity linear, eight octets a step, allocates nothing
-[[nodiscard]] inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed = 0) noexcept {
-    constexpr std::uint64_t k1 = 0x9e3779b97f4a7c15U;
-    constexpr std::uint64_t k2 = 0xd6e8feb86659fd93U;
-    std::uint64_t state = seed ^ mix(bytes.size() ^ k1, k2);
-    auto const* at = bytes.data();
-    auto left = bytes.size();
-    for (; left >= 8; at += 8, left -= 8) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, at, 8);
-        state = mix(state ^ word, k1);
-    }
-    std::uint64_t tail = 0;
-    if (left > 0) std::memcpy(&tail, at, left);
-    return mix(state ^ tail ^ k2, k1 ^ left);
-}
-
-}  // namespace fastqueue
 
 #include <compare>
 
@@ -942,8 +1097,6 @@ inline constexpr std::array<std::string_view, 9> task_state_names{
 }
 
 }  // namespace fastqueue
-
-#include <concepts>
 
 namespace fastqueue::policy {
 
@@ -1275,14 +1428,16 @@ inline void store_u32(char* at, std::uint32_t value) noexcept {
 /// Shows into the frames it was given. One thread at a time.
 class pair_cursor {
 public:
-    explicit pair_cursor(std::span<std::string_view const> frames, std::uint32_t max_pairs = 65'536)
+    /// \param delimited  the sender is a REQ socket: what stands before its delimiter is envelope, readable or not
+    explicit pair_cursor(std::span<std::string_view const> frames, std::uint32_t max_pairs = 65'536,
+                         bool delimited = false)
         : rest_{frames} {
         if (frames.size() == 1 && frames[0].empty()) {
             rest_ = {};
             probe_ = true;
             return;
         }
-        cut_envelope();
+        cut_envelope(delimited);
         if (rest_.size() == 1 && rest_[0].starts_with("FQ1 pack ")) {
             form_ = form::packed;
             open_pack(max_pairs);
@@ -1329,12 +1484,12 @@ public:
     }
 
 private:
-    void cut_envelope() noexcept {
+    void cut_envelope(bool delimited) noexcept {
         if (rest_.empty() || rest_[0].starts_with("FQ1 ")) return;
         std::size_t octets = 0;
         for (std::size_t i = 0; i + 1 < rest_.size() && i < max_envelope_frames; ++i) {
             octets += rest_[i].size() + 4;
-            if (rest_[i].empty() && rest_[i + 1].starts_with("FQ1 ")) {
+            if (rest_[i].empty() && (delimited || rest_[i + 1].starts_with("FQ1 "))) {
                 if (octets > max_envelope_octets) {
                     problem_ = problem{errc::too_large, "the envelope is longer than 512 octets"};
                 }
@@ -2451,13 +2606,19 @@ public:
                     "no answer in the time given"},
                    done);
         }
+        if (phase_ == phase::discovering && now_.steady >= discover_by_) {
+            lost(make_error_code(errc::timed_out), done);  // somebody accepts there, and never answers
+        }
         if (now_.steady >= retry_at_) {
             retry_at_ = instant::max();
             connect();
         }
         if (phase_ == phase::ready) send_unsent();
     }
-    [[nodiscard]] instant next_deadline() const noexcept { return std::min(timeouts_.next(), retry_at_); }
+    [[nodiscard]] instant next_deadline() const noexcept {
+        auto const discovery = phase_ == phase::discovering ? discover_by_ : instant::max();
+        return std::min({timeouts_.next(), retry_at_, discovery});
+    }
 
     /// Ends every operation with `why`.
     template <class Done>
@@ -2474,6 +2635,7 @@ public:
 
 private:
     enum class phase : std::uint8_t { idle, discovering, connecting, ready, waiting };
+    static constexpr std::chrono::seconds discovery_time{5};
     static constexpr std::uint32_t slot_bits = 21;
     static constexpr std::uint64_t generation_mask = (1ULL << 31U) - 1;
 
@@ -2497,6 +2659,7 @@ private:
 
     void connect() {
         phase_ = phase::discovering;
+        discover_by_ = saturating_add(now_.steady, discovery_time);
         discovery_ = {};
         out_.dial(options_.discovery, discovery_tag);
     }
@@ -2661,6 +2824,7 @@ private:
     uuid epoch_;
     std::uint64_t max_payload_ = 16U << 20U;
     instant retry_at_ = instant::max();
+    instant discover_by_ = instant::max();
     slab<operation> operations_;
     slot_list unsent_;
     slot_list sent_;
@@ -2750,46 +2914,6 @@ private:
 // ---- <fastqueue/policies.hpp>
 
 // ---- <fastqueue/balancing/least_loaded.hpp>
-
-// ---- <fastqueue/policy/balancing.hpp>
-
-namespace fastqueue::policy {
-
-/// How busy a worker is: runs outstanding for each of its threads, in 1/1024.
-using load = std::uint32_t;
-
-using worker_slot = std::uint32_t;  ///< dense and small: the fleet reuses numbers of workers that left
-
-template <class B>
-concept follows_workers = requires(B b, worker_slot w, std::uint32_t weight, load l) {
-    { b.joined(w, weight, l) } -> std::same_as<void>;
-    { b.left(w) }
-    noexcept->std::same_as<void>;
-    { b.load_changed(w, l) } -> std::same_as<void>;
-};
-
-template <class B>
-concept picks_worker = requires(B b, std::uint64_t key) {
-    { b.pick(key) }
-    noexcept->std::same_as<worker_slot>;
-};
-
-/// Decides which of several workers gets the next task. It is told of every change, so that a pick never looks at all
-/// workers. One instance serves the workers of one *class* (those that know the same tasks), and only those that have
-/// room now: a worker that is full has `left`, and `joined` again when it has room.
-///
-/// expression             | throws    | law
-/// B(seed)                | bad_alloc | the same seed and calls give the same picks
-/// b.joined(w, weight, l) | bad_alloc | w was not a candidate, now it is; weight is 1 to 1000 (1: the default)
-/// b.left(w)              | never     | w was a candidate, now it is not
-/// b.load_changed(w, l)   | bad_alloc | w is a candidate; its load is l
-/// b.pick(key)            | never     | a candidate; key is the hash of the task's `key`, 0 where it has none
-///
-/// The library promises one thread at a time, the preconditions above, and never to ask without a candidate.
-template <class B>
-concept balancing = std::constructible_from<B, std::uint64_t> && follows_workers<B> && picks_worker<B>;
-
-}  // namespace fastqueue::policy
 
 namespace fastqueue::balancing {
 
@@ -8655,7 +8779,7 @@ private:
             case 'r':
                 return take_r(f);
             case 's':
-                return f.key != "soft_timeout_ms" || number(f, t.soft_timeout_ms);
+                return f.key != "soft_timeout_ms" || time_limit(f, t.soft_timeout_ms);
             case 't':
                 if (f.key == "timeout_ms") return time_limit(f, t.timeout_ms);
                 if (f.key == "traceparent") out_.traceparent = f.value;
@@ -8818,8 +8942,9 @@ struct task_status {
     task_meta meta;
 };
 
-/// Submits tasks and fetches their results, with a loop and a thread of its own. A lost connection or a control plane that
-/// starts again is bridged within each call's time: what was sent is sent again under the same id, and runs once.
+/// Submits tasks and fetches their results, with a loop and a thread of its own. A lost connection or a control plane
+/// that starts again is bridged within each call's time: what was sent is sent again under the same id. So it runs once,
+/// unless the control plane has forgotten it: one with the memory store does at its end.
 ///
 /// Threads: all members may be called from any thread at once. They block, and throw fastqueue::error:
 /// `unreachable` (nobody there), `timed_out`, `stopped`, or what the control plane refused with. After `fork` the child must
@@ -10593,6 +10718,7 @@ private:
     void become_ready(std::uint32_t slot) {
         auto& t = s_.tasks[slot];
         t.state = task_state::queued;
+        t.sequence = s_.next_sequence++;  // it waits from now on: behind those that were ready before
         s_.dispatch.enqueue(slot);
         s_.tell(t, {});
     }
@@ -10830,6 +10956,9 @@ public:
     void tick() {
         while (auto const w = timers_.pop(s_.now.steady)) due(*w);
         while (auto const w = redials_.pop(s_.now.steady)) redial(*w);
+        while (auto const w = pauses_.pop(s_.now.steady)) {
+            if (s_.workers[*w].state == worker_state::active) s_.dispatch.set_serving(*w, true);
+        }
     }
     /// The process stood still for so long: nobody's silence in it is held against him. What they said meanwhile may not
     /// have been read yet, so each has a moment from now on, too.
@@ -10845,7 +10974,9 @@ public:
             set_deadline(w, std::max(later, now + (away ? s_.options.grace : moment)));
         }
     }
-    [[nodiscard]] instant next_deadline() const noexcept { return std::min(timers_.next(), redials_.next()); }
+    [[nodiscard]] instant next_deadline() const noexcept {
+        return std::min({timers_.next(), redials_.next(), pauses_.next()});
+    }
 
     // ---- for the plane
 
@@ -10857,6 +10988,11 @@ public:
         s_.dispatch.set_serving(w, false);
         changed_ = true;
         if (record.outstanding == 0) remove(w, policy::worker_change::left, "it unregistered");
+    }
+    /// The worker gave a run back that nobody asked for: it is let alone for a moment, so that the two do not play ball.
+    void pause(std::uint32_t w) {
+        s_.dispatch.set_serving(w, false);
+        pauses_.set(w, s_.now.steady + std::chrono::milliseconds{100});
     }
     /// A draining worker has answered a run.
     void answered(std::uint32_t w) {
@@ -11234,6 +11370,7 @@ private:
         });
         timers_.clear(w);
         redials_.clear(w);
+        pauses_.clear(w);
         tell(w, change, why);
         by_name_.erase(record.name);
         s_.workers.give(w);
@@ -11250,6 +11387,7 @@ private:
     std::unordered_map<peer_id, std::uint32_t> by_peer_;  // its tag
     deadlines timers_;
     deadlines redials_;
+    deadlines pauses_;
     std::uint32_t next_tag_ = 1000;
     bool changed_ = false;
 };
@@ -11443,6 +11581,7 @@ public:
         if (auto const bad = done.read(h)) return s_.notice(bad->code, bad->why);
         auto const slot = holder(worker, done.lease);
         if (slot == none) return stale(worker, done.lease);
+        bool const asked_back = s_.tasks[slot].recalled;
         give_back(worker, slot, done);
         switch (done.end) {
             case wire::run_end::success:
@@ -11456,6 +11595,7 @@ public:
                           payload.empty() ? "cancelled" : payload);
                 break;
             case wire::run_end::returned:
+                if (!asked_back) workers_.pause(worker);
                 came_back(slot);
                 break;
         }
@@ -11521,6 +11661,8 @@ private:
         t.worker = worker;
         t.cost_us = std::min(s_.dispatch.names()[t.name].cost_us, ahead_limit_us);
         t.state = task_state::assigned;
+        if (record.local)
+            s_.store.claim(t.id, t.attempt);  // its death is ours: only the store can tell of it
         ++record.outstanding;
         record.charged_us += t.cost_us;
         if (record.sends_began()) {
@@ -11803,7 +11945,7 @@ private:
             s_.task_octets + reserved.octets + payload.size() > l.max_task_bytes) {
             return refuse(q, errc::queue_full, "the control plane holds as many tasks as it may");
         }
-        if (!q.options.content.empty() && content_of(q.options.content) == none) {
+        if (!q.options.content.empty() && !may_have_content(q.options.content)) {
             return refuse(q, errc::unsupported_content, "more content types than are kept apart");
         }
         check_name(q);
@@ -11827,17 +11969,21 @@ private:
             refuse(q, errc::queue_full, "as many different task names are known as may be");
         }
     }
+    [[nodiscard]] bool may_have_content(std::string_view content) const noexcept {
+        return s_.contents.size() < max_contents ||
+               std::ranges::find(s_.contents, content) != s_.contents.end();
+    }
     [[nodiscard]] bool may_wait_for_name() const noexcept {
         if (s_.options.unknown_names != unknown_tasks::automatic)
             return s_.options.unknown_names == unknown_tasks::wait;
         return !s_.any_registered || s_.now.steady - s_.started < s_.options.inactive;
     }
-    /// The number of a content type; `none` when there are too many.
+    static constexpr std::size_t max_contents = 64;
+    /// The number of a content type that was found good.
     std::uint32_t content_of(std::string_view content) {
         if (content.empty()) return 0;
         auto const at = std::ranges::find(s_.contents, content);
         if (at != s_.contents.end()) return static_cast<std::uint32_t>(at - s_.contents.begin());
-        if (s_.contents.size() >= 64) return none;
         s_.contents.emplace_back(content);
         return static_cast<std::uint32_t>(s_.contents.size() - 1);
     }
@@ -11986,7 +12132,7 @@ public:
     void message(peer_id peer, std::span<std::string_view const> frames) {
         auto const slot = s_.peers.find(peer);
         if (slot == none) return;
-        wire::pair_cursor cursor{frames, s_.options.limits.max_pairs};
+        wire::pair_cursor cursor{frames, s_.options.limits.max_pairs, s_.peers[slot].one_at_a_time};
         if (cursor.is_probe()) return;
         request r;
         r.peer = slot;
@@ -12021,7 +12167,9 @@ public:
         expected_ = std::max(s_.now.steady, next_deadline());
     }
     [[nodiscard]] instant next_deadline() const noexcept {
-        return std::min({life_.next_deadline(), workers_.next_deadline(), next_sweep_});
+        // While there are workers it wakes once a heartbeat at least: so it sees when the process stood still.
+        auto const beat = workers_.by_name().empty() ? instant::max() : s_.now.steady + s_.options.heartbeat;
+        return std::min({life_.next_deadline(), workers_.next_deadline(), next_sweep_, beat});
     }
     [[nodiscard]] core::outbox& outbox() noexcept { return s_.out; }
     [[nodiscard]] policy::store_sequence committed_up_to() const noexcept { return s_.committed; }
@@ -12094,6 +12242,9 @@ private:
             requests_.on_wait(r, h);
         else if (verb == "cancel")
             requests_.on_cancel(r, h);
+        else if (verb == "watch")
+            s_.error(r, "-", errc::bad_request, h.get("ref").substr(0, 64),
+                     "watching a task is not supported by this version: use wait");
         else if (verb == "forget")
             requests_.on_forget(r, h);
         else
@@ -12665,7 +12816,10 @@ public:
         if (link_.opened(peer, info, now_.steady)) announce();
         send_owed();
     }
-    void closed(peer_id peer) { link_.closed(peer, now_.steady); }
+    void closed(peer_id peer) {
+        answers_turn_ = 0;  // what comes now must not go into a message to a connection that has ended
+        link_.closed(peer, now_.steady);
+    }
     void message(peer_id peer, std::span<std::string_view const> frames) {
         wire::pair_cursor cursor{frames, options_.limits.max_pairs};
         wire::pair pair;
@@ -12746,6 +12900,12 @@ public:
             actions_.push_back({run_action::kind::retract, slot});
         }
         link_.unregister(now_.steady);
+    }
+    /// Asks every handler that runs to stop: for an owner that cannot wait any longer.
+    void stop_handlers() {
+        for (auto slot = running_.front(); slot != none; slot = runs_[slot].next) {
+            actions_.push_back({run_action::kind::stop, slot});
+        }
     }
     [[nodiscard]] bool stopping() const noexcept { return stopping_; }
     /// After `stop`: everything is answered, and the control plane knows that the worker has left or cannot be told.
@@ -13152,6 +13312,12 @@ public:
         transport_->wake();
     }
 
+    /// As `stop`, and the handlers that run are asked to stop, too. Safe from any thread.
+    void abandon() noexcept {
+        abandon_requested_.store(true, std::memory_order_release);
+        stop();
+    }
+
     /// Where it listens; empty where runs come over its own connection.
     [[nodiscard]] std::vector<endpoint> const& addresses() const noexcept { return bound_; }
     [[nodiscard]] registry const& tasks() const noexcept { return tasks_; }
@@ -13237,6 +13403,7 @@ private:
         if (stop_requested_.load(std::memory_order_acquire)) {
             core_->at(transport_->now());
             core_->stop();
+            if (abandon_requested_.load(std::memory_order_acquire)) core_->stop_handlers();
         }
     }
     void turn_end() override {
@@ -13322,6 +13489,7 @@ private:
     std::vector<endpoint> bound_;
     std::uint32_t window_ = 0;
     std::atomic<bool> stop_requested_{false};
+    std::atomic<bool> abandon_requested_{false};
     bool was_registered_ = false;
     bool stopped_ = false;
 };
@@ -13806,7 +13974,7 @@ public:
         : worker_{options(std::move(door), std::move(id), concurrency, seed), std::move(tasks),
                   instances(std::move(hub))} {}
     ~local_worker() {
-        worker_.stop();
+        worker_.abandon();
         if (thread_.joinable()) thread_.join();
     }
     local_worker(local_worker const&) = delete;
@@ -14114,5 +14282,1336 @@ private:
 };
 
 using control_plane = basic_control_plane<>;
+
+}  // namespace fastqueue
+
+// ---- <fastqueue/eviction/fifo.hpp>
+
+namespace fastqueue::eviction {
+
+/// Evicts the slot that came first; only arrival counts. Keeps every result for about the same time, whoever
+/// looks at it: for callers who must be able to count on how long that is. O(1) a call, 8 octets a slot, no
+/// allocation after construction.
+class fifo {
+public:
+    /// \param capacity  slots are 0 to capacity - 1
+    /// \throws std::bad_alloc
+    explicit fifo(policy::slot capacity) : ring_{capacity} {}
+
+    void inserted(policy::slot s, std::uint64_t) noexcept { ring_.push_front(s); }
+    void used(policy::slot) noexcept {}
+    void erased(policy::slot s) noexcept { ring_.unlink(s); }
+    [[nodiscard]] policy::slot victim() const noexcept { return ring_.back(); }
+
+private:
+    detail::slot_ring ring_;  // newest first
+};
+
+static_assert(policy::eviction<fifo>);
+
+}  // namespace fastqueue::eviction
+
+// ---- <fastqueue/eviction/lfu.hpp>
+
+namespace fastqueue::eviction {
+
+/// Evicts the slot that was used least; among equals, the one whose last use is oldest. For a few results
+/// that many ask for again and again, beside many that are asked for once: a flood of new ones can't wash out
+/// the old.
+///
+/// It ages: a newcomer starts at the count of the last victim, not at zero, so that what was popular once and
+/// is not any more goes in the end. O(log n) a call, 28 octets a slot, no allocation after construction.
+class lfu {
+public:
+    /// \param capacity  slots are 0 to capacity - 1
+    /// \throws std::bad_alloc
+    explicit lfu(policy::slot capacity) {
+        // The heap grows with what is put in and never shrinks: filled once, it never allocates again.
+        for (policy::slot s = 0; s < capacity; ++s) heap_.set(s, rank{});
+        for (policy::slot s = 0; s < capacity; ++s) heap_.erase(s);
+    }
+
+    void inserted(policy::slot s, std::uint64_t) noexcept { heap_.set(s, rank{floor_ + 1, ++now_}); }
+    void used(policy::slot s) noexcept { heap_.set(s, rank{heap_.key(s).uses + 1, ++now_}); }
+    void erased(policy::slot s) noexcept { heap_.erase(s); }
+    [[nodiscard]] policy::slot victim() noexcept {
+        floor_ = heap_.top_key().uses;
+        return heap_.top();
+    }
+
+private:
+    struct rank {
+        std::uint64_t uses = 0;
+        std::uint64_t last = 0;
+        friend auto operator<=>(rank const&, rank const&) noexcept = default;
+    };
+
+    indexed_heap<rank> heap_;
+    std::uint64_t floor_ = 0;  // uses of the last victim
+    std::uint64_t now_ = 0;    // counts calls
+};
+
+static_assert(policy::eviction<lfu>);
+
+}  // namespace fastqueue::eviction
+
+// ---- <fastqueue/eviction/none.hpp>
+
+namespace fastqueue::eviction {
+
+/// Has no opinion: evicts whatever is cheapest to name, most often what came last. For results that are
+/// fetched at once or never (clients that wait for each call), where the order is worth nothing; and the base
+/// line that the others' cost is measured against. O(1) a call, 8 octets a slot, no allocation after
+/// construction.
+class none {
+public:
+    /// \param capacity  slots are 0 to capacity - 1
+    /// \throws std::bad_alloc
+    explicit none(policy::slot capacity) : tracked_(capacity), place_(capacity) {}
+
+    void inserted(policy::slot s, std::uint64_t) noexcept { put(s, size_++); }
+    void used(policy::slot) noexcept {}
+    void erased(policy::slot s) noexcept {
+        assert(size_ > 0);
+        put(tracked_[--size_], place_[s]);
+    }
+    [[nodiscard]] policy::slot victim() const noexcept {
+        assert(size_ > 0);  // the cache never asks an empty policy
+        return tracked_[size_ - 1];
+    }
+
+private:
+    void put(policy::slot s, policy::slot at) noexcept {
+        tracked_[at] = s;
+        place_[s] = at;
+    }
+
+    std::vector<policy::slot> tracked_;  // the first size_
+    std::vector<policy::slot> place_;    // of each slot in tracked_
+    policy::slot size_ = 0;
+};
+
+static_assert(policy::eviction<none>);
+
+}  // namespace fastqueue::eviction
+
+// ---- <fastqueue/executor/inline_.hpp>
+
+namespace fastqueue::executor {
+
+/// Runs jobs on the owner's thread, from inside `kick`: for tests, for programs that want no threads, and for
+/// handlers that cost less than a hand-over. A handler that takes its time holds up the owner's heartbeats.
+///
+/// `submit` only puts in line; a job that comes to be submitted while another runs is begun after it, by the
+/// same `kick`, and never from inside. One thread at a time.
+class inline_ {
+public:
+    /// \param options  only the capacity counts
+    /// \param wake     called from inside `kick`
+    /// \throws std::bad_alloc
+    inline_(policy::executor_options options, std::function<void()> wake)
+        : rings_{detail::job_ring{options.capacity}, detail::job_ring{options.capacity},
+                 detail::job_ring{options.capacity}, detail::job_ring{options.capacity}},
+          wake_{std::move(wake)} {}
+    inline_(inline_ const&) = delete;
+    inline_& operator=(inline_ const&) = delete;
+
+    void submit(policy::job& j) noexcept {
+        assert(j.level < policy::job_levels);
+        j.state.store(policy::job_state::queued, std::memory_order_relaxed);
+        rings_[j.level].put(j);
+    }
+
+    /// Runs all that is in line, lower levels first; nothing if it is called by a job or by `wake`.
+    void kick() noexcept {
+        if (std::exchange(running_, true)) return;
+        while (auto* const j = stopped_ ? nullptr : claim()) {
+            j->state.store(policy::job_state::running, std::memory_order_relaxed);
+            j->run(*j);
+            if (finished_.add(*j) && wake_) wake_();
+        }
+        running_ = false;
+    }
+
+    /// Also after `stop`, for all that was not begun.
+    bool retract(policy::job& j) noexcept {
+        if (!rings_[j.level].retract(j)) return false;
+        j.state.store(policy::job_state::retracted, std::memory_order_relaxed);
+        return true;
+    }
+
+    policy::job* finished() noexcept { return finished_.take_all(); }
+
+    /// What is still in line stays there until it is retracted.
+    void stop() noexcept { stopped_ = true; }
+
+private:
+    policy::job* claim() noexcept {
+        for (auto& ring : rings_) {
+            if (auto* const j = ring.claim()) return j;
+        }
+        return nullptr;
+    }
+
+    std::array<detail::job_ring, policy::job_levels> rings_;
+    detail::finished_list finished_;
+    std::function<void()> wake_;
+    bool running_ = false;
+    bool stopped_ = false;
+};
+
+static_assert(policy::executor<inline_>);
+
+}  // namespace fastqueue::executor
+
+// ---- <fastqueue/module.hpp>
+
+// ---- <fastqueue/module.h>
+/* The boundary between a FastQueue worker and a shared object with tasks: plain C, compiles as C99 and as C++.
+ *
+ * A module exports one function, `fastqueue_module_entry`. What it returns lives as long as the module is loaded. Only
+ * octets and codes cross: no C++ type, no exception. C++ authors use <fastqueue/module.hpp> and never see this file.
+ *
+ * Texts are UTF-8, with a length and without a terminating zero. All functions may be called from several threads at
+ * once, `fastqueue_module_entry` excepted, and must not throw or jump across the boundary.
+ */
+#ifndef FASTQUEUE_MODULE_H
+#define FASTQUEUE_MODULE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FASTQUEUE_MODULE_MAGIC 0x314d5146u /* "FQM1" */
+#define FASTQUEUE_MODULE_VERSION 1u        /* grows with each change that an old module would not survive */
+
+/* How a run ended. */
+enum fastqueue_status {
+    FASTQUEUE_SUCCESS = 0,
+    FASTQUEUE_HANDLER_ERROR = 1,       /* may be tried again */
+    FASTQUEUE_PERMANENT_FAILURE = 2,   /* trying again is useless */
+    FASTQUEUE_BAD_ARGUMENTS = 3,       /* the handler has not run */
+    FASTQUEUE_UNSUPPORTED_CONTENT = 4, /* the handler has not run */
+    FASTQUEUE_CANCELLED = 5            /* the handler stopped because it was asked to */
+};
+
+struct fastqueue_bytes {
+    char const* data;
+    size_t size;
+};
+
+/* What a handler may know of its run, valid until `run` returns. */
+struct fastqueue_context {
+    void* host;        /* the first argument of the functions below */
+    uint8_t const* id; /* of the task: 16 octets */
+    uint32_t attempt;  /* counted from 1 */
+    /* Not 0: the handler should stop. */
+    int (*stop_requested)(void* host);
+    /* Calls notify(argument) once when the handler should stop, from any thread, or at once if that is so already.
+       At most one a run; never called after unwatch_stop has returned. */
+    void (*watch_stop)(void* host, void (*notify)(void* argument), void* argument);
+    void (*unwatch_stop)(void* host);
+};
+
+/* Where a run puts its result, or the text of its error. Not 0: no memory, stop writing. */
+struct fastqueue_output {
+    void* host;
+    int (*append)(void* host, char const* data, size_t size);
+};
+
+struct fastqueue_parameter {
+    struct fastqueue_bytes name; /* may be empty */
+    struct fastqueue_bytes type; /* in words: "integer" */
+    uint32_t has_default;
+};
+
+struct fastqueue_task {
+    struct fastqueue_bytes name;
+    struct fastqueue_bytes description;
+    struct fastqueue_bytes result_type;
+    struct fastqueue_parameter const* parameters;
+    size_t parameter_count;
+    struct fastqueue_bytes const* contents; /* content types that `run` takes: "json" at least */
+    size_t content_count;
+    void const* state; /* the module's own, given back to `run` */
+    /* Runs the handler in the calling thread. Returns a fastqueue_status. */
+    int32_t (*run)(void const* state, struct fastqueue_context const* context, struct fastqueue_bytes content,
+                   struct fastqueue_bytes arguments, struct fastqueue_output output);
+};
+
+/* Compared octet for octet before anything else is read. */
+struct fastqueue_stamp {
+    uint32_t magic;
+    uint32_t version;
+    uint32_t module_size; /* sizeof each struct */
+    uint32_t task_size;
+    uint32_t parameter_size;
+    uint32_t context_size;
+};
+
+struct fastqueue_module {
+    struct fastqueue_stamp stamp; /* first in every version */
+    struct fastqueue_bytes error; /* not empty: the module could not be set up, and why */
+    struct fastqueue_task const* tasks;
+    size_t task_count;
+};
+
+#define FASTQUEUE_MODULE_STAMP                                                                       \
+    {                                                                                                \
+        FASTQUEUE_MODULE_MAGIC, FASTQUEUE_MODULE_VERSION, (uint32_t)sizeof(struct fastqueue_module), \
+            (uint32_t)sizeof(struct fastqueue_task), (uint32_t)sizeof(struct fastqueue_parameter),   \
+            (uint32_t)sizeof(struct fastqueue_context)                                               \
+    }
+
+#if defined(_WIN32)
+#define FASTQUEUE_MODULE_EXPORT __declspec(dllexport)
+#else
+#define FASTQUEUE_MODULE_EXPORT __attribute__((visibility("default")))
+#endif
+
+/* The module's one door. Called once after loading; NULL is an error. */
+FASTQUEUE_MODULE_EXPORT struct fastqueue_module const* fastqueue_module_entry(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* FASTQUEUE_MODULE_H */
+
+namespace fastqueue::detail {
+
+[[nodiscard]] inline fastqueue_bytes to_bytes(std::string_view text) noexcept {
+    return {text.data(), text.size()};
+}
+[[nodiscard]] inline std::string_view to_view(fastqueue_bytes bytes) noexcept {
+    return bytes.size == 0 ? std::string_view{} : std::string_view{bytes.data, bytes.size};
+}
+
+// The host's stop signal, seen from inside a module.
+class module_stop final : public stop_source_bridge {
+public:
+    explicit module_stop(fastqueue_context const& host) noexcept : host_{&host} {}
+    module_stop(module_stop const&) = delete;
+    module_stop& operator=(module_stop const&) = delete;
+    ~module_stop() {
+        if (source_) host_->unwatch_stop(host_->host);
+    }
+
+    [[nodiscard]] bool stop_requested() const noexcept override {
+        return host_->stop_requested(host_->host) != 0;
+    }
+
+    // Only who asks for a token pays for its shared state.
+    [[nodiscard]] std::stop_token token() override {
+        if (!source_) {
+            source_.emplace();
+            host_->watch_stop(host_->host, &notify, &*source_);
+        }
+        return source_->get_token();
+    }
+
+private:
+    static void notify(void* source) noexcept { static_cast<std::stop_source*>(source)->request_stop(); }
+
+    fastqueue_context const* host_;
+    std::optional<std::stop_source> source_;
+};
+
+[[nodiscard]] inline std::int32_t to_status(invocation_result result) noexcept {
+    if (result.ok()) return FASTQUEUE_SUCCESS;
+    switch (result.code) {
+        case errc::bad_arguments:
+            return FASTQUEUE_BAD_ARGUMENTS;
+        case errc::unsupported_content:
+            return FASTQUEUE_UNSUPPORTED_CONTENT;
+        case errc::cancelled:
+            return FASTQUEUE_CANCELLED;
+        default:
+            return result.is_final ? FASTQUEUE_PERMANENT_FAILURE : FASTQUEUE_HANDLER_ERROR;
+    }
+}
+
+[[nodiscard]] inline std::int32_t run_in_module(void const* state, fastqueue_context const* host,
+                                                fastqueue_bytes content, fastqueue_bytes arguments,
+                                                fastqueue_output output) noexcept {
+    auto const& task = *static_cast<task_definition const*>(state);
+    std::array<std::uint8_t, 16> id{};
+    std::memcpy(id.data(), host->id, id.size());
+    module_stop stop{*host};
+    context ctx{task_id{id}, host->attempt, task.name(), stop};
+    std::string out;
+    auto const result = task.invoke(ctx, to_view(content), to_view(arguments), out);
+    if (output.append(output.host, out.data(), out.size()) != 0) return FASTQUEUE_HANDLER_ERROR;
+    return to_status(result);
+}
+
+/// A registry as the C boundary shows it. One a module, in its `fastqueue_module_entry`.
+class module_export {
+public:
+    explicit module_export(registry (*make)()) noexcept {
+        try {
+            registry_ = make();
+            describe();
+        } catch (std::exception const& e) {
+            fail(e.what());
+        } catch (...) {
+            fail("unknown exception");
+        }
+    }
+    module_export(module_export const&) = delete;
+    module_export& operator=(module_export const&) = delete;
+
+    [[nodiscard]] fastqueue_module const* get() const noexcept { return &module_; }
+
+private:
+    void describe() {
+        lists_.reserve(registry_.size());
+        for (auto const& task : registry_) {
+            auto& list = lists_.emplace_back();
+            for (auto const& p : task.parameters()) {
+                list.parameters.push_back({to_bytes(p.name), to_bytes(p.type), p.has_default ? 1U : 0U});
+            }
+            for (auto const& each : task.invokers()) list.contents.push_back(to_bytes(each.content));
+            tasks_.push_back({to_bytes(task.name()), to_bytes(task.description()),
+                              to_bytes(task.result_type()), list.parameters.data(), list.parameters.size(),
+                              list.contents.data(), list.contents.size(), &task, &run_in_module});
+        }
+        module_.tasks = tasks_.data();
+        module_.task_count = tasks_.size();
+    }
+
+    void fail(std::string_view why) noexcept {
+        try {
+            write_error_text(error_, why.empty() ? "it does not say why" : why);
+            module_.error = to_bytes(error_);
+        } catch (...) {
+            module_.error = to_bytes("out of memory");
+        }
+    }
+
+    struct lists {
+        std::vector<fastqueue_parameter> parameters;
+        std::vector<fastqueue_bytes> contents;
+    };
+
+    registry registry_;
+    std::vector<lists> lists_;  // one a task
+    std::vector<fastqueue_task> tasks_;
+    std::string error_;
+    fastqueue_module module_{FASTQUEUE_MODULE_STAMP, {nullptr, 0}, nullptr, 0};
+};
+
+}  // namespace fastqueue::detail
+
+/// Makes a shared object a task module. Stands once in it, outside of any namespace; `make_registry` is a function without
+/// parameters that returns a `fastqueue::registry`. It is called once, when a worker loads the module; what it throws
+/// becomes the worker's error message.
+#define FASTQUEUE_MODULE(make_registry)                                                         \
+    extern "C" FASTQUEUE_MODULE_EXPORT ::fastqueue_module const* fastqueue_module_entry(void) { \
+        static ::fastqueue::detail::module_export const exported{                               \
+            +[]() -> ::fastqueue::registry { return make_registry(); }};                        \
+        return exported.get();                                                                  \
+    }
+
+// ---- <fastqueue/observer/log.hpp>
+
+// ---- <fastqueue/observer/log_text.hpp>
+
+namespace fastqueue::observer::detail {
+
+/// Whether the well-formed sequence is a character that a terminal or a log reader takes for a command: C0,
+/// DEL, C1, or a line or paragraph separator.
+[[nodiscard]] constexpr bool is_control(std::string_view c) noexcept {
+    if (c.size() == 1) return static_cast<unsigned char>(c[0]) < 0x20 || c[0] == 0x7f;
+    if (c.size() == 2) return c[0] == '\xc2' && static_cast<unsigned char>(c[1]) < 0xa0;
+    return c == "\u2028" || c == "\u2029";
+}
+
+/// Appends what a peer may have chosen, so that it stays text on one line: controls and octets that are not
+/// UTF-8 become `\xHH`, a backslash becomes two.
+/// \param most  octets of `text` that are looked at; what is longer ends in `...`
+inline void append_escaped(std::string& out, std::string_view text, std::size_t most = 512) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    auto const whole = text.size() <= most;
+    text = text.substr(0, most);
+    while (!text.empty()) {
+        auto const length = json::utf8_length(text);
+        auto const c = text.substr(0, length > 0 ? length : 1);
+        if (c == "\\") {
+            out += "\\\\";
+        } else if (length > 0 && !is_control(c)) {
+            out += c;
+        } else {
+            for (char const octet : c) {
+                auto const value = static_cast<unsigned char>(octet);
+                out += "\\x";
+                out += digits[value >> 4U];
+                out += digits[value & 15U];
+            }
+        }
+        text.remove_prefix(c.size());
+    }
+    if (!whole) out += "...";
+}
+
+}  // namespace fastqueue::observer::detail
+
+namespace fastqueue::observer {
+
+/// Writes each event as one line, without line end, to a function of yours:
+///
+///     task 01890a5d-ac96-774b-bcce-b302099a8057 add running attempt 2 on mill-3
+///     worker mill-3 lost: no heartbeat for 15 s
+///     notice bad_greeting: 203.0.113.7 does not speak ZMTP (and 812 more before)
+///
+/// Peers can't flood it: of each kind of notice, and of each kind of change of workers, there are at most
+/// `most_a_second` lines a second; the next one tells how many were left out. What a peer has chosen comes
+/// escaped, so it can neither begin a line of its own nor command a terminal. One thread at a time.
+class log {
+public:
+    using sink = std::function<void(std::string_view)>;
+    using clock = std::function<instant()>;
+    static constexpr std::uint32_t most_a_second = 5;
+
+    /// Says nothing.
+    log() = default;
+    /// \param write  called from inside the role's turn: it must be quick; what it throws is dropped
+    /// \param now    for tests
+    explicit log(sink write, clock now = std::chrono::steady_clock::now)
+        : write_{std::move(write)}, now_{std::move(now)} {}
+
+    void on(policy::task_event const& event) noexcept {
+        say([&](std::string& line) {
+            line += "task ";
+            line += event.id.text();
+            line += ' ';
+            detail::append_escaped(line, event.name);
+            line += ' ';
+            line += name_of(event.state);
+            if (event.attempt > 0) line += " attempt " + std::to_string(event.attempt);
+            if (!event.worker.empty()) line += " on ";
+            detail::append_escaped(line, event.worker);
+        });
+    }
+    void on(policy::worker_event const& event) noexcept {
+        auto const kind = static_cast<std::size_t>(event.change) % worker_kinds;
+        limited(kind, [&](std::string& line) {
+            line += "worker ";
+            detail::append_escaped(line, event.worker);
+            line += ' ';
+            line += change_names[kind];
+            if (!event.reason.empty()) line += ": ";
+            detail::append_escaped(line, event.reason);
+        });
+    }
+    void on(policy::notice_event const& event) noexcept {
+        auto const kind = worker_kinds + static_cast<std::size_t>(event.code) % notice_kinds;
+        limited(kind, [&](std::string& line) {
+            line += "notice ";
+            line += name_of(event.code);
+            line += ": ";
+            detail::append_escaped(line, event.text);
+        });
+    }
+
+private:
+    static constexpr std::size_t worker_kinds = 4;
+    static constexpr std::size_t notice_kinds = 256;
+    static constexpr std::array<std::string_view, worker_kinds> change_names{"joined", "inactive", "lost",
+                                                                             "left"};
+
+    struct window {
+        instant begin{};
+        std::uint32_t lines = 0;     // since `begin`
+        std::uint64_t left_out = 0;  // since the last line
+    };
+
+    template <class Format>
+    void say(Format format) noexcept {
+        if (!write_) return;
+        try {
+            line_.clear();
+            format(line_);
+            write_(line_);
+        } catch (...) {  // a log that cannot be written must not end the program
+        }
+    }
+
+    template <class Format>
+    void limited(std::size_t kind, Format format) noexcept {
+        if (!write_) return;
+        auto& w = windows_[kind];
+        auto const now = now_();
+        if (w.lines == 0 || now - w.begin >= std::chrono::seconds{1}) {
+            w.begin = now;
+            w.lines = 0;
+        }
+        if (w.lines == most_a_second) {
+            ++w.left_out;
+            return;
+        }
+        ++w.lines;
+        auto const left_out = std::exchange(w.left_out, 0);
+        say([&](std::string& line) {
+            format(line);
+            if (left_out > 0) line += " (and " + std::to_string(left_out) + " more before)";
+        });
+    }
+
+    sink write_;
+    clock now_;
+    std::string line_;  // kept for its memory
+    std::array<window, worker_kinds + notice_kinds> windows_{};
+};
+
+static_assert(policy::observer<log>);
+
+}  // namespace fastqueue::observer
+
+// ---- <fastqueue/serialization/portable_binary.hpp>
+
+// ---- <fastqueue/serialization/binary_input.hpp>
+
+// ---- <fastqueue/serialization/binary_output.hpp>
+
+namespace fastqueue::serialization {
+
+class binary_output;
+
+/// Values nested deeper than this are refused, when they are written and when they are read.
+inline constexpr unsigned max_binary_depth = 64;
+
+/// Writes values as cereal's portable binary archive does (and reads them there), appending to a string instead of a stream:
+/// little-endian numbers of their own size, 64-bit counts before strings and containers, no names. One thread at a time.
+class binary_encoder {
+public:
+    /// Begins with the octet that says which end comes first.
+    explicit binary_encoder(std::string& out) : out_{&out} { out_->push_back('\1'); }
+    binary_encoder(binary_encoder const&) = delete;  // a binary_output points here
+    binary_encoder& operator=(binary_encoder const&) = delete;
+
+    /// \throws error (bad_value) for a variant without a value and for values nested too deep
+    template <class T>
+    void put(T const& value) {
+        constexpr auto s = shape_of<T>;
+        if constexpr (s == shape::null)
+            return;
+        else if constexpr (std::is_arithmetic_v<T>)
+            put_number(value);
+        else if constexpr (s == shape::number)
+            put_number(static_cast<std::underlying_type_t<T>>(value));
+        else if constexpr (s == shape::text)
+            put_text(value);
+        else
+            put_nested(value);
+    }
+
+    void put_size(std::size_t size) { put_number(static_cast<std::uint64_t>(size)); }
+
+    /// `count` numbers as they lie in memory.
+    template <class Number>
+    void put_raw(Number const* numbers, std::size_t count) {
+        if constexpr (std::endian::native == std::endian::little || sizeof(Number) == 1) {
+            out_->append(reinterpret_cast<char const*>(numbers), count * sizeof(Number));
+        } else {
+            for (std::size_t i = 0; i < count; ++i) put_number(numbers[i]);
+        }
+    }
+
+private:
+    template <class Number>
+    void put_number(Number number) {
+        auto octets = std::bit_cast<std::array<char, sizeof(Number)>>(number);
+        if constexpr (std::endian::native != std::endian::little) std::ranges::reverse(octets);
+        out_->append(octets.data(), octets.size());
+    }
+
+    void put_text(std::string_view text) {
+        put_size(text.size());
+        out_->append(text);
+    }
+
+    template <class T>
+    void put_nested(T const& value) {
+        constexpr auto s = shape_of<T>;
+        if (++depth_ > max_binary_depth) throw error{errc::bad_value, "the value is nested too deep"};
+        if constexpr (s == shape::object)
+            put_object(value);
+        else if constexpr (s == shape::optional) {
+            put_number(!value.has_value());  // cereal's order: true says that there is none
+            if (value) put(*value);
+        } else if constexpr (s == shape::choice)
+            put_choice(value);
+        else if constexpr (s == shape::tuple)
+            std::apply([&](auto const&... each) { (put(each), ...); }, value);
+        else
+            put_each(value);
+        --depth_;
+    }
+
+    template <class Variant>
+    void put_choice(Variant const& value) {
+        if (value.valueless_by_exception()) throw error{errc::bad_value, "a variant holds no value"};
+        put_number(static_cast<std::int32_t>(value.index()));
+        std::visit([this](auto const& held) { this->put(held); }, value);
+    }
+
+    template <class Container>
+    void put_each(Container const& container) {
+        using element = typename Container::value_type;
+        if constexpr (shape_of<Container> != shape::fixed) put_size(container.size());
+        if constexpr (std::is_arithmetic_v<element> && requires { container.data(); }) {
+            put_raw(container.data(), container.size());
+        } else {
+            for (element const& each : container) put(each);
+        }
+    }
+
+    template <class T>
+    void put_object(T const& value);
+
+    std::string* out_;
+    binary_output* archive_ = nullptr;  // while a class of the user's is being written
+    unsigned depth_ = 0;
+};
+
+/// The cereal archive that the user's `serialize` and `save` functions are given.
+class binary_output : public cereal::OutputArchive<binary_output, cereal::AllowEmptyClassElision> {
+    using base = cereal::OutputArchive<binary_output, cereal::AllowEmptyClassElision>;
+
+public:
+    explicit binary_output(binary_encoder& encoder) : base{this}, encoder_{encoder} {}
+
+    template <class... Ts>
+    binary_output& operator()(Ts&&... values) {
+        (one(values), ...);
+        return *this;
+    }
+    template <class T>
+    binary_output& operator&(T&& value) {
+        return one(value), *this;
+    }
+    template <class T>
+    binary_output& operator<<(T&& value) {
+        return one(value), *this;
+    }
+
+    [[nodiscard]] binary_encoder& encoder() noexcept { return encoder_; }
+
+    /// By cereal: finds the user's function for `value`.
+    template <class T>
+    void dispatch(T const& value) {
+        base::operator()(value);
+    }
+
+private:
+    template <class T>
+    void one(cereal::NameValuePair<T> const& member) {
+        one(member.value);
+    }
+    template <class T>
+    void one(cereal::SizeTag<T> const& tag) {
+        encoder_.put_size(tag.size);
+    }
+    template <class T>
+    void one(cereal::BinaryData<T> const& data) {
+        using number = std::remove_cv_t<std::remove_pointer_t<std::remove_reference_t<T>>>;
+        using octets = std::conditional_t<std::is_void_v<number>, char, number>;
+        encoder_.put_raw(static_cast<octets const*>(data.data), data.size / sizeof(octets));
+    }
+    template <class K, class V>
+    void one(cereal::MapItem<K, V> const& item) {
+        one(item.key);
+        one(item.value);
+    }
+    template <class T>
+    void one(cereal::DeferredData<T> const& later) {
+        dispatch(later);
+    }
+    template <class T>
+    void one(T const& value) {
+        encoder_.put(value);
+    }
+
+    binary_encoder& encoder_;
+};
+
+template <class T>
+void binary_encoder::put_object(T const& value) {
+    if (archive_ != nullptr) return archive_->dispatch(value);
+    binary_output archive{*this};
+    archive_ = &archive;
+    struct reset {
+        binary_output*& pointer;
+        ~reset() { pointer = nullptr; }
+    } const at_end{archive_};
+    archive.dispatch(value);
+    archive.serializeDeferments();
+}
+
+// What cereal looks for in an archive's namespace.
+template <class T>
+void CEREAL_SAVE_FUNCTION_NAME(binary_output& archive, cereal::NameValuePair<T> const& member) {
+    archive(member);
+}
+template <class T>
+requires(shape_of<T> == shape::text ||
+         std::is_arithmetic_v<T>) void CEREAL_SAVE_FUNCTION_NAME(binary_output& archive, T const& value) {
+    archive.encoder().put(value);
+}
+
+}  // namespace fastqueue::serialization
+
+namespace fastqueue::serialization {
+
+class binary_input;
+
+/// Reads what `binary_encoder`, or cereal's portable binary archive on either kind of machine, has written. A count is
+/// believed only as far as there are octets left for it, and containers grow as they are read, so what is allocated stays
+/// in proportion to what came. One thread at a time.
+class binary_decoder {
+public:
+    /// \throws error (bad_value) if the first octet is none that this archive begins with
+    explicit binary_decoder(std::string_view bytes) : rest_{bytes} {
+        auto const order = take(1).front();
+        if (order != '\0' && order != '\1') fail("this is no portable binary archive");
+        swapped_ = (order == '\1') != (std::endian::native == std::endian::little);
+    }
+    binary_decoder(binary_decoder const&) = delete;  // a binary_input points here
+    binary_decoder& operator=(binary_decoder const&) = delete;
+
+    /// What is read next is an argument: messages then begin with `argument "x"`.
+    void argument(std::string_view name, std::size_t position) noexcept {
+        argument_ = name;
+        position_ = position;
+    }
+
+    /// \throws error (bad_value) with a sentence
+    template <class T>
+    void get(T& out) {
+        static_assert(!std::is_same_v<T, std::string_view> && !std::is_pointer_v<T>,
+                      "a view or pointer owns nothing to read into: use std::string");
+        constexpr auto s = shape_of<T>;
+        if constexpr (s == shape::null)
+            return;
+        else if constexpr (s == shape::boolean)
+            out = get_flag();
+        else if constexpr (std::is_arithmetic_v<T>)
+            out = get_number<T>();
+        else if constexpr (s == shape::number)
+            out = static_cast<T>(get_number<std::underlying_type_t<T>>());
+        else if constexpr (s == shape::text)
+            out = take(get_size());
+        else
+            get_nested(out);
+    }
+
+    /// A count of things that take an octet each at least.
+    [[nodiscard]] std::size_t get_size() {
+        auto const size = get_number<std::uint64_t>();
+        if (size > rest_.size()) too_short();
+        return static_cast<std::size_t>(size);
+    }
+
+    /// `count` numbers to where they shall lie.
+    template <class Number>
+    void get_raw(Number* out, std::size_t count) {
+        if (count > rest_.size() / sizeof(Number)) too_short();
+        for (std::size_t i = 0; i < count; ++i) out[i] = get_number<Number>();
+    }
+
+    /// \throws error (bad_value) if anything is left
+    void finish() {
+        position_ = 0;
+        if (!rest_.empty()) fail("something follows the value: " + std::to_string(rest_.size()) + " octets");
+    }
+
+private:
+    [[noreturn]] void fail(std::string const& what) const {
+        throw error{errc::bad_value,
+                    (position_ != 0 ? argument_label(argument_, position_) + ": " : "") + what};
+    }
+    [[noreturn]] void too_short() const { fail("the bytes end too early"); }
+
+    std::string_view take(std::size_t size) {
+        if (size > rest_.size()) too_short();
+        auto const taken = rest_.substr(0, size);
+        rest_.remove_prefix(size);
+        return taken;
+    }
+
+    template <class Number>
+    Number get_number() {
+        std::array<char, sizeof(Number)> octets;
+        std::memcpy(octets.data(), take(octets.size()).data(), octets.size());
+        if (swapped_) std::ranges::reverse(octets);
+        return std::bit_cast<Number>(octets);
+    }
+
+    // A bool that is neither 0 nor 1 would be undefined behaviour to look at.
+    bool get_flag() {
+        auto const octet = take(1).front();
+        if (octet != '\0' && octet != '\1') fail("expected a boolean");
+        return octet == '\1';
+    }
+
+    template <class T>
+    void get_nested(T& out) {
+        constexpr auto s = shape_of<T>;
+        if (++depth_ > max_binary_depth) fail("nested too deep");
+        if constexpr (s == shape::object)
+            get_object(out);
+        else if constexpr (s == shape::optional)
+            get_flag() ? out.reset() : get(out.emplace());
+        else if constexpr (s == shape::choice)
+            get_choice(out);
+        else if constexpr (s == shape::tuple)
+            std::apply([&](auto&... each) { (get(each), ...); }, out);
+        else if constexpr (s == shape::fixed) {
+            for (auto& each : out) get(each);
+        } else {
+            get_each(out);
+        }
+        --depth_;
+    }
+
+    template <class Variant>
+    void get_choice(Variant& out) {
+        auto const chosen = get_number<std::int32_t>();
+        constexpr auto size = std::variant_size_v<Variant>;
+        if (chosen < 0 || static_cast<std::size_t>(chosen) >= size) fail("a variant has no such alternative");
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            ((I == static_cast<std::size_t>(chosen) ? get(out.template emplace<I>()) : void()), ...);
+        }
+        (std::make_index_sequence<size>{});
+    }
+
+    template <class Container>
+    void get_each(Container& out) {
+        out.clear();
+        for (auto left = get_size(); left > 0; --left) {
+            if constexpr (shape_of<Container> == shape::map) {
+                std::pair<typename Container::key_type, typename Container::mapped_type> item;
+                get(item);
+                out.insert(std::move(item));
+            } else {
+                auto item = typename Container::value_type();
+                get(item);
+                out.insert(out.end(), std::move(item));
+            }
+        }
+    }
+
+    template <class T>
+    void get_object(T& out);
+
+    std::string_view rest_;
+    std::string_view argument_;
+    std::size_t position_ = 0;         // 0: what is read is no argument
+    binary_input* archive_ = nullptr;  // while a class of the user's is being read
+    unsigned depth_ = 0;
+    bool swapped_ = false;
+};
+
+/// The cereal archive that the user's `serialize` and `load` functions are given.
+class binary_input : public cereal::InputArchive<binary_input, cereal::AllowEmptyClassElision> {
+    using base = cereal::InputArchive<binary_input, cereal::AllowEmptyClassElision>;
+
+public:
+    explicit binary_input(binary_decoder& decoder) : base{this}, decoder_{decoder} {}
+
+    template <class... Ts>
+    binary_input& operator()(Ts&&... values) {
+        (one(values), ...);
+        return *this;
+    }
+    template <class T>
+    binary_input& operator&(T&& value) {
+        return one(value), *this;
+    }
+    template <class T>
+    binary_input& operator>>(T&& value) {
+        return one(value), *this;
+    }
+
+    [[nodiscard]] binary_decoder& decoder() noexcept { return decoder_; }
+
+    /// By cereal: finds the user's function for `value`.
+    template <class T>
+    void dispatch(T& value) {
+        base::operator()(value);
+    }
+
+private:
+    template <class T>
+    void one(cereal::NameValuePair<T>& member) {
+        one(member.value);
+    }
+    template <class T>
+    void one(cereal::SizeTag<T>& tag) {
+        tag.size = static_cast<std::remove_reference_t<T>>(decoder_.get_size());
+    }
+    template <class T>
+    void one(cereal::BinaryData<T>& data) {
+        using number = std::remove_pointer_t<std::remove_reference_t<T>>;
+        using octets = std::conditional_t<std::is_void_v<number>, char, number>;
+        decoder_.get_raw(static_cast<octets*>(data.data), data.size / sizeof(octets));
+    }
+    template <class K, class V>
+    void one(cereal::MapItem<K, V>& item) {
+        one(item.key);
+        one(item.value);
+    }
+    template <class T>
+    void one(cereal::DeferredData<T>& later) {
+        dispatch(later);
+    }
+    template <class T>
+    void one(T& value) {
+        decoder_.get(value);
+    }
+
+    binary_decoder& decoder_;
+};
+
+template <class T>
+void binary_decoder::get_object(T& out) {
+    if (archive_ != nullptr) return archive_->dispatch(out);
+    binary_input archive{*this};
+    archive_ = &archive;
+    struct reset {
+        binary_input*& pointer;
+        ~reset() { pointer = nullptr; }
+    } const at_end{archive_};
+    archive.dispatch(out);
+    archive.serializeDeferments();
+}
+
+// What cereal looks for in an archive's namespace.
+template <class T>
+void CEREAL_LOAD_FUNCTION_NAME(binary_input& archive, cereal::NameValuePair<T>& member) {
+    archive(member);
+}
+template <class T>
+requires(shape_of<T> == shape::text ||
+         std::is_arithmetic_v<T>) void CEREAL_LOAD_FUNCTION_NAME(binary_input& archive, T& value) {
+    archive.decoder().get(value);
+}
+
+}  // namespace fastqueue::serialization
+
+CEREAL_SETUP_ARCHIVE_TRAITS(fastqueue::serialization::binary_input, fastqueue::serialization::binary_output)
+
+namespace fastqueue::serialization {
+
+/// Values in the form of cereal's portable binary archive: smaller and faster than JSON for numbers and large arrays, exact
+/// for NaN and for strings that are no text, and readable only by who knows the types. Arguments are their number (32 bits)
+/// and then each one, by position.
+struct portable_binary {
+    static constexpr std::string_view content = "cereal-portable-binary";
+
+    /// Appends `value`. \throws error (bad_value)
+    template <class T>
+    static void encode(std::string& out, T const& value) {
+        binary_encoder{out}.put(value);
+    }
+
+    /// Reads a value that takes all of `bytes`. \throws error (bad_value)
+    template <class T>
+    [[nodiscard]] static T decode(std::string_view bytes) {
+        binary_decoder in{bytes};
+        auto value = T();  // not {}: a constructor with a default argument may be explicit
+        in.get(value);
+        in.finish();
+        return value;
+    }
+
+    /// Appends arguments. \throws error (bad_value)
+    template <class... Ts>
+    static void encode_arguments(std::string& out, Ts const&... values) {
+        binary_encoder encoder{out};
+        encoder.put(static_cast<std::uint32_t>(sizeof...(Ts)));
+        (encoder.put(values), ...);
+    }
+
+    /// Reads arguments into `values`: see `policy::serialization`. \throws error (bad_arguments)
+    template <class... Ts, class Fill = policy::no_defaults>
+    static void decode_arguments(std::string_view bytes, std::span<std::string_view const> names,
+                                 std::tuple<Ts...>& values, Fill const& fill = {}) {
+        try {
+            std::optional<binary_decoder> in;
+            std::uint32_t count = 0;
+            if (!bytes.empty()) in.emplace(bytes).get(count);
+            if (count > sizeof...(Ts)) detail::too_many_arguments(sizeof...(Ts), count);
+            auto const is_given = [&](std::size_t i) { return i < count; };
+            auto const read = [&](std::size_t i, auto& element) {
+                in->argument(detail::name_at(names, i), i + 1);
+                in->get(element);
+            };
+            detail::read_each(names, values, is_given, read, fill);
+            if (in) in->finish();
+        } catch (error const& e) {
+            if (e.code() == errc::bad_arguments) throw;
+            throw error{errc::bad_arguments, e.text()};
+        }
+    }
+};
+
+static_assert(policy::serialization<portable_binary>);
+
+}  // namespace fastqueue::serialization
+
+// ---- <fastqueue/tasks/module_loader.hpp>
+
+// ---- <fastqueue/tasks/module_task.hpp>
+
+namespace fastqueue::detail {
+
+/// A task of a loaded module, called through the C boundary.
+class module_task {
+public:
+    module_task(std::shared_ptr<void const> library, fastqueue_task const& task) noexcept
+        : library_{std::move(library)}, task_{&task} {}
+
+    /// The function of a `task_invoker`.
+    static invocation_result run(void const* state, context& ctx, std::string_view content,
+                                 std::string_view arguments, std::string& out) {
+        auto const& self = *static_cast<module_task const*>(state);
+        run_host host{ctx, {}};
+        auto const id = ctx.id().octets();
+        fastqueue_context const shown{&host,           id.data(),   ctx.attempt(),
+                                      &stop_requested, &watch_stop, &unwatch_stop};
+        auto const status = self.task_->run(self.task_->state, &shown, {content.data(), content.size()},
+                                            {arguments.data(), arguments.size()}, {&out, &append});
+        return to_result(status, out);
+    }
+
+private:
+    struct run_host {
+        context& ctx;
+        std::optional<std::stop_callback<std::function<void()>>> watch;
+    };
+
+    static int stop_requested(void* host) noexcept {
+        return static_cast<run_host*>(host)->ctx.stop_requested() ? 1 : 0;
+    }
+
+    static void watch_stop(void* host, void (*notify)(void*), void* argument) noexcept {
+        auto& self = *static_cast<run_host*>(host);
+        self.watch.emplace(self.ctx.stop(), [notify, argument] { notify(argument); });
+    }
+    static void unwatch_stop(void* host) noexcept { static_cast<run_host*>(host)->watch.reset(); }
+
+    static int append(void* host, char const* data, std::size_t size) noexcept {
+        try {
+            static_cast<std::string*>(host)->append(data, size);
+            return 0;
+        } catch (...) {
+            return 1;
+        }
+    }
+
+    // A module is not trusted to keep to the codes, nor its error texts to be UTF-8.
+    static invocation_result to_result(std::int32_t status, std::string& out) {
+        if (status == FASTQUEUE_SUCCESS) return {};
+        write_error_text(out, std::string{out});
+        switch (status) {
+            case FASTQUEUE_BAD_ARGUMENTS:
+                return {errc::bad_arguments, true};
+            case FASTQUEUE_UNSUPPORTED_CONTENT:
+                return {errc::unsupported_content, true};
+            case FASTQUEUE_CANCELLED:
+                return {errc::cancelled, true};
+            case FASTQUEUE_PERMANENT_FAILURE:
+                return {errc::handler_error, true};
+            default:
+                return {errc::handler_error, false};
+        }
+    }
+
+    std::shared_ptr<void const> library_;  // keeps it mapped
+    fastqueue_task const* task_;
+};
+
+}  // namespace fastqueue::detail
+
+#include <dlfcn.h>
+#include <cstdlib>
+#include <filesystem>
+
+namespace fastqueue {
+
+/// Where `module_loader` looks for a bare name, in this order.
+struct module_search {
+    std::filesystem::path working_folder = ".";
+    std::string path;                     ///< folders separated by colons; empty ones are ignored
+    std::filesystem::path binary_folder;  ///< beside the program; empty: not there
+};
+
+/// What FASTQUEUE_MODULE_PATH holds now, for `module_search::path`; empty if it is not set. Not safe while another thread
+/// changes the environment.
+[[nodiscard]] inline std::string module_path_from_environment() {
+    auto const* const value = std::getenv("FASTQUEUE_MODULE_PATH");
+    return value != nullptr ? value : "";
+}
+
+/// Loads task modules: shared objects with a plain C boundary (`fastqueue/module.h`). Loading runs the module's code: load
+/// only what you would also run as a program. One thread at a time.
+class module_loader {
+public:
+    explicit module_loader(module_search search = {}) : search_{std::move(search)} {}
+
+    /// Loads a module and adds its tasks to `into`: all of them, or none where it throws. The module stays mapped as long as
+    /// a copy of one of its definitions lives.
+    /// \param name  a path, taken as it is, if there is a slash in it; else `mytasks` stands for `mytasks.so` or
+    ///              `libmytasks.so` (or `.dylib`) in one of the folders
+    /// \throws error (bad_module) with one sentence that says what is wrong with which file
+    void load(registry& into, std::string_view name) const {
+        auto const file = find(name);
+        auto const library = open(file);
+        auto const& module = enter(library.get(), file);
+        registry added;
+        for (std::size_t i = 0; i < module.task_count; ++i) add(added, library, module.tasks[i], file);
+        try {
+            into.merge(added);
+        } catch (error const& e) {
+            throw error{errc::bad_module, e.text()};
+        }
+    }
+
+    /// The file that `load` would take. \throws error (bad_module) that lists where it looked
+    [[nodiscard]] std::filesystem::path find(std::string_view name) const {
+        if (name.empty()) fail("a task module's name is empty");
+        if (name.find('/') != std::string_view::npos) {
+            if (!is_file(name)) fail("task module \"" + std::string{name} + "\" is not there");
+            return name;
+        }
+        std::string looked;
+        for (auto const& folder : folders()) {
+            for (auto const& file : candidates(name)) {
+                // With a slash even where it is in the working folder: dlopen would look elsewhere for a bare name.
+                if (auto path = folder / file; is_file(path)) return path;
+            }
+            looked += (looked.empty() ? "" : ", ") + folder.string();
+        }
+        fail("task module \"" + std::string{name} + "\" was not found: no " + candidates(name)[0] + " or " +
+             candidates(name)[1] + " in " + looked);
+    }
+
+private:
+    [[noreturn]] static void fail(std::string const& what) { throw error{errc::bad_module, what}; }
+    [[noreturn]] static void fail(std::filesystem::path const& file, std::string const& what) {
+        fail("task module " + file.string() + ' ' + what);
+    }
+
+    [[nodiscard]] static bool is_file(std::filesystem::path const& path) {
+        std::error_code ignored;
+        return std::filesystem::is_regular_file(path, ignored);
+    }
+
+    [[nodiscard]] std::vector<std::filesystem::path> folders() const {
+        std::vector<std::filesystem::path> list{search_.working_folder};
+        for (std::string_view rest = search_.path; !rest.empty();) {
+            auto const end = std::min(rest.find(':'), rest.size());
+            if (end != 0) list.emplace_back(rest.substr(0, end));
+            rest.remove_prefix(std::min(end + 1, rest.size()));
+        }
+        if (!search_.binary_folder.empty()) list.push_back(search_.binary_folder);
+        return list;
+    }
+
+    [[nodiscard]] static std::vector<std::string> candidates(std::string_view name) {
+#if defined(__APPLE__)
+        constexpr std::string_view suffixes[] = {".dylib", ".so"};
+#else
+        constexpr std::string_view suffixes[] = {".so"};
+#endif
+        std::vector<std::string> list;
+        for (auto const suffix : suffixes) {
+            bool const has_suffix = name.ends_with(suffix);
+            std::string const file = std::string{name} + std::string{has_suffix ? "" : suffix};
+            list.push_back(file);
+            list.push_back("lib" + file);
+        }
+        return list;
+    }
+
+    [[nodiscard]] static std::shared_ptr<void> open(std::filesystem::path const& file) {
+        void* const handle = ::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL);
+        if (handle == nullptr) {
+            auto const* const why = ::dlerror();
+            fail(file, "is not a shared object that can be loaded here: " +
+                           std::string{why != nullptr ? why : "no reason given"});
+        }
+        return {handle, [](void* mapped) { ::dlclose(mapped); }};
+    }
+
+    [[nodiscard]] static fastqueue_module const& enter(void* library, std::filesystem::path const& file) {
+        auto const entry =
+            reinterpret_cast<decltype(&fastqueue_module_entry)>(::dlsym(library, "fastqueue_module_entry"));
+        if (entry == nullptr) fail(file, "has no entry point: it does not export fastqueue_module_entry");
+        fastqueue_module const* module = nullptr;
+        try {
+            module = entry();
+        } catch (...) {
+            fail(file, "could not be set up: its entry point threw an exception");
+        }
+        if (module == nullptr) fail(file, "could not be set up: its entry point returned nothing");
+        check_stamp(module->stamp, file);
+        if (module->error.size != 0) {
+            std::string why;
+            write_error_text(why, {module->error.data, module->error.size});
+            fail(file, "could not be set up: " + why);
+        }
+        return *module;
+    }
+
+    static void check_stamp(fastqueue_stamp const& theirs, std::filesystem::path const& file) {
+        fastqueue_stamp const ours = FASTQUEUE_MODULE_STAMP;
+        if (theirs.magic != ours.magic)
+            fail(file, "is no FastQueue module: its stamp begins with something else");
+        if (std::memcmp(&theirs, &ours, sizeof ours) == 0) return;
+        fail(file, "was built for module ABI " + describe(theirs) + ", this program has " + describe(ours) +
+                       ": build it again with this program's headers");
+    }
+
+    // `1 (56/88/40/48)`
+    [[nodiscard]] static std::string describe(fastqueue_stamp const& stamp) {
+        return std::to_string(stamp.version) + " (" + std::to_string(stamp.module_size) + '/' +
+               std::to_string(stamp.task_size) + '/' + std::to_string(stamp.parameter_size) + '/' +
+               std::to_string(stamp.context_size) + ')';
+    }
+
+    [[nodiscard]] static std::string text(fastqueue_bytes bytes) {
+        return bytes.size == 0 ? std::string{} : std::string{bytes.data, bytes.size};
+    }
+
+    static void add(registry& into, std::shared_ptr<void> const& library, fastqueue_task const& task,
+                    std::filesystem::path const& file) {
+        if (task.run == nullptr) fail(file, "has a task \"" + text(task.name) + "\" without code");
+        std::vector<parameter> parameters;
+        for (std::size_t i = 0; i < task.parameter_count; ++i) {
+            auto const& p = task.parameters[i];
+            parameters.push_back({text(p.name), text(p.type), p.has_default != 0});
+        }
+        std::vector<task_invoker> invokers;
+        for (std::size_t i = 0; i < task.content_count; ++i) {
+            invokers.push_back({text(task.contents[i]), &detail::module_task::run});
+        }
+        task_definition definition{text(task.name), std::move(parameters), text(task.result_type),
+                                   std::make_shared<detail::module_task>(library, task), std::move(invokers)};
+        definition.describe(text(task.description)).from_module(file.string());
+        try {
+            into.add(std::move(definition));
+        } catch (error const& e) {
+            fail(file, "cannot be used: " + e.text());
+        }
+    }
+
+    module_search search_;
+};
 
 }  // namespace fastqueue

@@ -135,13 +135,19 @@ public:
                     "no answer in the time given"},
                    done);
         }
+        if (phase_ == phase::discovering && now_.steady >= discover_by_) {
+            lost(make_error_code(errc::timed_out), done);  // somebody accepts there, and never answers
+        }
         if (now_.steady >= retry_at_) {
             retry_at_ = instant::max();
             connect();
         }
         if (phase_ == phase::ready) send_unsent();
     }
-    [[nodiscard]] instant next_deadline() const noexcept { return std::min(timeouts_.next(), retry_at_); }
+    [[nodiscard]] instant next_deadline() const noexcept {
+        auto const discovery = phase_ == phase::discovering ? discover_by_ : instant::max();
+        return std::min({timeouts_.next(), retry_at_, discovery});
+    }
 
     /// Ends every operation with `why`.
     template <class Done>
@@ -158,6 +164,7 @@ public:
 
 private:
     enum class phase : std::uint8_t { idle, discovering, connecting, ready, waiting };
+    static constexpr std::chrono::seconds discovery_time{5};
     static constexpr std::uint32_t slot_bits = 21;
     static constexpr std::uint64_t generation_mask = (1ULL << 31U) - 1;
 
@@ -181,6 +188,7 @@ private:
 
     void connect() {
         phase_ = phase::discovering;
+        discover_by_ = saturating_add(now_.steady, discovery_time);
         discovery_ = {};
         out_.dial(options_.discovery, discovery_tag);
     }
@@ -345,6 +353,7 @@ private:
     uuid epoch_;
     std::uint64_t max_payload_ = 16U << 20U;
     instant retry_at_ = instant::max();
+    instant discover_by_ = instant::max();
     slab<operation> operations_;
     slot_list unsent_;
     slot_list sent_;

@@ -78,7 +78,7 @@ public:
     void message(peer_id peer, std::span<std::string_view const> frames) {
         auto const slot = s_.peers.find(peer);
         if (slot == none) return;
-        wire::pair_cursor cursor{frames, s_.options.limits.max_pairs};
+        wire::pair_cursor cursor{frames, s_.options.limits.max_pairs, s_.peers[slot].one_at_a_time};
         if (cursor.is_probe()) return;
         request r;
         r.peer = slot;
@@ -113,7 +113,9 @@ public:
         expected_ = std::max(s_.now.steady, next_deadline());
     }
     [[nodiscard]] instant next_deadline() const noexcept {
-        return std::min({life_.next_deadline(), workers_.next_deadline(), next_sweep_});
+        // While there are workers it wakes once a heartbeat at least: so it sees when the process stood still.
+        auto const beat = workers_.by_name().empty() ? instant::max() : s_.now.steady + s_.options.heartbeat;
+        return std::min({life_.next_deadline(), workers_.next_deadline(), next_sweep_, beat});
     }
     [[nodiscard]] core::outbox& outbox() noexcept { return s_.out; }
     [[nodiscard]] policy::store_sequence committed_up_to() const noexcept { return s_.committed; }
@@ -186,6 +188,9 @@ private:
             requests_.on_wait(r, h);
         else if (verb == "cancel")
             requests_.on_cancel(r, h);
+        else if (verb == "watch")
+            s_.error(r, "-", errc::bad_request, h.get("ref").substr(0, 64),
+                     "watching a task is not supported by this version: use wait");
         else if (verb == "forget")
             requests_.on_forget(r, h);
         else

@@ -204,7 +204,7 @@ private:
             s_.task_octets + reserved.octets + payload.size() > l.max_task_bytes) {
             return refuse(q, errc::queue_full, "the control plane holds as many tasks as it may");
         }
-        if (!q.options.content.empty() && content_of(q.options.content) == none) {
+        if (!q.options.content.empty() && !may_have_content(q.options.content)) {
             return refuse(q, errc::unsupported_content, "more content types than are kept apart");
         }
         check_name(q);
@@ -228,17 +228,21 @@ private:
             refuse(q, errc::queue_full, "as many different task names are known as may be");
         }
     }
+    [[nodiscard]] bool may_have_content(std::string_view content) const noexcept {
+        return s_.contents.size() < max_contents ||
+               std::ranges::find(s_.contents, content) != s_.contents.end();
+    }
     [[nodiscard]] bool may_wait_for_name() const noexcept {
         if (s_.options.unknown_names != unknown_tasks::automatic)
             return s_.options.unknown_names == unknown_tasks::wait;
         return !s_.any_registered || s_.now.steady - s_.started < s_.options.inactive;
     }
-    /// The number of a content type; `none` when there are too many.
+    static constexpr std::size_t max_contents = 64;
+    /// The number of a content type that was found good.
     std::uint32_t content_of(std::string_view content) {
         if (content.empty()) return 0;
         auto const at = std::ranges::find(s_.contents, content);
         if (at != s_.contents.end()) return static_cast<std::uint32_t>(at - s_.contents.begin());
-        if (s_.contents.size() >= 64) return none;
         s_.contents.emplace_back(content);
         return static_cast<std::uint32_t>(s_.contents.size() - 1);
     }

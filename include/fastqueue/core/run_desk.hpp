@@ -32,6 +32,7 @@ public:
         if (auto const bad = done.read(h)) return s_.notice(bad->code, bad->why);
         auto const slot = holder(worker, done.lease);
         if (slot == none) return stale(worker, done.lease);
+        bool const asked_back = s_.tasks[slot].recalled;
         give_back(worker, slot, done);
         switch (done.end) {
             case wire::run_end::success:
@@ -45,6 +46,7 @@ public:
                           payload.empty() ? "cancelled" : payload);
                 break;
             case wire::run_end::returned:
+                if (!asked_back) workers_.pause(worker);
                 came_back(slot);
                 break;
         }
@@ -110,6 +112,8 @@ private:
         t.worker = worker;
         t.cost_us = std::min(s_.dispatch.names()[t.name].cost_us, ahead_limit_us);
         t.state = task_state::assigned;
+        if (record.local)
+            s_.store.claim(t.id, t.attempt);  // its death is ours: only the store can tell of it
         ++record.outstanding;
         record.charged_us += t.cost_us;
         if (record.sends_began()) {

@@ -262,6 +262,7 @@ private:
     void become_ready(std::uint32_t slot) {
         auto& t = s_.tasks[slot];
         t.state = task_state::queued;
+        t.sequence = s_.next_sequence++;  // it waits from now on: behind those that were ready before
         s_.dispatch.enqueue(slot);
         s_.tell(t, {});
     }

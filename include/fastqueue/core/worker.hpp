@@ -39,7 +39,10 @@ public:
         if (link_.opened(peer, info, now_.steady)) announce();
         send_owed();
     }
-    void closed(peer_id peer) { link_.closed(peer, now_.steady); }
+    void closed(peer_id peer) {
+        answers_turn_ = 0;  // what comes now must not go into a message to a connection that has ended
+        link_.closed(peer, now_.steady);
+    }
     void message(peer_id peer, std::span<std::string_view const> frames) {
         wire::pair_cursor cursor{frames, options_.limits.max_pairs};
         wire::pair pair;
@@ -120,6 +123,12 @@ public:
             actions_.push_back({run_action::kind::retract, slot});
         }
         link_.unregister(now_.steady);
+    }
+    /// Asks every handler that runs to stop: for an owner that cannot wait any longer.
+    void stop_handlers() {
+        for (auto slot = running_.front(); slot != none; slot = runs_[slot].next) {
+            actions_.push_back({run_action::kind::stop, slot});
+        }
     }
     [[nodiscard]] bool stopping() const noexcept { return stopping_; }
     /// After `stop`: everything is answered, and the control plane knows that the worker has left or cannot be told.

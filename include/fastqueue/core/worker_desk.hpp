@@ -128,6 +128,9 @@ public:
     void tick() {
         while (auto const w = timers_.pop(s_.now.steady)) due(*w);
         while (auto const w = redials_.pop(s_.now.steady)) redial(*w);
+        while (auto const w = pauses_.pop(s_.now.steady)) {
+            if (s_.workers[*w].state == worker_state::active) s_.dispatch.set_serving(*w, true);
+        }
     }
     /// The process stood still for so long: nobody's silence in it is held against him. What they said meanwhile may not
     /// have been read yet, so each has a moment from now on, too.
@@ -143,7 +146,9 @@ public:
             set_deadline(w, std::max(later, now + (away ? s_.options.grace : moment)));
         }
     }
-    [[nodiscard]] instant next_deadline() const noexcept { return std::min(timers_.next(), redials_.next()); }
+    [[nodiscard]] instant next_deadline() const noexcept {
+        return std::min({timers_.next(), redials_.next(), pauses_.next()});
+    }
 
     // ---- for the plane
 
@@ -155,6 +160,11 @@ public:
         s_.dispatch.set_serving(w, false);
         changed_ = true;
         if (record.outstanding == 0) remove(w, policy::worker_change::left, "it unregistered");
+    }
+    /// The worker gave a run back that nobody asked for: it is let alone for a moment, so that the two do not play ball.
+    void pause(std::uint32_t w) {
+        s_.dispatch.set_serving(w, false);
+        pauses_.set(w, s_.now.steady + std::chrono::milliseconds{100});
     }
     /// A draining worker has answered a run.
     void answered(std::uint32_t w) {
@@ -532,6 +542,7 @@ private:
         });
         timers_.clear(w);
         redials_.clear(w);
+        pauses_.clear(w);
         tell(w, change, why);
         by_name_.erase(record.name);
         s_.workers.give(w);
@@ -548,6 +559,7 @@ private:
     std::unordered_map<peer_id, std::uint32_t> by_peer_;  // its tag
     deadlines timers_;
     deadlines redials_;
+    deadlines pauses_;
     std::uint32_t next_tag_ = 1000;
     bool changed_ = false;
 };

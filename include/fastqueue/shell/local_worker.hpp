@@ -27,7 +27,7 @@ public:
         : worker_{options(std::move(door), std::move(id), concurrency, seed), std::move(tasks),
                   instances(std::move(hub))} {}
     ~local_worker() {
-        worker_.stop();
+        worker_.abandon();
         if (thread_.joinable()) thread_.join();
     }
     local_worker(local_worker const&) = delete;

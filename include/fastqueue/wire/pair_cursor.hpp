@@ -48,14 +48,16 @@ inline void store_u32(char* at, std::uint32_t value) noexcept {
 /// Shows into the frames it was given. One thread at a time.
 class pair_cursor {
 public:
-    explicit pair_cursor(std::span<std::string_view const> frames, std::uint32_t max_pairs = 65'536)
+    /// \param delimited  the sender is a REQ socket: what stands before its delimiter is envelope, readable or not
+    explicit pair_cursor(std::span<std::string_view const> frames, std::uint32_t max_pairs = 65'536,
+                         bool delimited = false)
         : rest_{frames} {
         if (frames.size() == 1 && frames[0].empty()) {
             rest_ = {};
             probe_ = true;
             return;
         }
-        cut_envelope();
+        cut_envelope(delimited);
         if (rest_.size() == 1 && rest_[0].starts_with("FQ1 pack ")) {
             form_ = form::packed;
             open_pack(max_pairs);
@@ -102,12 +104,12 @@ public:
     }
 
 private:
-    void cut_envelope() noexcept {
+    void cut_envelope(bool delimited) noexcept {
         if (rest_.empty() || rest_[0].starts_with("FQ1 ")) return;
         std::size_t octets = 0;
         for (std::size_t i = 0; i + 1 < rest_.size() && i < max_envelope_frames; ++i) {
             octets += rest_[i].size() + 4;
-            if (rest_[i].empty() && rest_[i + 1].starts_with("FQ1 ")) {
+            if (rest_[i].empty() && (delimited || rest_[i + 1].starts_with("FQ1 "))) {
                 if (octets > max_envelope_octets) {
                     problem_ = problem{errc::too_large, "the envelope is longer than 512 octets"};
                 }

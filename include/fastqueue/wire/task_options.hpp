@@ -63,7 +63,7 @@ private:
             case 'r':
                 return take_r(f);
             case 's':
-                return f.key != "soft_timeout_ms" || number(f, t.soft_timeout_ms);
+                return f.key != "soft_timeout_ms" || time_limit(f, t.soft_timeout_ms);
             case 't':
                 if (f.key == "timeout_ms") return time_limit(f, t.timeout_ms);
                 if (f.key == "traceparent") out_.traceparent = f.value;

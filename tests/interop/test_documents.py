@@ -1,0 +1,101 @@
+"""docs/protocol.md against a control plane: the documents have the members of its examples, and its Python programs run."""
+
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+import zmq
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "cli"))
+
+import support  # noqa: E402
+
+PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
+DOCUMENTS = ("nodes", "workers", "queues", "tasks", "stats", "health")
+
+
+def fenced(language, text):
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def example_of(document):
+    """The JSON under the heading of a document."""
+    section = re.search(rf"^### {document}\n(.*?)^##", PAGE, re.MULTILINE | re.DOTALL)
+    blocks = fenced("json", section[1]) if section else []
+    if len(blocks) != 1:
+        raise AssertionError(f"docs/protocol.md has {len(blocks)} examples of {document}")
+    return json.loads(blocks[0])
+
+
+def shape_of(value):
+    """The names of all members and the kinds of their values; of an array, the shapes that stand in it."""
+    if isinstance(value, dict):
+        return tuple((key, shape_of(value[key])) for key in sorted(value))
+    if isinstance(value, list):
+        return "array", frozenset(map(shape_of, value))
+    return type(value).__name__
+
+
+class Documents(support.Case):
+    def ask(self, address, verb):
+        """Header and payload of the answer to a verb that stands alone."""
+        with zmq.Context.instance().socket(zmq.DEALER) as socket:
+            socket.linger = 0
+            socket.RCVTIMEO = support.PATIENCE * 1000
+            socket.connect(address)
+            socket.send_multipart([b"FQ1 " + verb.encode(), b""])
+            header, payload = socket.recv_multipart()
+        return header.decode(), json.loads(payload)
+
+    def test_each_document_has_the_members_of_its_example(self):
+        plane = self.plane()
+        self.worker("sw1", plane)
+        self.assertEqual(self.value(plane, "add", 5, 3), 8)
+        management = f"tcp://127.0.0.1:{plane.management}"
+        for document in DOCUMENTS:
+            with self.subTest(document):
+                asked = ("discover", plane.discovery) if document == "nodes" else (document, management)
+                header, value = self.ask(asked[1], asked[0])
+                self.assertEqual(header, f"FQ1 {document}")
+                self.assertEqual(shape_of(value), shape_of(example_of(document)))
+
+    def test_a_shape_tells_what_differs(self):
+        self.assertEqual(shape_of([{"a": 1}, {"a": 2}]), shape_of([{"a": 3}]))
+        for other in ([{"a": "1"}], [{"a": 1, "b": 1}], [{}], [], [{"a": 1}, {"b": 1}], {"a": 1}, [{"a": True}]):
+            self.assertNotEqual(shape_of([{"a": 1}]), shape_of(other), other)
+
+    def test_the_page_lays_down_these_documents_and_no_others(self):
+        headings = re.findall(r"^### (\w+)$", PAGE, re.MULTILINE)
+        self.assertEqual(headings, list(DOCUMENTS))
+
+
+class Programs(support.Case):
+    """The client and the worker of the page, with a control plane's real ports in place of the usual ones."""
+
+    def programs(self, plane, normal):
+        client, worker = fenced("python", PAGE)
+        self.assertIn(":5557", client)
+        self.assertIn(":5560", worker)
+        return client.replace(":5557", f":{normal}"), worker.replace(":5560", f":{plane.management}")
+
+    def test_the_readme_shows_the_client_of_the_page(self):
+        readme = (ROOT / "README.md").read_text(encoding="utf-8")
+        self.assertEqual(fenced("python", readme), fenced("python", PAGE)[:1])
+
+    def test_the_client_and_the_worker_of_the_page_work(self):
+        base, management, discovery = support.free_ports()
+        plane = self.plane(base=base, port=management, discovery=discovery, modules=())
+        client, worker = self.programs(plane, int(base.rsplit(":", 1)[1]) + 2)
+        self.start([sys.executable, "-c", worker])
+        self.until(lambda: self.workers(plane).get("py1", {}).get("state") == "active", "py1 is active")
+        ended = subprocess.run([sys.executable, "-c", client], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                               timeout=support.PATIENCE + 10, env=support.environment())
+        self.assertEqual(ended.stdout, "success 8\n", ended.stderr)
+        self.assertEqual(self.workers(plane)["py1"]["succeeded"], 1)
+
+
+if __name__ == "__main__":
+    support.main()
