@@ -119,6 +119,8 @@ TEST_CASE(
         auto const worker = w.worker("w1", "concurrency=1 window=2");
         w.ask1(c, "submit " + text(1) + " add expires_ms=1000");
         w.done(worker, w.take(worker).at(0), "returned");
+        CHECK(w.take(worker).empty());  // nobody asked for it back: the worker is let alone for a moment
+        w.pass(100ms);
         CHECK(w.take(worker).at(0).line == "run " + text(1) + " 2 add");
         w.pass(2s);
         CHECK(w.ask1(c, "get " + text(1)).line == "result " + text(1) + " assigned");

@@ -1,10 +1,10 @@
-"""The two programs of docs/protocol.md, run as they are printed there: only the default ports give way where they are taken."""
+"""A client and a worker as the wire contract shows them, and those that docs/protocol.md prints, run as they are: only the default ports give way
+where they are taken."""
 
 import pathlib
+import re
 import signal
 import sys
-import textwrap
-import unittest
 
 import peers
 import support
@@ -29,7 +29,9 @@ class ContractPrograms(peers.Case):
         return plane, ports, {"5557": ports.normal, "5560": ports.management}
 
     def program(self, name, instead):
-        text = (HERE / name).read_text()
+        return self.run_text(name, (HERE / name).read_text(), instead)
+
+    def run_text(self, name, text, instead):
         for port, other in instead.items():
             text = text.replace(f"127.0.0.1:{port}", f"127.0.0.1:{other}")
         path = pathlib.Path(self.folder, name)
@@ -90,13 +92,18 @@ class ContractPrograms(peers.Case):
         reply = self.expect(client.reply(), "result", task, "success", attempt="2")
         self.assertEqual(reply.value(), 8)
 
-    @unittest.skipUnless(CONTRACT.exists(), "docs/protocol.md is not there")
-    def test_the_programs_are_those_of_the_document(self):
-        lines = [line.rstrip() for line in textwrap.dedent(CONTRACT.read_text()).splitlines()]
-        printed = "\n".join(line.strip() for line in lines)
-        for name in ("contract_client.py", "contract_worker.py"):
-            text = "\n".join(line.strip() for line in (HERE / name).read_text().splitlines())
-            self.assertIn(text, printed, f"{name} differs from what docs/protocol.md shows")
+    def documented(self, what):
+        """A program out of docs/protocol.md: the one that has `what` in it."""
+        programs = re.findall(r"^```python\n(.*?)^```$", CONTRACT.read_text(), re.MULTILINE | re.DOTALL)
+        (found,) = [program for program in programs if what in program]
+        return found
+
+    def test_the_programs_of_the_document_run_as_printed(self):
+        _, _, instead = self.contract_plane("--local", "off", modules=())
+        self.run_text("documented_worker.py", self.documented("FQ1 register"), instead)
+        client = self.run_text("documented_client.py", self.documented("FQ1 call"), instead)
+        self.assertEqual(client.wait(), 0, client.lines)
+        self.assertEqual(client.lines[-1], "success 8")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 #include <fastqueue/core/task_life.hpp>
 #include <fastqueue/core/worker_desk.hpp>
 #include <fastqueue/wire/pair_cursor.hpp>
+#include <fastqueue/wire/verbs.hpp>
 
 #include <algorithm>
 #include <array>
@@ -170,7 +171,7 @@ private:
             (management_verb(r, h, pair.payload) || worker_verb(r.peer, h, pair.payload)))
             return;
         if (role == port_role::discovery && discovery_verb(r, h)) return;
-        auto const code = exists(verb) ? errc::wrong_port : errc::unknown_verb;
+        auto const code = wire::misplaced(verb);
         s_.error(r, "-", code, h.get("ref").substr(0, 64),
                  std::string{verb.substr(0, 64)} +
                      (code == errc::wrong_port ? " is not served on this port" : " is no verb"));
@@ -232,13 +233,6 @@ private:
         if (auto const ref = h.get("ref"); !ref.empty()) header.field("ref", ref.substr(0, 64));
         s_.answer(r).pairs.finish(text);
     }
-    [[nodiscard]] static bool exists(std::string_view verb) noexcept {
-        static constexpr std::array<std::string_view, 16> verbs{
-            "submit",    "call",       "get",      "wait",    "watch",  "cancel", "forget", "register",
-            "heartbeat", "unregister", "discover", "workers", "queues", "tasks",  "stats",  "health"};
-        return std::ranges::find(verbs, verb) != verbs.end();
-    }
-
     // ---- batches: the submits of one message are all accepted or all refused
 
     using fingerprints = std::map<task_id, std::uint64_t>;

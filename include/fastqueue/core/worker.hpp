@@ -8,6 +8,7 @@
 #include <fastqueue/core/worker_link_state.hpp>
 #include <fastqueue/core/worker_options.hpp>
 #include <fastqueue/wire/registration.hpp>
+#include <fastqueue/wire/verbs.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -37,19 +38,28 @@ public:
     void dialled(std::uint32_t tag, peer_id peer) { link_.dialled(tag, peer); }
     void opened(peer_id peer, peer_info const& info) {
         if (link_.opened(peer, info, now_.steady)) announce();
-        send_owed();
     }
     void closed(peer_id peer) {
         answers_turn_ = 0;  // what comes now must not go into a message to a connection that has ended
         link_.closed(peer, now_.steady);
     }
     void message(peer_id peer, std::span<std::string_view const> frames) {
-        wire::pair_cursor cursor{frames, options_.limits.max_pairs};
+        wire::pair_cursor cursor{frames, options_.limits.max_pairs, link_.is_one_at_a_time(peer)};
+        if (cursor.is_probe()) return;
+        if (cursor.trouble()) return refuse(peer, cursor, cursor.trouble()->code, cursor.trouble()->why);
         wire::pair pair;
         while (cursor.next(pair)) {
             wire::header h;
-            if (h.parse(pair.header, options_.limits.max_header)) continue;
-            take(peer, h, pair.payload);
+            auto const bad = h.parse(pair.header, options_.limits.max_header);
+            if (bad)
+                refuse(peer, cursor, bad->code, bad->why);
+            else if (link_.knows(peer))
+                take(peer, h, pair.payload);
+            else if (h.verb() == "hello")
+                take_hello(peer, h);
+            else
+                refuse(peer, cursor, wire::misplaced(h.verb()),
+                       "this is a subworker's port: ask its control plane");
         }
     }
 
@@ -169,7 +179,6 @@ private:
         auto const verb = h.verb();
         if (verb == "run") return take_run(h, payload);
         if (verb == "recall" || verb == "cancel") return take_back(h, verb == "cancel");
-        if (verb == "hello") return take_hello(h);
         if (verb == "registered") return take_registered(h, payload);
         if (link_.message(peer, h, payload, now_.steady)) announce();
     }
@@ -210,7 +219,18 @@ private:
         if (!r.begun) actions_.push_back({run_action::kind::retract, slot});
         if (cancel) actions_.push_back({run_action::kind::stop, slot});
     }
-    void take_hello(wire::header const& h) {
+    /// Answers whoever is wrong here.
+    void refuse(peer_id peer, wire::pair_cursor const& cursor, errc code, std::string_view why) {
+        wire::envelope envelope;
+        cursor.copy_envelope(envelope);
+        auto& pairs = out_[out_.open(peer, cursor.form(), envelope)].pairs;
+        pairs.begin("error").token("-").token(name_of(code));
+        pairs.finish(why);
+    }
+    void take_hello(peer_id peer, wire::header const& h) {
+        if (link_.hello(peer, h)) announce();
+        send_owed();
+        if (!link_.knows(peer)) return;
         if (auto const limit = wire::read_number(h.get("max_payload"))) max_payload_ = *limit;
     }
     void take_registered(wire::header const& h, std::string_view payload) {

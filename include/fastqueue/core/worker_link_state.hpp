@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -39,7 +40,10 @@ public:
     /// \return true: it is time to send the registration
     [[nodiscard]] bool opened(peer_id peer, peer_info const& info, instant now) {
         now_ = now;
-        if (info.accepted) return link_opened(peer, info.tag);
+        if (info.accepted) {
+            strangers_[peer] = {info.tag, info.one_at_a_time};
+            return false;
+        }
         if (peer == discovery_) {
             ask_discovery();
             return false;
@@ -51,8 +55,29 @@ public:
         arm(answer_time);
         return true;
     }
+    /// Somebody at one of our ports says that it is our control plane. Only then it is one: others may connect, too.
+    /// \return true: register again, since messages may have been lost with the connections before
+    [[nodiscard]] bool hello(peer_id peer, wire::header const& h) {
+        auto const at = strangers_.find(peer);
+        auto const epoch = uuid::parse(h.get("epoch"));
+        if (at == strangers_.end() || !epoch) return false;
+        // While the answer to our registration is on its way it may be one that we do not know yet.
+        if (phase_ == phase::registered && *epoch != epoch_) return false;
+        auto const tag = at->second.tag;
+        strangers_.erase(at);
+        return link_opened(peer, tag);
+    }
+    /// Whether `peer` is the control plane.
+    [[nodiscard]] bool knows(peer_id peer) const noexcept {
+        return peer == management_ || peer == discovery_ || std::ranges::find(links_, peer) != links_.end();
+    }
+    [[nodiscard]] bool is_one_at_a_time(peer_id peer) const noexcept {
+        auto const at = strangers_.find(peer);
+        return at != strangers_.end() && at->second.one_at_a_time;
+    }
     void closed(peer_id peer, instant now) {
         now_ = now;
+        if (strangers_.erase(peer) > 0) return;
         if (peer == discovery_) {
             discovery_ = peer_id::none;
             if (phase_ == phase::discovering) dial_management(fallback());
@@ -79,6 +104,7 @@ public:
         now_ = now;
         heard_ = now;
         taken_since_ = instant::max();
+        epoch_ = uuid::parse(h.get("epoch")).value_or(uuid{});
         if (auto const beat = wire::read_number(h.get("heartbeat_ms")); beat && *beat > 0)
             heartbeat_ = std::chrono::milliseconds{*beat};
         if (auto const silent = wire::read_number(h.get("inactive_ms")); silent && *silent > 0)
@@ -277,6 +303,12 @@ private:
     std::chrono::milliseconds inactive_{30'000};
     peer_id discovery_ = peer_id::none;
     peer_id management_ = peer_id::none;
+    struct stranger {
+        std::uint32_t tag = 0;
+        bool one_at_a_time = false;
+    };
+    std::unordered_map<peer_id, stranger> strangers_;  // at our ports, and have not said hello
+    uuid epoch_;                                       // of the control plane we are registered with
     std::array<peer_id, 4> links_{};
     bool link_lost_ = false;
     bool leaving_ = false;
