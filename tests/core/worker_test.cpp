@@ -451,15 +451,19 @@ TEST_CASE("worker: with ports of its own it answers over the latest connections 
         links.push_back(static_cast<peer_id>(900 + i));
         r.open(links.back(), true, i);
     }
+    for (auto const link : links) r.say(link, "hello cp epoch=" + text(7) + " max_payload=1000");
     CHECK(r.net.take().empty());  // the first session needs no second registration
-    r.say(links[2], "hello cp epoch=" + text(7) + " max_payload=1000");
     CHECK(r.machine.max_payload() == 1000);
     r.say(links[2], "run " + text(1) + " 1 add", "[1]");
     auto const slot = r.actions.back().run;
     for (auto const link : links) r.close(link);
     r.executed(slot, {}, "8");
     CHECK(r.net.take().empty());
-    for (std::uint32_t i = 0; i < 4; ++i) r.open(static_cast<peer_id>(950 + i), true, i);
+    for (std::uint32_t i = 0; i < 4; ++i) {
+        r.open(static_cast<peer_id>(950 + i), true, i);
+        CHECK(r.net.take().empty());  // who only connects is not the control plane
+    }
+    for (std::uint32_t i = 0; i < 4; ++i) r.say(static_cast<peer_id>(950 + i), "hello cp epoch=" + text(7));
     auto const sent = r.net.take();
     REQUIRE(sent.size() == 2);
     CHECK(sent[0].line == "done " + text(1) + " 1 success");
@@ -468,10 +472,32 @@ TEST_CASE("worker: with ports of its own it answers over the latest connections 
     CHECK(sent[1].to == r.management);
 }
 
+TEST_CASE("worker: fault 73: a stranger at its port gets an answer, and no runs, answers or leases",
+          "[core]") {
+    rig r{with_ports()};
+    r.enroll();
+    auto const stranger = static_cast<peer_id>(900);
+    r.open(stranger, true, 0);
+    auto const told = [&](std::string const& line) {
+        r.say(stranger, line);
+        auto const sent = r.net.take();
+        REQUIRE(sent.size() == 1);
+        CHECK(sent[0].to == stranger);
+        return sent[0].line;
+    };
+    CHECK(told("run " + text(1) + " 1 add") == "error - wrong_port");
+    CHECK(told("submit " + text(1) + " add") == "error - wrong_port");
+    CHECK(told("dance") == "error - unknown_verb");
+    CHECK(r.machine.outstanding() == 0);
+}
+
 TEST_CASE("worker: the loss of its management connection leaves its ports' runs alone", "[core]") {
     rig r{with_ports()};
     r.enroll();
-    for (std::uint32_t i = 0; i < 4; ++i) r.open(static_cast<peer_id>(900 + i), true, i);
+    for (std::uint32_t i = 0; i < 4; ++i) {
+        r.open(static_cast<peer_id>(900 + i), true, i);
+        r.say(static_cast<peer_id>(900 + i), "hello cp epoch=" + text(7));
+    }
     r.say(static_cast<peer_id>(902), "run " + text(1) + " 1 add");
     auto const slot = r.actions.back().run;
     r.close(r.management);

@@ -5,6 +5,8 @@
 #include "support/catch.hpp"
 
 #include <chrono>
+#include <cstdint>
+#include <cstdlib>
 #include <random>
 #include <string>
 #include <string_view>
@@ -77,6 +79,27 @@ void mutate(std::string& text, std::mt19937& random) {
     }
 }
 
+std::uint32_t number_from(char const* variable, std::uint32_t otherwise) {
+    auto const* const text = std::getenv(variable);
+    return text != nullptr ? static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10)) : otherwise;
+}
+
+// Each case has a seed of its own, so that FASTQUEUE_SEED repeats a failed one at once and in every build.
+// Gives `one` a generator for each of `count` seeds, or of FASTQUEUE_SEEDS (1 with FASTQUEUE_SEED alone), and
+// stops early after `longest`.
+template <class Case>
+void each_seed(std::uint32_t count, std::chrono::seconds longest, Case one) {
+    bool const replay = std::getenv("FASTQUEUE_SEED") != nullptr;
+    auto const first = replay ? number_from("FASTQUEUE_SEED", 0) : std::random_device{}();
+    auto const cases = number_from("FASTQUEUE_SEEDS", replay ? 1 : count);
+    auto const end = std::chrono::steady_clock::now() + longest;
+    for (std::uint32_t i = 0; i < cases && (replay || std::chrono::steady_clock::now() < end); ++i) {
+        INFO("replay: FASTQUEUE_SEED=" << first + i << " fuzz_test \"zmtp fuzz:*\"");
+        std::mt19937 random{first + i};
+        one(random);
+    }
+}
+
 }  // namespace
 
 TEST_CASE("zmtp fuzz: good traffic is delivered, so that the mutations start from something", "[fuzz]") {
@@ -89,32 +112,25 @@ TEST_CASE("zmtp fuzz: good traffic is delivered, so that the mutations start fro
 }
 
 TEST_CASE("zmtp fuzz: mutated traffic breaks no invariant", "[fuzz]") {
-    auto const seed = std::random_device{}();
-    CAPTURE(seed);
-    std::mt19937 random{seed};
     auto const start = handshake();
+    long cases = 0;
     long delivered = 0;
-    auto const end = std::chrono::steady_clock::now() + std::chrono::seconds{2};
-    while (std::chrono::steady_clock::now() < end) {
-        for (int i = 0; i < 50; ++i) {
-            auto opening = start;
-            auto rest = traffic(random);
-            if (random() % 3 == 0) mutate(opening, random);
-            mutate(rest, random);
-            delivered += fuzz(opening + rest);
-        }
-    }
-    CHECK(delivered > 100);
+    each_seed(UINT32_MAX, std::chrono::seconds{2}, [&](std::mt19937& random) {
+        auto opening = start;
+        auto rest = traffic(random);
+        if (random() % 3 == 0) mutate(opening, random);
+        mutate(rest, random);
+        delivered += fuzz(opening + rest);
+        ++cases;
+    });
+    CHECK((delivered > 100 || cases < 500));  // few only where a few seeds were asked for, or on a slow day
 }
 
 TEST_CASE("zmtp fuzz: noise breaks no invariant", "[fuzz]") {
-    auto const seed = std::random_device{}();
-    CAPTURE(seed);
-    std::mt19937 random{seed};
-    for (int i = 0; i < 2000; ++i) {
+    each_seed(2000, std::chrono::seconds{60}, [](std::mt19937& random) {
         std::string noise(random() % 200, '\0');
         for (auto& c : noise) c = static_cast<char>(random() % 8 == 0 ? random() % 256 : random() % 8);
         fuzz(noise);
         fuzz(handshake() + noise);
-    }
+    });
 }

@@ -6,7 +6,6 @@ import random
 import socket
 import struct
 import time
-import unittest
 
 import zmq
 
@@ -16,12 +15,6 @@ from peers import new_id
 
 SOON = 8  # seconds within which what is wrong at first sight is refused
 HANDSHAKE = 30  # seconds that a handshake may take
-
-# Fails until a subworker takes for its control plane only who has said `hello` (core/worker_link_state.hpp, `link_opened`):
-# now whoever completes a handshake at one of its ports is sent the answers, and they are lost.
-until_only_hello_counts = unittest.expectedFailure
-# Fails until a subworker answers what it refuses with `error` (core/worker.hpp, `message` and `take`): now it says nothing.
-until_a_subworker_says_error = unittest.expectedFailure
 
 GREETING = b"\xff" + bytes(7) + b"\x01\x7f\x03\x01" + b"NULL".ljust(20, b"\0") + bytes(32)
 HTTP = b"GET / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: curl/8.5\r\nAccept: */*\r\n\r\n"
@@ -148,7 +141,6 @@ class Octets(Garbage):
                 for _ in range(20):  # behind a good greeting
                     self.closes(port, GREETING, chance.randbytes(7) + bytes([chance.randrange(8, 256)]) + chance.randbytes(3000))
 
-    @until_only_hello_counts
     def test_random_octets_behind_a_handshake(self):
         chance = random.Random(57)
         for where, port in self.each_port():
@@ -166,7 +158,6 @@ class Octets(Garbage):
                 with where:
                     self.closes(port, what)
 
-    @until_only_hello_counts
     def test_a_giant_frame_is_refused_when_it_is_announced(self):
         before = resident(self.control_plane.process.pid), resident(self.subworker.process.pid)
         for size in (1 << 31, 1 << 63, (1 << 64) - 1):
@@ -293,7 +284,6 @@ class Messages(Garbage):
                     with self.subTest(port=name, header=header):
                         self.refused("wrong_port", port, header, b"")
 
-    @until_only_hello_counts
     def test_a_frame_just_over_the_limit_is_closed_unread(self):
         for where, port in self.each_port():
             with where:
@@ -301,7 +291,6 @@ class Messages(Garbage):
                 made.sendall(long_frame((16 << 20) + (64 << 10) + 1))
                 self.read_to_end(made)
 
-    @until_only_hello_counts
     def test_empty_frames_without_end(self):
         for where, port in self.each_port():
             with where:
@@ -317,7 +306,6 @@ class Messages(Garbage):
             with where:
                 self.refused("bad_request", port, *[b"x"] * 1000, b"", b"FQ1 health", b"")
 
-    @until_a_subworker_says_error
     def test_a_subworker_answers_a_client_that_is_wrong_there(self):
         """Roles are not mixed up: it says `wrong_port`, and the client need not wait for its time to run out."""
         for header in (f"FQ1 submit {new_id()} add", f"FQ1 call {new_id()} add", f"FQ1 get {new_id()}", "FQ1 health", "FQ1 discover"):
@@ -325,14 +313,12 @@ class Messages(Garbage):
                 self.refused("wrong_port", port, header, b"[1, 2]")
             self.steady.check()
 
-    @until_a_subworker_says_error
     def test_a_subworker_answers_what_it_cannot_read(self):
         for code, frames in (("bad_request", [b"FQ1 run"]), ("bad_request", [b"what", b""]), ("unknown_verb", [b"FQ1 frobnicate", b""]), ("too_large", [b"FQ1 run ".ljust(5000, b"x"), b""])):
             for port in self.worker_ports.values():
                 self.refused(code, port, *frames)
             self.steady.check()
 
-    @until_only_hello_counts
     def test_strangers_at_a_subworkers_ports_take_nobodys_answers(self):
         """They may not be the control plane: they never said `hello`."""
         strangers = [self.peer(port) for port in self.worker_ports.values()]
@@ -345,7 +331,6 @@ class Messages(Garbage):
         self.steady.check()
         self.assertEqual(self.worker_row(self.at, "w")["state"], "active")
 
-    @until_only_hello_counts
     def test_strangers_who_only_connect_to_a_subworker_harm_nobody(self):
         made = [self.shake_hands(port) for port in self.worker_ports.values()]
         time.sleep(1)
@@ -369,7 +354,6 @@ class Traces(Garbage):
                 peer.reply(SOON)
             peer.socket.close(0)
 
-    @until_only_hello_counts
     def test_memory_and_descriptors_come_back(self):
         chance = random.Random(59)
         pids = [self.control_plane.process.pid, self.subworker.process.pid]

@@ -449,6 +449,14 @@ TEST_CASE("zmtp connection: the peer's TTL is kept, and off where it is zero", "
         REQUIRE_FALSE(c.receive(hex("04 07 04 50 49 4e 47 00 0f 00"), t0 + 2s));
         CHECK_FALSE(c.connection.next_deadline());
     }
+    SECTION("a whole frame of an unfinished message in the same piece") {
+        REQUIRE_FALSE(c.receive(hex("04 07 04 50 49 4e 47 00 0f 01 00"), t0 + 2s));
+        CHECK_FALSE(c.connection.next_deadline());
+    }
+    SECTION("the same, of a message begun before the PING") {
+        REQUIRE_FALSE(c.receive(hex("01 01 78 04 07 04 50 49 4e 47 00 0f 01 00"), t0 + 2s));
+        CHECK_FALSE(c.connection.next_deadline());
+    }
     SECTION("a PING between the frames of a message") {
         REQUIRE_FALSE(c.receive(hex("01 01 78") + hex("04 07 04 50 49 4e 47 00 0f"), t0 + 2s));
         CHECK(c.connection.next_deadline() == t0 + 3500ms);

@@ -62,7 +62,7 @@ public:
         auto const epoch = uuid::parse(h.get("epoch"));
         if (at == strangers_.end() || !epoch) return false;
         // While the answer to our registration is on its way it may be one that we do not know yet.
-        if (phase_ == phase::registered && *epoch != epoch_) return false;
+        if (phase_ == phase::registered && !epoch_.empty() && *epoch != epoch_) return false;
         auto const tag = at->second.tag;
         strangers_.erase(at);
         return link_opened(peer, tag);

@@ -86,7 +86,8 @@ public:
         handler<std::remove_reference_t<Sink>> to_sink{*this, sink};
         auto const failure = reader_.feed(bytes, mechanism_, to_sink);
         if (failure == errc{}) {
-            if (reader_.inside_frame()) heartbeat_.peer_spoke();
+            // As if what followed a PING had come in a piece of its own: half a frame, or one with MORE.
+            if (!reader_.ends_in_command()) heartbeat_.peer_spoke();
             return {};
         }
         reader_.drop_all();

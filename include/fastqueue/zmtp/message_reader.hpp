@@ -48,8 +48,8 @@ public:
         return errc{};
     }
 
-    // Some octets of a frame have come, and not yet all.
-    [[nodiscard]] bool inside_frame() const noexcept { return tail_.size() > partial_; }
+    // The last octet that came was the last one of a command: nothing of another frame came behind it.
+    [[nodiscard]] bool ends_in_command() const noexcept { return command_last_ && tail_.size() <= partial_; }
 
     void drop_all() noexcept {
         std::vector<std::string_view>{}.swap(frames_);
@@ -164,11 +164,11 @@ private:
     template <class Handler>
     [[nodiscard]] errc take(frame_header const& next, std::string_view body, Mechanism& mechanism,
                             Handler& handler) {
-        if (!open_) return handler.command(body);
+        if (!open_) return give_command(body, handler);
         if constexpr (Mechanism::seals) {
             return unseal(next.flags, body, mechanism, handler);
         } else {
-            return next.command() ? handler.command(body) : add_frame(next.more(), body, handler);
+            return next.command() ? give_command(body, handler) : add_frame(next.more(), body, handler);
         }
     }
 
@@ -185,7 +185,7 @@ private:
         if (!legal_flags(plain_flags)) return errc::reserved_flag_set;
         auto const plain = std::string_view{plain_}.substr(before);
         if ((plain_flags & frame_flag::command) != 0) {
-            auto const result = handler.command(plain);
+            auto const result = give_command(plain, handler);
             before > 0 ? plain_.resize(before) : clear(plain_);
             return result;
         }
@@ -194,7 +194,14 @@ private:
     }
 
     template <class Handler>
+    [[nodiscard]] errc give_command(std::string_view body, Handler& handler) {
+        command_last_ = true;
+        return handler.command(body);
+    }
+
+    template <class Handler>
     [[nodiscard]] errc add_frame(bool more, std::string_view body, Handler& handler) {
+        command_last_ = false;
         frames_.push_back(body);
         size_ += body.size();
         if (more) return errc{};
@@ -247,6 +254,7 @@ private:
     std::string plain_;        // opened frames of the unfinished message, where the mechanism seals
     std::size_t partial_ = 0;  // of tail_: where the unfinished frame begins
     bool open_ = false;
+    bool command_last_ = false;  // the last whole frame was a command
 };
 
 }  // namespace fastqueue::zmtp::detail
