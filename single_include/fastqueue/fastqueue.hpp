@@ -1651,10 +1651,12 @@ struct outgoing {
 };
 
 struct dial_action {
+    dial_action(endpoint where, std::uint32_t named) : to{std::move(where)}, tag{named} {}
     endpoint to;
     std::uint32_t tag;
 };
 struct close_action {
+    explicit close_action(peer_id whom) noexcept : peer{whom} {}
     peer_id peer;
 };
 using link_action = std::variant<dial_action, close_action>;
@@ -5938,8 +5940,8 @@ public:
         return errc{};
     }
 
-    // Some octets of a frame have come, and not yet all.
-    [[nodiscard]] bool inside_frame() const noexcept { return tail_.size() > partial_; }
+    // The last octet that came was the last one of a command: nothing of another frame came behind it.
+    [[nodiscard]] bool ends_in_command() const noexcept { return command_last_ && tail_.size() <= partial_; }
 
     void drop_all() noexcept {
         std::vector<std::string_view>{}.swap(frames_);
@@ -6054,11 +6056,11 @@ private:
     template <class Handler>
     [[nodiscard]] errc take(frame_header const& next, std::string_view body, Mechanism& mechanism,
                             Handler& handler) {
-        if (!open_) return handler.command(body);
+        if (!open_) return give_command(body, handler);
         if constexpr (Mechanism::seals) {
             return unseal(next.flags, body, mechanism, handler);
         } else {
-            return next.command() ? handler.command(body) : add_frame(next.more(), body, handler);
+            return next.command() ? give_command(body, handler) : add_frame(next.more(), body, handler);
         }
     }
 
@@ -6075,7 +6077,7 @@ private:
         if (!legal_flags(plain_flags)) return errc::reserved_flag_set;
         auto const plain = std::string_view{plain_}.substr(before);
         if ((plain_flags & frame_flag::command) != 0) {
-            auto const result = handler.command(plain);
+            auto const result = give_command(plain, handler);
             before > 0 ? plain_.resize(before) : clear(plain_);
             return result;
         }
@@ -6084,7 +6086,14 @@ private:
     }
 
     template <class Handler>
+    [[nodiscard]] errc give_command(std::string_view body, Handler& handler) {
+        command_last_ = true;
+        return handler.command(body);
+    }
+
+    template <class Handler>
     [[nodiscard]] errc add_frame(bool more, std::string_view body, Handler& handler) {
+        command_last_ = false;
         frames_.push_back(body);
         size_ += body.size();
         if (more) return errc{};
@@ -6137,6 +6146,7 @@ private:
     std::string plain_;        // opened frames of the unfinished message, where the mechanism seals
     std::size_t partial_ = 0;  // of tail_: where the unfinished frame begins
     bool open_ = false;
+    bool command_last_ = false;  // the last whole frame was a command
 };
 
 }  // namespace fastqueue::zmtp::detail
@@ -6468,7 +6478,8 @@ public:
         handler<std::remove_reference_t<Sink>> to_sink{*this, sink};
         auto const failure = reader_.feed(bytes, mechanism_, to_sink);
         if (failure == errc{}) {
-            if (reader_.inside_frame()) heartbeat_.peer_spoke();
+            // As if what followed a PING had come in a piece of its own: half a frame, or one with MORE.
+            if (!reader_.ends_in_command()) heartbeat_.peer_spoke();
             return {};
         }
         reader_.drop_all();
@@ -12074,6 +12085,24 @@ private:
 
 }  // namespace fastqueue::core
 
+// ---- <fastqueue/wire/verbs.hpp>
+
+namespace fastqueue::wire {
+
+/// Every verb that a peer may send to some port of FQ1, whoever listens there.
+inline constexpr std::array<std::string_view, 30> verbs{
+    "submit",    "call",       "get",    "wait",  "watch",    "cancel", "forget",  "register",
+    "heartbeat", "unregister", "run",    "began", "progress", "done",   "recall",  "hello",
+    "discover",  "workers",    "queues", "stats", "tasks",    "dead",   "inspect", "why",
+    "health",    "pause",      "resume", "drain", "rerun",    "purge"};
+
+/// What a peer is told whose verb is not served where it was sent: it exists elsewhere, or nowhere.
+[[nodiscard]] constexpr errc misplaced(std::string_view verb) noexcept {
+    return std::ranges::find(verbs, verb) != verbs.end() ? errc::wrong_port : errc::unknown_verb;
+}
+
+}  // namespace fastqueue::wire
+
 namespace fastqueue::core {
 
 /// The control plane's brain: events in, an outbox of actions out. It has no socket and no clock; both clocks come with
@@ -12224,7 +12253,7 @@ private:
             (management_verb(r, h, pair.payload) || worker_verb(r.peer, h, pair.payload)))
             return;
         if (role == port_role::discovery && discovery_verb(r, h)) return;
-        auto const code = exists(verb) ? errc::wrong_port : errc::unknown_verb;
+        auto const code = wire::misplaced(verb);
         s_.error(r, "-", code, h.get("ref").substr(0, 64),
                  std::string{verb.substr(0, 64)} +
                      (code == errc::wrong_port ? " is not served on this port" : " is no verb"));
@@ -12286,13 +12315,6 @@ private:
         if (auto const ref = h.get("ref"); !ref.empty()) header.field("ref", ref.substr(0, 64));
         s_.answer(r).pairs.finish(text);
     }
-    [[nodiscard]] static bool exists(std::string_view verb) noexcept {
-        static constexpr std::array<std::string_view, 16> verbs{
-            "submit",    "call",       "get",      "wait",    "watch",  "cancel", "forget", "register",
-            "heartbeat", "unregister", "discover", "workers", "queues", "tasks",  "stats",  "health"};
-        return std::ranges::find(verbs, verb) != verbs.end();
-    }
-
     // ---- batches: the submits of one message are all accepted or all refused
 
     using fingerprints = std::map<task_id, std::uint64_t>;
@@ -12548,7 +12570,10 @@ public:
     /// \return true: it is time to send the registration
     [[nodiscard]] bool opened(peer_id peer, peer_info const& info, instant now) {
         now_ = now;
-        if (info.accepted) return link_opened(peer, info.tag);
+        if (info.accepted) {
+            strangers_[peer] = {info.tag, info.one_at_a_time};
+            return false;
+        }
         if (peer == discovery_) {
             ask_discovery();
             return false;
@@ -12560,8 +12585,29 @@ public:
         arm(answer_time);
         return true;
     }
+    /// Somebody at one of our ports says that it is our control plane. Only then it is one: others may connect, too.
+    /// \return true: register again, since messages may have been lost with the connections before
+    [[nodiscard]] bool hello(peer_id peer, wire::header const& h) {
+        auto const at = strangers_.find(peer);
+        auto const epoch = uuid::parse(h.get("epoch"));
+        if (at == strangers_.end() || !epoch) return false;
+        // While the answer to our registration is on its way it may be one that we do not know yet.
+        if (phase_ == phase::registered && !epoch_.empty() && *epoch != epoch_) return false;
+        auto const tag = at->second.tag;
+        strangers_.erase(at);
+        return link_opened(peer, tag);
+    }
+    /// Whether `peer` is the control plane.
+    [[nodiscard]] bool knows(peer_id peer) const noexcept {
+        return peer == management_ || peer == discovery_ || std::ranges::find(links_, peer) != links_.end();
+    }
+    [[nodiscard]] bool is_one_at_a_time(peer_id peer) const noexcept {
+        auto const at = strangers_.find(peer);
+        return at != strangers_.end() && at->second.one_at_a_time;
+    }
     void closed(peer_id peer, instant now) {
         now_ = now;
+        if (strangers_.erase(peer) > 0) return;
         if (peer == discovery_) {
             discovery_ = peer_id::none;
             if (phase_ == phase::discovering) dial_management(fallback());
@@ -12588,6 +12634,7 @@ public:
         now_ = now;
         heard_ = now;
         taken_since_ = instant::max();
+        epoch_ = uuid::parse(h.get("epoch")).value_or(uuid{});
         if (auto const beat = wire::read_number(h.get("heartbeat_ms")); beat && *beat > 0)
             heartbeat_ = std::chrono::milliseconds{*beat};
         if (auto const silent = wire::read_number(h.get("inactive_ms")); silent && *silent > 0)
@@ -12786,6 +12833,12 @@ private:
     std::chrono::milliseconds inactive_{30'000};
     peer_id discovery_ = peer_id::none;
     peer_id management_ = peer_id::none;
+    struct stranger {
+        std::uint32_t tag = 0;
+        bool one_at_a_time = false;
+    };
+    std::unordered_map<peer_id, stranger> strangers_;  // at our ports, and have not said hello
+    uuid epoch_;                                       // of the control plane we are registered with
     std::array<peer_id, 4> links_{};
     bool link_lost_ = false;
     bool leaving_ = false;
@@ -12814,19 +12867,28 @@ public:
     void dialled(std::uint32_t tag, peer_id peer) { link_.dialled(tag, peer); }
     void opened(peer_id peer, peer_info const& info) {
         if (link_.opened(peer, info, now_.steady)) announce();
-        send_owed();
     }
     void closed(peer_id peer) {
         answers_turn_ = 0;  // what comes now must not go into a message to a connection that has ended
         link_.closed(peer, now_.steady);
     }
     void message(peer_id peer, std::span<std::string_view const> frames) {
-        wire::pair_cursor cursor{frames, options_.limits.max_pairs};
+        wire::pair_cursor cursor{frames, options_.limits.max_pairs, link_.is_one_at_a_time(peer)};
+        if (cursor.is_probe()) return;
+        if (cursor.trouble()) return refuse(peer, cursor, cursor.trouble()->code, cursor.trouble()->why);
         wire::pair pair;
         while (cursor.next(pair)) {
             wire::header h;
-            if (h.parse(pair.header, options_.limits.max_header)) continue;
-            take(peer, h, pair.payload);
+            auto const bad = h.parse(pair.header, options_.limits.max_header);
+            if (bad)
+                refuse(peer, cursor, bad->code, bad->why);
+            else if (link_.knows(peer))
+                take(peer, h, pair.payload);
+            else if (h.verb() == "hello")
+                take_hello(peer, h);
+            else
+                refuse(peer, cursor, wire::misplaced(h.verb()),
+                       "this is a subworker's port: ask its control plane");
         }
     }
 
@@ -12946,7 +13008,6 @@ private:
         auto const verb = h.verb();
         if (verb == "run") return take_run(h, payload);
         if (verb == "recall" || verb == "cancel") return take_back(h, verb == "cancel");
-        if (verb == "hello") return take_hello(h);
         if (verb == "registered") return take_registered(h, payload);
         if (link_.message(peer, h, payload, now_.steady)) announce();
     }
@@ -12987,7 +13048,18 @@ private:
         if (!r.begun) actions_.push_back({run_action::kind::retract, slot});
         if (cancel) actions_.push_back({run_action::kind::stop, slot});
     }
-    void take_hello(wire::header const& h) {
+    /// Answers whoever is wrong here.
+    void refuse(peer_id peer, wire::pair_cursor const& cursor, errc code, std::string_view why) {
+        wire::envelope envelope;
+        cursor.copy_envelope(envelope);
+        auto& pairs = out_[out_.open(peer, cursor.form(), envelope)].pairs;
+        pairs.begin("error").token("-").token(name_of(code));
+        pairs.finish(why);
+    }
+    void take_hello(peer_id peer, wire::header const& h) {
+        if (link_.hello(peer, h)) announce();
+        send_owed();
+        if (!link_.knows(peer)) return;
         if (auto const limit = wire::read_number(h.get("max_payload"))) max_payload_ = *limit;
     }
     void take_registered(wire::header const& h, std::string_view payload) {

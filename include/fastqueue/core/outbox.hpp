@@ -26,10 +26,12 @@ struct outgoing {
 };
 
 struct dial_action {
+    dial_action(endpoint where, std::uint32_t named) : to{std::move(where)}, tag{named} {}
     endpoint to;
     std::uint32_t tag;
 };
 struct close_action {
+    explicit close_action(peer_id whom) noexcept : peer{whom} {}
     peer_id peer;
 };
 using link_action = std::variant<dial_action, close_action>;
