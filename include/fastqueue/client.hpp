@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fastqueue/core/client.hpp>
+#include <fastqueue/model/id_source.hpp>
 #include <fastqueue/model/outcome.hpp>
 #include <fastqueue/policies.hpp>
 #include <fastqueue/shell/client_driver.hpp>
@@ -11,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -80,14 +82,14 @@ public:
     /// \throws error only where no end could be learnt
     template <class R>
     [[nodiscard]] outcome<R> call_outcome(invocation<R> const& task) {
-        return outcome_of<R>(ask(task_request("call", task, task.id().empty() ? new_id() : task.id())));
+        return outcome_of<R>(ask(task_request("call", task, id_of(task))));
     }
 
     /// Hands a task over and does not wait for its end.
     /// \return its id, once the control plane has accepted it
     template <class R>
     task_id delay(invocation<R> const& task) {
-        auto const id = task.id().empty() ? new_id() : task.id();
+        auto const id = id_of(task);
         static_cast<void>(ask(task_request("submit", task, id)));
         return id;
     }
@@ -134,22 +136,29 @@ public:
     /// Sends a task whose arguments are encoded already, and waits for its end. For programs that pass on what they are
     /// given, as the CLI does.
     [[nodiscard]] task_status call_encoded(invocation<void> const& task) {
-        return status_of(ask(task_request("call", task, task.id().empty() ? new_id() : task.id())));
+        return status_of(ask(task_request("call", task, id_of(task))));
     }
 
     /// A new id that nobody can guess.
-    [[nodiscard]] static task_id new_id() {
-        return task_id::make_v7(
-            std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()));
-    }
+    [[nodiscard]] static task_id new_id() { return task_id::make_v7(wall_now()); }
 
 private:
+    static wall_instant wall_now() noexcept {
+        using std::chrono::microseconds;
+        return std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
+    }
     static core::client_options machine_options(client_options const& o) {
         core::client_options made;
         made.discovery = o.discovery;
         made.retries = o.retries;
         made.seed = o.seed != 0 ? o.seed : random_seed();
         return made;
+    }
+    template <class R>
+    [[nodiscard]] task_id id_of(invocation<R> const& task) {
+        if (!task.id().empty()) return task.id();
+        std::scoped_lock const lock{ids_mutex_};
+        return ids_.next(wall_now());
     }
     template <class R>
     [[nodiscard]] core::client_request task_request(std::string_view verb, invocation<R> const& task,
@@ -221,6 +230,8 @@ private:
     }
 
     client_options options_;
+    std::mutex ids_mutex_;
+    id_source ids_;
     driver driver_;
     std::thread thread_;
 };

@@ -922,29 +922,27 @@ public:
     /// Reads the 36-character form, in either case; empty for anything else.
     [[nodiscard]] static constexpr std::optional<uuid> parse(std::string_view text) noexcept {
         if (text.size() != text_size) return std::nullopt;
+        if (text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') return std::nullopt;
+        constexpr std::uint8_t places[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
         uuid id;
-        std::size_t at = 0;
+        unsigned seen = 0;
         for (std::size_t i = 0; i < 16; ++i) {
-            if (i == 4 || i == 6 || i == 8 || i == 10) {
-                if (text[at] != '-') return std::nullopt;
-                ++at;
-            }
-            int const high = digit(text[at]);
-            int const low = digit(text[at + 1]);
-            if (high < 0 || low < 0) return std::nullopt;
-            id.octets_[i] = static_cast<std::uint8_t>(high * 16 + low);
-            at += 2;
+            unsigned const high = digits[static_cast<unsigned char>(text[places[i]])];
+            unsigned const low = digits[static_cast<unsigned char>(text[places[i] + 1U])];
+            seen |= high | low;
+            id.octets_[i] = static_cast<std::uint8_t>(high << 4U | low);
         }
+        if (seen >= no_digit) return std::nullopt;
         return id;
     }
 
     /// Writes the 36 lower-case characters to `out`, which has room for them.
     constexpr void write(char* out) const noexcept {
-        constexpr std::string_view digits = "0123456789abcdef";
+        constexpr std::string_view letters = "0123456789abcdef";
         for (std::size_t i = 0; i < 16; ++i) {
             if (i == 4 || i == 6 || i == 8 || i == 10) *out++ = '-';
-            *out++ = digits[octets_[i] >> 4U];
-            *out++ = digits[octets_[i] & 15U];
+            *out++ = letters[octets_[i] >> 4U];
+            *out++ = letters[octets_[i] & 15U];
         }
     }
     [[nodiscard]] std::string text() const {
@@ -963,12 +961,15 @@ public:
     friend constexpr auto operator<=>(uuid const&, uuid const&) noexcept = default;
 
 private:
-    static constexpr int digit(char c) noexcept {
-        if (c >= '0' && c <= '9') return c - '0';
-        if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-        return -1;
-    }
+    static constexpr std::uint8_t no_digit = 16;
+    /// What a character is worth as a hexadecimal digit.
+    static constexpr auto digits = [] {
+        std::array<std::uint8_t, 256> table{};
+        table.fill(no_digit);
+        for (unsigned i = 0; i < 10; ++i) table['0' + i] = static_cast<std::uint8_t>(i);
+        for (unsigned i = 0; i < 6; ++i) table['a' + i] = table['A' + i] = static_cast<std::uint8_t>(10 + i);
+        return table;
+    }();
     void stamp_v7(wall_instant now) noexcept {
         auto ms = to_epoch_us(now) / 1000;
         for (std::size_t i = 6; i-- > 0; ms >>= 8U) octets_[i] = static_cast<std::uint8_t>(ms);
@@ -1287,11 +1288,7 @@ public:
         verb_ = take(rest);
         if (verb_.empty()) return problem{errc::bad_request, "the verb is missing"};
         if (!is_plain(verb_)) return problem{errc::bad_request, "a header is printable ASCII"};
-        while (rest.data() != nullptr) {
-            auto const token = take(rest);
-            if (auto const bad = add(token)) return bad;
-        }
-        return std::nullopt;
+        return rest.data() == nullptr ? std::nullopt : tokens(rest);
     }
 
     [[nodiscard]] std::string_view verb() const noexcept { return verb_; }
@@ -1325,15 +1322,34 @@ private:
     static bool is_plain(std::string_view token) noexcept {
         return std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
     }
-    std::optional<problem> add(std::string_view token) noexcept {
-        if (token.empty()) return problem{errc::bad_request, "tokens are separated by exactly one space"};
-        std::size_t equals = token.size();
-        for (std::size_t i = token.size(); i-- > 0;) {
-            if (token[i] < 0x21 || token[i] > 0x7e) {
-                return problem{errc::bad_request, "a header is printable ASCII"};
-            }
-            if (token[i] == '=') equals = i;
+    /// Whether all octets are 0x20 to 0x7e; eight at a time. An octet out of range sets the top bit of its own in one
+    /// of the three terms, and what it may carry into its neighbour matters no more.
+    [[nodiscard]] static bool is_printable(std::string_view line) noexcept {
+        constexpr std::uint64_t ones = 0x0101010101010101U;
+        constexpr std::uint64_t tops = 0x8080808080808080U;
+        std::uint64_t bad = 0;
+        auto const* at = line.data();
+        auto left = line.size();
+        for (; left >= 8; at += 8, left -= 8) {
+            std::uint64_t w = 0;
+            std::memcpy(&w, at, 8);
+            bad |= w | (w - 0x20 * ones) | (w + ones);  // over 0x7f, under 0x20, 0x7f
         }
+        for (; left > 0; ++at, --left) bad |= (*at < 0x20 || *at > 0x7e) ? tops : 0U;
+        return (bad & tops) == 0;
+    }
+    [[nodiscard]] std::optional<problem> tokens(std::string_view rest) noexcept {
+        if (!is_printable(rest)) return problem{errc::bad_request, "a header is printable ASCII"};
+        while (true) {
+            auto const end = std::min(rest.find(' '), rest.size());
+            auto const token = rest.substr(0, end);
+            if (auto const bad = add(token, std::min(token.find('='), end))) return bad;
+            if (end == rest.size()) return std::nullopt;
+            rest.remove_prefix(end + 1);
+        }
+    }
+    std::optional<problem> add(std::string_view token, std::size_t equals) noexcept {
+        if (token.empty()) return problem{errc::bad_request, "tokens are separated by exactly one space"};
         if (equals == token.size()) {
             if (positional_count_ == max_positional)
                 return problem{errc::bad_request, "too many tokens", token};
@@ -2837,6 +2853,37 @@ private:
 
 }  // namespace fastqueue::core
 
+// ---- <fastqueue/model/id_source.hpp>
+
+namespace fastqueue {
+
+/// Makes ids of version 7 from random bits that it fetches for many at once, since asking the system for them each time
+/// costs as much as all else that a client does for a small task. One thread at a time. A child after `fork` would make
+/// its parent's ids: it must have a source of its own.
+class id_source {
+public:
+    /// \throws error if the system has no random numbers to give
+    [[nodiscard]] task_id next(wall_instant now) {
+        if (used_ == pool_.size()) refill();
+        std::uint64_t parts[2];
+        std::memcpy(parts, &pool_[used_], sizeof parts);
+        std::memset(&pool_[used_], 0, sizeof parts);  // an id that was given out cannot be found here again
+        used_ += sizeof parts;
+        return task_id::make_v7(now, parts[0], parts[1]);
+    }
+
+private:
+    void refill() {
+        random_bytes(pool_.data(), pool_.size());
+        used_ = 0;
+    }
+
+    std::array<std::uint8_t, 2048> pool_;
+    std::size_t used_ = pool_.size();
+};
+
+}  // namespace fastqueue
+
 // ---- <fastqueue/model/outcome.hpp>
 
 namespace fastqueue {
@@ -3137,8 +3184,9 @@ concept gives_back = requires(E e) {
 /// Where handlers run.
 ///
 /// expression             | throws    | law
-/// E(executor_options, w) | yes       | w is `std::function<void()>`: called from any thread, at the latest when a job
-///                        |           | has finished and the list that `finished` gives was empty before
+/// E(executor_options, w) | yes       | w is `std::function<void()>`: called from any thread, when jobs have finished
+///                        |           | and there is none to go on with. Before that short ones may gather, so an owner
+///                        |           | that holds jobs looks at `finished` from time to time
 /// e.submit(j)            | never     | j is idle and becomes queued; never more than `capacity` jobs are held
 /// e.kick()               | never     | after a batch of submits: now somebody must begin them. An executor may begin earlier
 /// e.retract(j)           | never     | true: j had not begun, it never will, and it is the caller's again (state
@@ -3307,6 +3355,39 @@ private:
 
 // ---- <fastqueue/executor/sleepers.hpp>
 
+// ---- <fastqueue/executor/futex.hpp>
+
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+// `std::atomic::wait` of GCC 12 yields the processor several times before it sleeps, and `notify_one` is a system
+// call a thread. On Linux the system's own way is cheaper.
+namespace fastqueue::executor::detail {
+
+/// Sleeps while `word` is `value`; may also return early. Any thread.
+inline void wait_while(std::atomic<std::uint32_t>& word, std::uint32_t value) noexcept {
+#if defined(__linux__)
+    static_assert(sizeof word == sizeof value);
+    ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
+#else
+    word.wait(value, std::memory_order_acquire);
+#endif
+}
+
+/// Ends the sleep of up to `count` threads that wait for `word`. Any thread.
+inline void wake(std::atomic<std::uint32_t>& word, std::uint32_t count) noexcept {
+#if defined(__linux__)
+    if (count > 0) ::syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
+#else
+    for (; count > 0; --count) word.notify_one();
+#endif
+}
+
+}  // namespace fastqueue::executor::detail
+
 namespace fastqueue::executor::detail {
 
 /// Lets idle threads sleep and wakes just as many as are needed, without a lock.
@@ -3330,7 +3411,7 @@ public:
         auto calls = calls_.load(std::memory_order_acquire);
         for (;;) {
             if (calls == 0) {
-                calls_.wait(0, std::memory_order_acquire);
+                wait_while(calls_, 0);
                 calls = calls_.load(std::memory_order_acquire);
             } else if (calls_.compare_exchange_weak(calls, calls - 1, std::memory_order_acq_rel)) {
                 return;
@@ -3353,7 +3434,7 @@ public:
     /// Lets `count` sleeps end, announced or not: for the end of all.
     void call(std::uint32_t count) noexcept {
         calls_.fetch_add(count, std::memory_order_seq_cst);
-        for (; count > 0; --count) calls_.notify_one();
+        wake(calls_, count);
     }
 
 private:
@@ -3471,15 +3552,32 @@ private:
                                           ": it must be 1 to " + std::to_string(most)};
     }
 
+    static constexpr std::uint64_t most_untold_us = 50;
+    static constexpr std::uint32_t most_untold_jobs = 128;
+
     void work(std::uint32_t index) noexcept {
         detail::name_this_thread("fq-exec-" + std::to_string(index));
+        untold owed;
         while (!stopping_.load(std::memory_order_acquire)) {
             if (auto* const j = claim()) {
-                run(*j);
+                run(*j, owed);
             } else {
+                tell(owed);
                 rest();
             }
         }
+        tell(owed);
+    }
+
+    /// What a thread has finished and its owner may not have been told of.
+    struct untold {
+        bool first = false;  // it found the list empty: nobody else tells of what is in it
+        std::uint32_t jobs = 0;
+        std::uint64_t us = 0;
+    };
+    void tell(untold& owed) noexcept {
+        if (owed.first && wake_) wake_();
+        owed = {};
     }
 
     policy::job* claim() noexcept {
@@ -3489,10 +3587,15 @@ private:
         return nullptr;
     }
 
-    void run(policy::job& j) noexcept {
+    /// Short jobs are told of together, when some have gathered or there is no other: being woken costs the owner
+    /// more than they do.
+    void run(policy::job& j, untold& owed) noexcept {
         j.state.store(policy::job_state::running, std::memory_order_relaxed);
         j.run(j);
-        if (finished_.add(j) && wake_) wake_();
+        owed.us += j.took_us;  // before the owner has it back
+        ++owed.jobs;
+        if (finished_.add(j)) owed.first = true;
+        if (owed.us >= most_untold_us || owed.jobs >= most_untold_jobs) tell(owed);
     }
 
     void rest() noexcept {
@@ -8996,14 +9099,14 @@ public:
     /// \throws error only where no end could be learnt
     template <class R>
     [[nodiscard]] outcome<R> call_outcome(invocation<R> const& task) {
-        return outcome_of<R>(ask(task_request("call", task, task.id().empty() ? new_id() : task.id())));
+        return outcome_of<R>(ask(task_request("call", task, id_of(task))));
     }
 
     /// Hands a task over and does not wait for its end.
     /// \return its id, once the control plane has accepted it
     template <class R>
     task_id delay(invocation<R> const& task) {
-        auto const id = task.id().empty() ? new_id() : task.id();
+        auto const id = id_of(task);
         static_cast<void>(ask(task_request("submit", task, id)));
         return id;
     }
@@ -9050,22 +9153,29 @@ public:
     /// Sends a task whose arguments are encoded already, and waits for its end. For programs that pass on what they are
     /// given, as the CLI does.
     [[nodiscard]] task_status call_encoded(invocation<void> const& task) {
-        return status_of(ask(task_request("call", task, task.id().empty() ? new_id() : task.id())));
+        return status_of(ask(task_request("call", task, id_of(task))));
     }
 
     /// A new id that nobody can guess.
-    [[nodiscard]] static task_id new_id() {
-        return task_id::make_v7(
-            std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()));
-    }
+    [[nodiscard]] static task_id new_id() { return task_id::make_v7(wall_now()); }
 
 private:
+    static wall_instant wall_now() noexcept {
+        using std::chrono::microseconds;
+        return std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
+    }
     static core::client_options machine_options(client_options const& o) {
         core::client_options made;
         made.discovery = o.discovery;
         made.retries = o.retries;
         made.seed = o.seed != 0 ? o.seed : random_seed();
         return made;
+    }
+    template <class R>
+    [[nodiscard]] task_id id_of(invocation<R> const& task) {
+        if (!task.id().empty()) return task.id();
+        std::scoped_lock const lock{ids_mutex_};
+        return ids_.next(wall_now());
     }
     template <class R>
     [[nodiscard]] core::client_request task_request(std::string_view verb, invocation<R> const& task,
@@ -9137,6 +9247,8 @@ private:
     }
 
     client_options options_;
+    std::mutex ids_mutex_;
+    id_source ids_;
     driver driver_;
     std::thread thread_;
 };
@@ -9944,7 +10056,7 @@ private:
 namespace fastqueue::core {
 
 /// Remembers which ids were used, for what, and how it ended: far longer than results are kept, so that a
-/// request sent again is the same task and not a second one. 32 octets an entry and 4 to 8 in the index.
+/// request sent again is the same task and not a second one. 32 octets an entry and 13 to 26 in the index.
 /// Entries of tasks that live stay; of those that have ended at most `capacity` are kept, the latest. One
 /// thread at a time.
 class id_ledger {
@@ -9960,10 +10072,15 @@ public:
 
     /// \param seed  a secret, so that nobody can choose ids that collide in the index
     id_ledger(std::uint32_t capacity, std::uint64_t seed)
-        : capacity_{capacity}, seed_{seed}, index_(1024, none) {}
+        : capacity_{capacity}, seed_{seed}, index_(1024, empty_place) {}
 
     /// The entry of `id`, or `none`.
-    [[nodiscard]] std::uint32_t find(task_id const& id) const noexcept { return index_[place(id)]; }
+    [[nodiscard]] std::uint32_t find(task_id const& id) const noexcept {
+        return static_cast<std::uint32_t>(index_[place(id, hash_of(id))]);
+    }
+    /// Says that `id` will be looked for soon. In a large ledger most of a look is waiting for memory: so that
+    /// begins for many ids at once.
+    void expect(task_id const& id) const noexcept { __builtin_prefetch(&index_[hash_of(id) & mask()]); }
     [[nodiscard]] entry const& operator[](std::uint32_t slot) const noexcept { return entries_[slot]; }
     [[nodiscard]] task_state state(std::uint32_t slot) const noexcept {
         return static_cast<task_state>(entries_[slot].mark & 0xffU);
@@ -9978,7 +10095,8 @@ public:
         e.mark = (fingerprint << 8U) | static_cast<std::uint64_t>(task_state::queued);
         e.reference = reference;
         e.next = none;
-        index_[place(id)] = slot;
+        auto const hash = hash_of(id);
+        index_[place(id, hash)] = std::uint64_t{hash} << 32U | slot;
         ++size_;
         return slot;
     }
@@ -10008,36 +10126,63 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
 private:
+    // A place holds 32 bits of the id's hash above the slot: so a look at a wrong place ends in the index, and
+    // its upkeep never leaves it. The low half of an empty one is `none`.
+    static constexpr std::uint64_t empty_place = ~std::uint64_t{0};
+
     [[nodiscard]] std::size_t mask() const noexcept { return index_.size() - 1; }
+    [[nodiscard]] static constexpr std::uint32_t hash_in(std::uint64_t place) noexcept {
+        return static_cast<std::uint32_t>(place >> 32U);
+    }
+    [[nodiscard]] static constexpr std::uint32_t slot_in(std::uint64_t place) noexcept {
+        return static_cast<std::uint32_t>(place);
+    }
+    [[nodiscard]] std::uint32_t hash_of(task_id const& id) const noexcept {
+        return static_cast<std::uint32_t>(id.hash(seed_));
+    }
     /// Where `id` stands in the index, or the free place where it would.
-    [[nodiscard]] std::size_t place(task_id const& id) const noexcept {
-        auto at = static_cast<std::size_t>(id.hash(seed_)) & mask();
-        while (index_[at] != none && entries_[index_[at]].id != id) at = (at + 1) & mask();
+    [[nodiscard]] std::size_t place(task_id const& id, std::uint32_t hash) const noexcept {
+        auto at = hash & mask();
+        while (index_[at] != empty_place) {
+            if (hash_in(index_[at]) == hash && entries_[slot_in(index_[at])].id == id) break;
+            at = (at + 1) & mask();
+        }
         return at;
     }
     void rehash() {
-        auto const old = std::exchange(index_, std::vector<std::uint32_t>(index_.size() * 2, none));
-        for (auto const slot : old) {
-            if (slot != none) index_[place(entries_[slot].id)] = slot;
+        auto const old = std::exchange(index_, std::vector<std::uint64_t>(index_.size() * 2, empty_place));
+        for (auto const kept : old) {
+            if (kept == empty_place) continue;
+            auto at = hash_in(kept) & mask();
+            while (index_[at] != empty_place) at = (at + 1) & mask();
+            index_[at] = kept;
         }
     }
     /// Takes a place out of the index and closes the gap, so that no tombstones gather.
     void erase_place(std::size_t gap) noexcept {
-        for (auto at = (gap + 1) & mask(); index_[at] != none; at = (at + 1) & mask()) {
-            auto const home = static_cast<std::size_t>(entries_[index_[at]].id.hash(seed_)) & mask();
+        for (auto at = (gap + 1) & mask(); index_[at] != empty_place; at = (at + 1) & mask()) {
+            auto const home = hash_in(index_[at]) & mask();
             if (((at - home) & mask()) >= ((at - gap) & mask())) {
                 index_[gap] = index_[at];
                 gap = at;
             }
         }
-        index_[gap] = none;
+        index_[gap] = empty_place;
+    }
+    /// Slots go round: those behind one that is forgotten are about the next to be.
+    void prefetch_behind(std::uint32_t slot) const noexcept {
+        constexpr std::uint32_t far = 32;
+        if (slot + far >= entries_.capacity()) return;
+        __builtin_prefetch(&entries_[slot + far]);
+        expect(entries_[slot + far / 2].id);
     }
     std::uint32_t forget_oldest() noexcept {
         auto const slot = oldest_;
+        prefetch_behind(slot);
         oldest_ = entries_[slot].next;
         if (oldest_ == none) newest_ = none;
         auto const reference = entries_[slot].reference;
-        erase_place(place(entries_[slot].id));
+        erase_place(place(entries_[slot].id, hash_of(entries_[slot].id)));
         entries_.give(slot);
         --ended_;
         --size_;
@@ -10047,7 +10192,7 @@ private:
     std::uint32_t capacity_;
     std::uint64_t seed_;
     slab<entry, 4096> entries_;
-    std::vector<std::uint32_t> index_;
+    std::vector<std::uint64_t> index_;
     std::size_t size_ = 0;
     std::size_t ended_ = 0;
     std::uint32_t oldest_ = none;
@@ -10464,6 +10609,14 @@ struct plane_state {
     void notice(errc code, std::string_view text) { observer.on(policy::notice_event{code, text}); }
     void tell(task const& t, std::string_view worker) {
         observer.on(policy::task_event{t.id, dispatch.names()[t.name].name, t.state, t.attempt, worker});
+    }
+    /// The task whose lease this is, held by `worker`; or `none`. The fence: who does not hold it has no say.
+    [[nodiscard]] std::uint32_t holder(std::uint32_t worker, wire::lease_name const& lease) const noexcept {
+        auto const entry = ledger.find(lease.id);
+        if (entry == none || is_final(ledger.state(entry))) return none;
+        auto const slot = ledger[entry].reference;
+        auto const& t = tasks[slot];
+        return t.worker == worker && t.attempt == lease.attempt ? slot : none;
     }
     [[nodiscard]] std::string_view worker_name(std::uint32_t worker) const noexcept {
         return worker == none ? std::string_view{} : std::string_view{workers[worker].name};
@@ -11147,7 +11300,7 @@ private:
                    std::vector<wire::lease_name>& dropped) {
         std::vector<std::uint32_t> kept;
         for (auto const& run : runs) {
-            auto const slot = held(w, run);
+            auto const slot = s_.holder(w, run);
             if (slot != none)
                 kept.push_back(slot);
             else if (!is_orphan(s_.workers[w], run))
@@ -11173,14 +11326,6 @@ private:
         return std::ranges::any_of(record.orphans, [&](wire::lease_name const& o) {
             return o.id == run.id && o.attempt == run.attempt;
         });
-    }
-    /// The task whose lease is `run`, held by `w`; or `none`.
-    [[nodiscard]] std::uint32_t held(std::uint32_t w, wire::lease_name const& run) const noexcept {
-        auto const entry = s_.ledger.find(run.id);
-        if (entry == none || is_final(s_.ledger.state(entry))) return none;
-        auto const slot = s_.ledger[entry].reference;
-        auto const& t = s_.tasks[slot];
-        return t.worker == w && t.attempt == run.attempt ? slot : none;
     }
     [[nodiscard]] std::vector<std::uint32_t> all_held(std::uint32_t w) const {
         std::vector<std::uint32_t> out;
@@ -11590,7 +11735,7 @@ public:
     void on_done(std::uint32_t worker, wire::header const& h, std::string_view payload) {
         wire::done_message done;
         if (auto const bad = done.read(h)) return s_.notice(bad->code, bad->why);
-        auto const slot = holder(worker, done.lease);
+        auto const slot = s_.holder(worker, done.lease);
         if (slot == none) return stale(worker, done.lease);
         bool const asked_back = s_.tasks[slot].recalled;
         give_back(worker, slot, done);
@@ -11615,7 +11760,7 @@ public:
     void on_began(std::uint32_t worker, wire::header const& h) {
         wire::lease_name lease;
         if (auto const bad = wire::read_lease(h, 2, lease)) return s_.notice(bad->code, bad->why);
-        auto const slot = holder(worker, lease);
+        auto const slot = s_.holder(worker, lease);
         if (slot == none || s_.tasks[slot].state == task_state::running) return;
         auto& record = s_.workers[worker];
         auto& t = s_.tasks[slot];
@@ -11718,14 +11863,6 @@ private:
         pairs.finish({});
     }
 
-    /// The task whose lease this is, held by `worker`; or `none`.
-    [[nodiscard]] std::uint32_t holder(std::uint32_t worker, wire::lease_name const& lease) const noexcept {
-        auto const entry = s_.ledger.find(lease.id);
-        if (entry == none || is_final(s_.ledger.state(entry))) return none;
-        auto const slot = s_.ledger[entry].reference;
-        auto const& t = s_.tasks[slot];
-        return t.worker == worker && t.attempt == lease.attempt ? slot : none;
-    }
     void give_back(std::uint32_t worker, std::uint32_t slot, wire::done_message const& done) {
         auto& record = s_.workers[worker];
         auto& t = s_.tasks[slot];
@@ -12089,12 +12226,11 @@ private:
 
 namespace fastqueue::wire {
 
-/// Every verb that a peer may send to some port of FQ1, whoever listens there.
-inline constexpr std::array<std::string_view, 30> verbs{
-    "submit",    "call",       "get",    "wait",  "watch",    "cancel", "forget",  "register",
-    "heartbeat", "unregister", "run",    "began", "progress", "done",   "recall",  "hello",
-    "discover",  "workers",    "queues", "stats", "tasks",    "dead",   "inspect", "why",
-    "health",    "pause",      "resume", "drain", "rerun",    "purge"};
+/// Every verb that some port serves, whoever listens there.
+inline constexpr std::array<std::string_view, 22> verbs{
+    "submit",    "call",       "get",    "wait",  "watch",    "cancel", "forget", "register",
+    "heartbeat", "unregister", "run",    "began", "progress", "done",   "recall", "hello",
+    "discover",  "workers",    "queues", "stats", "tasks",    "health"};
 
 /// What a peer is told whose verb is not served where it was sent: it exists elsewhere, or nowhere.
 [[nodiscard]] constexpr errc misplaced(std::string_view verb) noexcept {
@@ -12173,6 +12309,7 @@ public:
         if (is_task_port(s_.peers[slot].role) && cursor.pairs_left() > 1 && holds_submit(cursor))
             return batch(r, cursor);
         bool const alone = cursor.pairs_left() == 1;
+        if (!alone) expect(cursor);
         wire::pair pair;
         while (cursor.next(pair)) handle(r, pair, alone);
     }
@@ -12315,6 +12452,17 @@ private:
         if (auto const ref = h.get("ref"); !ref.empty()) header.field("ref", ref.substr(0, 64));
         s_.answer(r).pairs.finish(text);
     }
+    /// Fetches what the calls of a message are going to look up, all at once.
+    void expect(wire::pair_cursor cursor) const noexcept {
+        constexpr std::string_view begin = "FQ1 call ";
+        wire::pair pair;
+        while (cursor.next(pair)) {
+            if (!pair.header.starts_with(begin)) continue;
+            if (auto const id = uuid::parse(pair.header.substr(begin.size(), uuid::text_size)))
+                s_.ledger.expect(*id);
+        }
+    }
+
     // ---- batches: the submits of one message are all accepted or all refused
 
     using fingerprints = std::map<task_id, std::uint64_t>;

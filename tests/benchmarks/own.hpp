@@ -126,7 +126,7 @@ private:
             auto const slot = tasks_->submit(now);
             fq::core::client_request request;
             request.verb = "call";
-            request.tokens = ' ' + fq::client::new_id().text() + " add";
+            request.tokens = ' ' + ids_.next(driver_.transport().now().wall).text() + " add";
             request.payload = arguments;
             driver_.post(std::move(request), calls_[slot]);
         }
@@ -140,6 +140,7 @@ private:
     }
 
     driver driver_;
+    fq::id_source ids_;
     std::deque<call> calls_;
     load* tasks_ = nullptr;
     std::promise<void>* over_ = nullptr;

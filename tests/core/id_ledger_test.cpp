@@ -54,6 +54,22 @@ TEST_CASE("id_ledger: the oldest end is forgotten first, those that live never",
     CHECK(ledger.find(id(100)) == living);
 }
 
+TEST_CASE("id_ledger: ids that share the 32 bits of their hashes are told apart", "[core]") {
+    // Of so many ids about ten pairs share them.
+    constexpr std::uint32_t many = 300'000;
+    id_ledger ledger{0, 1};
+    std::vector<std::uint32_t> slots;
+    for (std::uint32_t n = 0; n < many; ++n) slots.push_back(ledger.insert(id(n), 0, n));
+    std::uint32_t right = 0;
+    for (std::uint32_t n = 0; n < many; ++n) right += ledger.find(id(n)) == slots[n] ? 1 : 0;
+    CHECK(right == many);
+    for (std::uint32_t n = 0; n < many; n += 2) CHECK(ledger.end(slots[n], fq::task_state::success, n) == n);
+    right = 0;
+    for (std::uint32_t n = 0; n < many; ++n)
+        right += ledger.find(id(n)) == (n % 2 == 0 ? none : slots[n]) ? 1 : 0;
+    CHECK(right == many);
+}
+
 TEST_CASE("id_ledger: of capacity 0 remembers nothing that has ended", "[core]") {
     id_ledger ledger{0, 1};
     auto const slot = ledger.insert(id(1), 0, 0);

@@ -46,6 +46,14 @@ struct order_job : job {
     int number;
 };
 
+/// Says that it took as long as it is told to say.
+struct timed_job : job {
+    explicit timed_job(std::uint64_t us) : says{us} {
+        run = [](job& j) noexcept { j.took_us = static_cast<timed_job&>(j).says; };
+    }
+    std::uint64_t says;
+};
+
 std::size_t count(job* list) {
     std::size_t n = 0;
     for (; list != nullptr; list = list->next) ++n;
@@ -84,6 +92,40 @@ TEST_CASE("threads: begins jobs strictly by level, then in order", "[executor]")
     gate.open.signal();
     for (std::size_t back = 0; back < 33; back += count(executor.finished())) REQUIRE(woken.wait());
     CHECK(order == expected);
+}
+
+TEST_CASE("threads: a job that took a while is told of at once, though a long one follows", "[executor]") {
+    support::wakeups woken;
+    threads executor{{1, 64}, [&] { woken.signal(); }};
+    timed_job slow{1'000};
+    gate_job gate;
+    executor.submit(slow);
+    executor.submit(gate);
+    executor.kick();
+    CHECK(woken.wait());
+    CHECK(count(executor.finished()) == 1);
+    gate.open.signal();
+}
+
+TEST_CASE("threads: short jobs are told of when many have gathered, though a long one follows",
+          "[executor]") {
+    support::wakeups woken;
+    threads executor{{1, 1024}, [&] { woken.signal(); }};
+    std::vector<std::unique_ptr<timed_job>> jobs;
+    for (int i = 0; i < 500; ++i) jobs.push_back(std::make_unique<timed_job>(0));
+    gate_job first;
+    gate_job last;
+    executor.submit(first);
+    executor.kick();
+    REQUIRE(first.begun.wait());
+    for (auto& j : jobs) executor.submit(*j);
+    executor.submit(last);
+    first.open.signal();
+    REQUIRE(last.begun.wait());
+    CHECK(woken.calls() >= 1);
+    CHECK(woken.calls() <= 10);
+    CHECK(count(executor.finished()) == 501);
+    last.open.signal();
 }
 
 TEST_CASE("threads: what is retracted leaves no trace, however often it happens behind a long job",

@@ -571,16 +571,14 @@ class NotInThisVersion(Client):
                 self.refused("bad_request", f"FQ1 submit {task} add {option}", subject=task)
                 self.refused("unknown_task", f"FQ1 get {task}", b"", self.results, subject=task)
 
-    @unittest.expectedFailure  # the document says `unknown_verb`; the program says `wrong_port`, at the very port that is to serve them one day
     def test_admin_verbs_are_refused_as_documented(self):
         for verb in ("dead", f"inspect {new_id()}", f"why {new_id()}", "pause", "resume", "drain w", f"rerun {new_id()}", "purge"):
             self.refused("unknown_verb", f"FQ1 {verb}", b"", self.peer(self.at.management))
 
-    @unittest.expectedFailure  # the document says `wrong_port`; the program says `bad_request` ("... use wait"), which helps more: mend the document
     def test_watching_a_task_is_refused_as_documented(self):
         task = self.submit()
         for port in (self.at.normal, self.at.results):
-            self.refused("wrong_port", f"FQ1 watch {task}", b"", self.peer(port))
+            self.refused("bad_request", f"FQ1 watch {task}", b"", self.peer(port))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@
 namespace fastqueue::core {
 
 /// Remembers which ids were used, for what, and how it ended: far longer than results are kept, so that a
-/// request sent again is the same task and not a second one. 32 octets an entry and 4 to 8 in the index.
+/// request sent again is the same task and not a second one. 32 octets an entry and 13 to 26 in the index.
 /// Entries of tasks that live stay; of those that have ended at most `capacity` are kept, the latest. One
 /// thread at a time.
 class id_ledger {
@@ -28,10 +28,15 @@ public:
 
     /// \param seed  a secret, so that nobody can choose ids that collide in the index
     id_ledger(std::uint32_t capacity, std::uint64_t seed)
-        : capacity_{capacity}, seed_{seed}, index_(1024, none) {}
+        : capacity_{capacity}, seed_{seed}, index_(1024, empty_place) {}
 
     /// The entry of `id`, or `none`.
-    [[nodiscard]] std::uint32_t find(task_id const& id) const noexcept { return index_[place(id)]; }
+    [[nodiscard]] std::uint32_t find(task_id const& id) const noexcept {
+        return static_cast<std::uint32_t>(index_[place(id, hash_of(id))]);
+    }
+    /// Says that `id` will be looked for soon. In a large ledger most of a look is waiting for memory: so that
+    /// begins for many ids at once.
+    void expect(task_id const& id) const noexcept { __builtin_prefetch(&index_[hash_of(id) & mask()]); }
     [[nodiscard]] entry const& operator[](std::uint32_t slot) const noexcept { return entries_[slot]; }
     [[nodiscard]] task_state state(std::uint32_t slot) const noexcept {
         return static_cast<task_state>(entries_[slot].mark & 0xffU);
@@ -46,7 +51,8 @@ public:
         e.mark = (fingerprint << 8U) | static_cast<std::uint64_t>(task_state::queued);
         e.reference = reference;
         e.next = none;
-        index_[place(id)] = slot;
+        auto const hash = hash_of(id);
+        index_[place(id, hash)] = std::uint64_t{hash} << 32U | slot;
         ++size_;
         return slot;
     }
@@ -76,36 +82,63 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
 private:
+    // A place holds 32 bits of the id's hash above the slot: so a look at a wrong place ends in the index, and
+    // its upkeep never leaves it. The low half of an empty one is `none`.
+    static constexpr std::uint64_t empty_place = ~std::uint64_t{0};
+
     [[nodiscard]] std::size_t mask() const noexcept { return index_.size() - 1; }
+    [[nodiscard]] static constexpr std::uint32_t hash_in(std::uint64_t place) noexcept {
+        return static_cast<std::uint32_t>(place >> 32U);
+    }
+    [[nodiscard]] static constexpr std::uint32_t slot_in(std::uint64_t place) noexcept {
+        return static_cast<std::uint32_t>(place);
+    }
+    [[nodiscard]] std::uint32_t hash_of(task_id const& id) const noexcept {
+        return static_cast<std::uint32_t>(id.hash(seed_));
+    }
     /// Where `id` stands in the index, or the free place where it would.
-    [[nodiscard]] std::size_t place(task_id const& id) const noexcept {
-        auto at = static_cast<std::size_t>(id.hash(seed_)) & mask();
-        while (index_[at] != none && entries_[index_[at]].id != id) at = (at + 1) & mask();
+    [[nodiscard]] std::size_t place(task_id const& id, std::uint32_t hash) const noexcept {
+        auto at = hash & mask();
+        while (index_[at] != empty_place) {
+            if (hash_in(index_[at]) == hash && entries_[slot_in(index_[at])].id == id) break;
+            at = (at + 1) & mask();
+        }
         return at;
     }
     void rehash() {
-        auto const old = std::exchange(index_, std::vector<std::uint32_t>(index_.size() * 2, none));
-        for (auto const slot : old) {
-            if (slot != none) index_[place(entries_[slot].id)] = slot;
+        auto const old = std::exchange(index_, std::vector<std::uint64_t>(index_.size() * 2, empty_place));
+        for (auto const kept : old) {
+            if (kept == empty_place) continue;
+            auto at = hash_in(kept) & mask();
+            while (index_[at] != empty_place) at = (at + 1) & mask();
+            index_[at] = kept;
         }
     }
     /// Takes a place out of the index and closes the gap, so that no tombstones gather.
     void erase_place(std::size_t gap) noexcept {
-        for (auto at = (gap + 1) & mask(); index_[at] != none; at = (at + 1) & mask()) {
-            auto const home = static_cast<std::size_t>(entries_[index_[at]].id.hash(seed_)) & mask();
+        for (auto at = (gap + 1) & mask(); index_[at] != empty_place; at = (at + 1) & mask()) {
+            auto const home = hash_in(index_[at]) & mask();
             if (((at - home) & mask()) >= ((at - gap) & mask())) {
                 index_[gap] = index_[at];
                 gap = at;
             }
         }
-        index_[gap] = none;
+        index_[gap] = empty_place;
+    }
+    /// Slots go round: those behind one that is forgotten are about the next to be.
+    void prefetch_behind(std::uint32_t slot) const noexcept {
+        constexpr std::uint32_t far = 32;
+        if (slot + far >= entries_.capacity()) return;
+        __builtin_prefetch(&entries_[slot + far]);
+        expect(entries_[slot + far / 2].id);
     }
     std::uint32_t forget_oldest() noexcept {
         auto const slot = oldest_;
+        prefetch_behind(slot);
         oldest_ = entries_[slot].next;
         if (oldest_ == none) newest_ = none;
         auto const reference = entries_[slot].reference;
-        erase_place(place(entries_[slot].id));
+        erase_place(place(entries_[slot].id, hash_of(entries_[slot].id)));
         entries_.give(slot);
         --ended_;
         --size_;
@@ -115,7 +148,7 @@ private:
     std::uint32_t capacity_;
     std::uint64_t seed_;
     slab<entry, 4096> entries_;
-    std::vector<std::uint32_t> index_;
+    std::vector<std::uint64_t> index_;
     std::size_t size_ = 0;
     std::size_t ended_ = 0;
     std::uint32_t oldest_ = none;

@@ -91,6 +91,7 @@ public:
         if (is_task_port(s_.peers[slot].role) && cursor.pairs_left() > 1 && holds_submit(cursor))
             return batch(r, cursor);
         bool const alone = cursor.pairs_left() == 1;
+        if (!alone) expect(cursor);
         wire::pair pair;
         while (cursor.next(pair)) handle(r, pair, alone);
     }
@@ -233,6 +234,17 @@ private:
         if (auto const ref = h.get("ref"); !ref.empty()) header.field("ref", ref.substr(0, 64));
         s_.answer(r).pairs.finish(text);
     }
+    /// Fetches what the calls of a message are going to look up, all at once.
+    void expect(wire::pair_cursor cursor) const noexcept {
+        constexpr std::string_view begin = "FQ1 call ";
+        wire::pair pair;
+        while (cursor.next(pair)) {
+            if (!pair.header.starts_with(begin)) continue;
+            if (auto const id = uuid::parse(pair.header.substr(begin.size(), uuid::text_size)))
+                s_.ledger.expect(*id);
+        }
+    }
+
     // ---- batches: the submits of one message are all accepted or all refused
 
     using fingerprints = std::map<task_id, std::uint64_t>;

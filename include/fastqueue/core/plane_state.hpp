@@ -13,6 +13,7 @@
 #include <fastqueue/core/worker_record.hpp>
 #include <fastqueue/policy/observer.hpp>
 #include <fastqueue/policy/store.hpp>
+#include <fastqueue/wire/run_message.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -130,6 +131,14 @@ struct plane_state {
     void notice(errc code, std::string_view text) { observer.on(policy::notice_event{code, text}); }
     void tell(task const& t, std::string_view worker) {
         observer.on(policy::task_event{t.id, dispatch.names()[t.name].name, t.state, t.attempt, worker});
+    }
+    /// The task whose lease this is, held by `worker`; or `none`. The fence: who does not hold it has no say.
+    [[nodiscard]] std::uint32_t holder(std::uint32_t worker, wire::lease_name const& lease) const noexcept {
+        auto const entry = ledger.find(lease.id);
+        if (entry == none || is_final(ledger.state(entry))) return none;
+        auto const slot = ledger[entry].reference;
+        auto const& t = tasks[slot];
+        return t.worker == worker && t.attempt == lease.attempt ? slot : none;
     }
     [[nodiscard]] std::string_view worker_name(std::uint32_t worker) const noexcept {
         return worker == none ? std::string_view{} : std::string_view{workers[worker].name};

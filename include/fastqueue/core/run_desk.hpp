@@ -30,7 +30,7 @@ public:
     void on_done(std::uint32_t worker, wire::header const& h, std::string_view payload) {
         wire::done_message done;
         if (auto const bad = done.read(h)) return s_.notice(bad->code, bad->why);
-        auto const slot = holder(worker, done.lease);
+        auto const slot = s_.holder(worker, done.lease);
         if (slot == none) return stale(worker, done.lease);
         bool const asked_back = s_.tasks[slot].recalled;
         give_back(worker, slot, done);
@@ -55,7 +55,7 @@ public:
     void on_began(std::uint32_t worker, wire::header const& h) {
         wire::lease_name lease;
         if (auto const bad = wire::read_lease(h, 2, lease)) return s_.notice(bad->code, bad->why);
-        auto const slot = holder(worker, lease);
+        auto const slot = s_.holder(worker, lease);
         if (slot == none || s_.tasks[slot].state == task_state::running) return;
         auto& record = s_.workers[worker];
         auto& t = s_.tasks[slot];
@@ -158,14 +158,6 @@ private:
         pairs.finish({});
     }
 
-    /// The task whose lease this is, held by `worker`; or `none`.
-    [[nodiscard]] std::uint32_t holder(std::uint32_t worker, wire::lease_name const& lease) const noexcept {
-        auto const entry = s_.ledger.find(lease.id);
-        if (entry == none || is_final(s_.ledger.state(entry))) return none;
-        auto const slot = s_.ledger[entry].reference;
-        auto const& t = s_.tasks[slot];
-        return t.worker == worker && t.attempt == lease.attempt ? slot : none;
-    }
     void give_back(std::uint32_t worker, std::uint32_t slot, wire::done_message const& done) {
         auto& record = s_.workers[worker];
         auto& t = s_.tasks[slot];

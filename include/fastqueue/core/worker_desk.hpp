@@ -308,7 +308,7 @@ private:
                    std::vector<wire::lease_name>& dropped) {
         std::vector<std::uint32_t> kept;
         for (auto const& run : runs) {
-            auto const slot = held(w, run);
+            auto const slot = s_.holder(w, run);
             if (slot != none)
                 kept.push_back(slot);
             else if (!is_orphan(s_.workers[w], run))
@@ -334,14 +334,6 @@ private:
         return std::ranges::any_of(record.orphans, [&](wire::lease_name const& o) {
             return o.id == run.id && o.attempt == run.attempt;
         });
-    }
-    /// The task whose lease is `run`, held by `w`; or `none`.
-    [[nodiscard]] std::uint32_t held(std::uint32_t w, wire::lease_name const& run) const noexcept {
-        auto const entry = s_.ledger.find(run.id);
-        if (entry == none || is_final(s_.ledger.state(entry))) return none;
-        auto const slot = s_.ledger[entry].reference;
-        auto const& t = s_.tasks[slot];
-        return t.worker == w && t.attempt == run.attempt ? slot : none;
     }
     [[nodiscard]] std::vector<std::uint32_t> all_held(std::uint32_t w) const {
         std::vector<std::uint32_t> out;

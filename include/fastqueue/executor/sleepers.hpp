@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fastqueue/executor/futex.hpp>
+
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -27,7 +29,7 @@ public:
         auto calls = calls_.load(std::memory_order_acquire);
         for (;;) {
             if (calls == 0) {
-                calls_.wait(0, std::memory_order_acquire);
+                wait_while(calls_, 0);
                 calls = calls_.load(std::memory_order_acquire);
             } else if (calls_.compare_exchange_weak(calls, calls - 1, std::memory_order_acq_rel)) {
                 return;
@@ -50,7 +52,7 @@ public:
     /// Lets `count` sleeps end, announced or not: for the end of all.
     void call(std::uint32_t count) noexcept {
         calls_.fetch_add(count, std::memory_order_seq_cst);
-        for (; count > 0; --count) calls_.notify_one();
+        wake(calls_, count);
     }
 
 private:

@@ -122,15 +122,32 @@ private:
                                           ": it must be 1 to " + std::to_string(most)};
     }
 
+    static constexpr std::uint64_t most_untold_us = 50;
+    static constexpr std::uint32_t most_untold_jobs = 128;
+
     void work(std::uint32_t index) noexcept {
         detail::name_this_thread("fq-exec-" + std::to_string(index));
+        untold owed;
         while (!stopping_.load(std::memory_order_acquire)) {
             if (auto* const j = claim()) {
-                run(*j);
+                run(*j, owed);
             } else {
+                tell(owed);
                 rest();
             }
         }
+        tell(owed);
+    }
+
+    /// What a thread has finished and its owner may not have been told of.
+    struct untold {
+        bool first = false;  // it found the list empty: nobody else tells of what is in it
+        std::uint32_t jobs = 0;
+        std::uint64_t us = 0;
+    };
+    void tell(untold& owed) noexcept {
+        if (owed.first && wake_) wake_();
+        owed = {};
     }
 
     policy::job* claim() noexcept {
@@ -140,10 +157,15 @@ private:
         return nullptr;
     }
 
-    void run(policy::job& j) noexcept {
+    /// Short jobs are told of together, when some have gathered or there is no other: being woken costs the owner
+    /// more than they do.
+    void run(policy::job& j, untold& owed) noexcept {
         j.state.store(policy::job_state::running, std::memory_order_relaxed);
         j.run(j);
-        if (finished_.add(j) && wake_) wake_();
+        owed.us += j.took_us;  // before the owner has it back
+        ++owed.jobs;
+        if (finished_.add(j)) owed.first = true;
+        if (owed.us >= most_untold_us || owed.jobs >= most_untold_jobs) tell(owed);
     }
 
     void rest() noexcept {

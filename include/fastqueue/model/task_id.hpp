@@ -81,29 +81,27 @@ public:
     /// Reads the 36-character form, in either case; empty for anything else.
     [[nodiscard]] static constexpr std::optional<uuid> parse(std::string_view text) noexcept {
         if (text.size() != text_size) return std::nullopt;
+        if (text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') return std::nullopt;
+        constexpr std::uint8_t places[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
         uuid id;
-        std::size_t at = 0;
+        unsigned seen = 0;
         for (std::size_t i = 0; i < 16; ++i) {
-            if (i == 4 || i == 6 || i == 8 || i == 10) {
-                if (text[at] != '-') return std::nullopt;
-                ++at;
-            }
-            int const high = digit(text[at]);
-            int const low = digit(text[at + 1]);
-            if (high < 0 || low < 0) return std::nullopt;
-            id.octets_[i] = static_cast<std::uint8_t>(high * 16 + low);
-            at += 2;
+            unsigned const high = digits[static_cast<unsigned char>(text[places[i]])];
+            unsigned const low = digits[static_cast<unsigned char>(text[places[i] + 1U])];
+            seen |= high | low;
+            id.octets_[i] = static_cast<std::uint8_t>(high << 4U | low);
         }
+        if (seen >= no_digit) return std::nullopt;
         return id;
     }
 
     /// Writes the 36 lower-case characters to `out`, which has room for them.
     constexpr void write(char* out) const noexcept {
-        constexpr std::string_view digits = "0123456789abcdef";
+        constexpr std::string_view letters = "0123456789abcdef";
         for (std::size_t i = 0; i < 16; ++i) {
             if (i == 4 || i == 6 || i == 8 || i == 10) *out++ = '-';
-            *out++ = digits[octets_[i] >> 4U];
-            *out++ = digits[octets_[i] & 15U];
+            *out++ = letters[octets_[i] >> 4U];
+            *out++ = letters[octets_[i] & 15U];
         }
     }
     [[nodiscard]] std::string text() const {
@@ -122,12 +120,15 @@ public:
     friend constexpr auto operator<=>(uuid const&, uuid const&) noexcept = default;
 
 private:
-    static constexpr int digit(char c) noexcept {
-        if (c >= '0' && c <= '9') return c - '0';
-        if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-        return -1;
-    }
+    static constexpr std::uint8_t no_digit = 16;
+    /// What a character is worth as a hexadecimal digit.
+    static constexpr auto digits = [] {
+        std::array<std::uint8_t, 256> table{};
+        table.fill(no_digit);
+        for (unsigned i = 0; i < 10; ++i) table['0' + i] = static_cast<std::uint8_t>(i);
+        for (unsigned i = 0; i < 6; ++i) table['a' + i] = table['A' + i] = static_cast<std::uint8_t>(10 + i);
+        return table;
+    }();
     void stamp_v7(wall_instant now) noexcept {
         auto ms = to_epoch_us(now) / 1000;
         for (std::size_t i = 6; i-- > 0; ms >>= 8U) octets_[i] = static_cast<std::uint8_t>(ms);

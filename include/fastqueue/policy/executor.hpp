@@ -59,8 +59,9 @@ concept gives_back = requires(E e) {
 /// Where handlers run.
 ///
 /// expression             | throws    | law
-/// E(executor_options, w) | yes       | w is `std::function<void()>`: called from any thread, at the latest when a job
-///                        |           | has finished and the list that `finished` gives was empty before
+/// E(executor_options, w) | yes       | w is `std::function<void()>`: called from any thread, when jobs have finished
+///                        |           | and there is none to go on with. Before that short ones may gather, so an owner
+///                        |           | that holds jobs looks at `finished` from time to time
 /// e.submit(j)            | never     | j is idle and becomes queued; never more than `capacity` jobs are held
 /// e.kick()               | never     | after a batch of submits: now somebody must begin them. An executor may begin earlier
 /// e.retract(j)           | never     | true: j had not begun, it never will, and it is the caller's again (state

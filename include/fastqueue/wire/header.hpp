@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -42,11 +44,7 @@ public:
         verb_ = take(rest);
         if (verb_.empty()) return problem{errc::bad_request, "the verb is missing"};
         if (!is_plain(verb_)) return problem{errc::bad_request, "a header is printable ASCII"};
-        while (rest.data() != nullptr) {
-            auto const token = take(rest);
-            if (auto const bad = add(token)) return bad;
-        }
-        return std::nullopt;
+        return rest.data() == nullptr ? std::nullopt : tokens(rest);
     }
 
     [[nodiscard]] std::string_view verb() const noexcept { return verb_; }
@@ -80,15 +78,34 @@ private:
     static bool is_plain(std::string_view token) noexcept {
         return std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
     }
-    std::optional<problem> add(std::string_view token) noexcept {
-        if (token.empty()) return problem{errc::bad_request, "tokens are separated by exactly one space"};
-        std::size_t equals = token.size();
-        for (std::size_t i = token.size(); i-- > 0;) {
-            if (token[i] < 0x21 || token[i] > 0x7e) {
-                return problem{errc::bad_request, "a header is printable ASCII"};
-            }
-            if (token[i] == '=') equals = i;
+    /// Whether all octets are 0x20 to 0x7e; eight at a time. An octet out of range sets the top bit of its own in one
+    /// of the three terms, and what it may carry into its neighbour matters no more.
+    [[nodiscard]] static bool is_printable(std::string_view line) noexcept {
+        constexpr std::uint64_t ones = 0x0101010101010101U;
+        constexpr std::uint64_t tops = 0x8080808080808080U;
+        std::uint64_t bad = 0;
+        auto const* at = line.data();
+        auto left = line.size();
+        for (; left >= 8; at += 8, left -= 8) {
+            std::uint64_t w = 0;
+            std::memcpy(&w, at, 8);
+            bad |= w | (w - 0x20 * ones) | (w + ones);  // over 0x7f, under 0x20, 0x7f
         }
+        for (; left > 0; ++at, --left) bad |= (*at < 0x20 || *at > 0x7e) ? tops : 0U;
+        return (bad & tops) == 0;
+    }
+    [[nodiscard]] std::optional<problem> tokens(std::string_view rest) noexcept {
+        if (!is_printable(rest)) return problem{errc::bad_request, "a header is printable ASCII"};
+        while (true) {
+            auto const end = std::min(rest.find(' '), rest.size());
+            auto const token = rest.substr(0, end);
+            if (auto const bad = add(token, std::min(token.find('='), end))) return bad;
+            if (end == rest.size()) return std::nullopt;
+            rest.remove_prefix(end + 1);
+        }
+    }
+    std::optional<problem> add(std::string_view token, std::size_t equals) noexcept {
+        if (token.empty()) return problem{errc::bad_request, "tokens are separated by exactly one space"};
         if (equals == token.size()) {
             if (positional_count_ == max_positional)
                 return problem{errc::bad_request, "too many tokens", token};

@@ -8,12 +8,11 @@
 
 namespace fastqueue::wire {
 
-/// Every verb that a peer may send to some port of FQ1, whoever listens there.
-inline constexpr std::array<std::string_view, 30> verbs{
-    "submit",    "call",       "get",    "wait",  "watch",    "cancel", "forget",  "register",
-    "heartbeat", "unregister", "run",    "began", "progress", "done",   "recall",  "hello",
-    "discover",  "workers",    "queues", "stats", "tasks",    "dead",   "inspect", "why",
-    "health",    "pause",      "resume", "drain", "rerun",    "purge"};
+/// Every verb that some port serves, whoever listens there.
+inline constexpr std::array<std::string_view, 22> verbs{
+    "submit",    "call",       "get",    "wait",  "watch",    "cancel", "forget", "register",
+    "heartbeat", "unregister", "run",    "began", "progress", "done",   "recall", "hello",
+    "discover",  "workers",    "queues", "stats", "tasks",    "health"};
 
 /// What a peer is told whose verb is not served where it was sent: it exists elsewhere, or nowhere.
 [[nodiscard]] constexpr errc misplaced(std::string_view verb) noexcept {
