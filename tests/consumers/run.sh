@@ -65,4 +65,21 @@ if command -v meson >/dev/null; then
   meson compile -C "$work/meson/build"
   check "$work/meson/build/app"
 fi
+# What the README shows in C++ compiles as it stands there, and its first program prints what it says.
+say README
+/usr/bin/python3 - "$root/README.md" "$work" <<'PYTHON'
+import pathlib, re, sys
+readme, folder = map(pathlib.Path, sys.argv[1:])
+blocks = re.findall(r"^```cpp\n(.*?)^```$", readme.read_text(), re.MULTILINE | re.DOTALL)
+assert len(blocks) == 3, f"the README has {len(blocks)} programs in C++; this test knows 3"
+for name, block in zip(("embedded", "policies", "module"), blocks):
+    (folder / f"{name}.cpp").write_text(block)
+PYTHON
+# shellcheck disable=SC2086
+g++ -std=c++20 "$work/embedded.cpp" $flags -o "$work/embedded"
+[[ $(timeout 60 "$work/embedded") == $'8\n9\n23' ]] || { echo "the README's program prints something else" >&2; exit 1; }
+for name in policies module; do
+  # shellcheck disable=SC2086
+  g++ -std=c++20 -fsyntax-only "$work/$name.cpp" $flags
+done
 say all passed
