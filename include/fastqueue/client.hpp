@@ -123,11 +123,14 @@ public:
     /// Drops a task's result. \throws error (unknown_task, not_finished)
     void forget(task_id const& id) { static_cast<void>(ask(id_request("forget", id))); }
 
-    /// A document of the management port, as JSON: `workers`, `queues`, `tasks`, `stats`, `health`.
-    /// \param verb  of a literal
-    [[nodiscard]] std::string document(std::string_view verb) {
+    /// A document of the management port, as JSON: `workers`, `queues`, `tasks`, `stats`, `health` ...
+    /// \param verb       of a literal
+    /// \param arguments  what stands behind it in the header, as `state=running limit=5`
+    /// \throws error (unknown_task, unknown_worker ...)
+    [[nodiscard]] std::string document(std::string_view verb, std::string_view arguments = {}) {
         core::client_request request;
         request.verb = verb;
+        if (!arguments.empty()) request.tokens = " " + std::string{arguments};
         request.port = core::client_port::management;
         request.timeout = options_.timeout;
         return ask(std::move(request)).payload;

@@ -104,6 +104,9 @@ public:
     /// The machine, for tests.
     [[nodiscard]] core::plane<Policies> const& machine() const noexcept { return core_; }
     [[nodiscard]] bool has_stopped() const noexcept { return stopped_; }
+    /// After `run`: how many runs had not ended when `shutdown_grace` was over. Handlers of its own may still run, and the
+    /// destructor waits for them.
+    [[nodiscard]] std::size_t unfinished() const noexcept { return unfinished_; }
 
 private:
     static constexpr std::uint64_t local_mark = 1ULL
@@ -248,6 +251,7 @@ private:
         core_.at(transport_->now());
         core_.turn();
         bool const ends = stop_by_ && (core_.idle() || transport_->now().steady >= *stop_by_);
+        if (ends) unfinished_ = core_.outstanding();
         if (ends) core_.farewell();
         store_->flush();
         store_->poll(news_);
@@ -269,7 +273,7 @@ private:
         if (stopped_) return;
         stopped_ = true;
         if (inproc_) inproc_->stop();
-        local_.reset();
+        if (local_) local_->abandon();  // and is joined by the destructor: a handler may take its time
         if constexpr (policy::runnable_transport<transport_type>)
             transport_->stop();
         else
@@ -290,6 +294,7 @@ private:
     addresses bound_;
     std::optional<instant> stop_by_;
     std::atomic<bool> stop_requested_{false};
+    std::size_t unfinished_ = 0;
     bool started_ = false;
     bool stopped_ = false;
 };

@@ -36,7 +36,9 @@ struct subworker_options {
     std::string advertise_host;       ///< under which the control plane reaches a wildcard base
     std::uint32_t concurrency = 1;    ///< handlers that run at once, 1 to 1024
     std::uint32_t window = 256;       ///< runs that may be here at once for each handler
-    std::uint64_t seed = 0;           ///< of jitter and, where set, of the incarnation; 0: random
+    std::chrono::milliseconds grace{
+        30'000};             ///< how long `stop` waits for what runs; then it goes back unfinished
+    std::uint64_t seed = 0;  ///< of jitter and, where set, of the incarnation; 0: random
 };
 
 /// Takes runs from a control plane and executes them: a thin shell around `core::worker`, a transport and an executor.
@@ -77,14 +79,14 @@ public:
         finish_turn();
     }
     /// Serves until it has stopped. Calls `start` if that was not done.
-    /// \throws error (worker_id_taken ...) if the control plane refuses it for good
+    /// \throws error with the control plane's code (worker_id_taken, bad_request ...) if that refuses it for good
     void run() requires policy::runnable_transport<transport_type> {
         if (!core_) start();
         transport_->run();
-        if (!core_->fatal().empty()) throw error{errc::worker_id_taken, core_->fatal()};
+        if (!core_->fatal().empty()) throw error{core_->fatal_code(), core_->fatal()};
     }
-    /// Drains: takes nothing new, gives back what has not begun, finishes what runs, unregisters; then `run` returns. Safe
-    /// from any thread, any number of times.
+    /// Drains: takes nothing new, gives back what has not begun, finishes what runs, unregisters; then `run` returns. What
+    /// has not ended after `grace` goes back unfinished. Safe from any thread, any number of times.
     void stop() noexcept {
         stop_requested_.store(true, std::memory_order_release);
         transport_->wake();
@@ -106,6 +108,8 @@ public:
     [[nodiscard]] executor_type& executor() noexcept { return *executor_; }
     [[nodiscard]] transport_type& transport() noexcept { return *transport_; }
     [[nodiscard]] bool has_stopped() const noexcept { return stopped_; }
+    /// After `run`: how many runs it handed back unfinished. Their handlers may still run, and the destructor waits for them.
+    [[nodiscard]] std::size_t abandoned() const noexcept { return abandoned_; }
 
 private:
     void check() const {
@@ -181,6 +185,7 @@ private:
         if (stop_requested_.load(std::memory_order_acquire)) {
             core_->at(transport_->now());
             core_->stop();
+            if (!stop_by_) stop_by_ = saturating_add(transport_->now().steady, options_.grace);
             if (abandon_requested_.load(std::memory_order_acquire)) core_->stop_handlers();
         }
     }
@@ -191,6 +196,7 @@ private:
     void finish_turn() {
         core_->at(transport_->now());
         collect();
+        if (stop_by_ && transport_->now().steady >= *stop_by_) hand_back();
         core_->turn();
         do_actions();  // first: what is looked at below has been handed over
         core_->each_to_look_at([this](std::uint32_t slot) {
@@ -200,9 +206,13 @@ private:
         shell::perform(core_->outbox(), ~policy::store_sequence{0}, *transport_, frames_,
                        [this](std::uint32_t tag, peer_id peer) { core_->dialled(tag, peer); });
         tell();
-        auto const next = core_->next_deadline();
+        auto const next = std::min(core_->next_deadline(), stop_by_.value_or(instant::max()));
         transport_->arm(next == instant::max() ? std::nullopt : std::optional{next});
         if (core_->finished() || !core_->fatal().empty()) end();
+    }
+    void hand_back() {
+        abandoned_ += core_->hand_back();
+        stop_by_ = instant::max();
     }
     void collect() {
         for (auto* job = executor_->finished(); job != nullptr;) {
@@ -266,6 +276,8 @@ private:
     std::vector<std::string_view> frames_;
     std::vector<endpoint> bound_;
     std::uint32_t window_ = 0;
+    std::optional<instant> stop_by_;
+    std::size_t abandoned_ = 0;
     std::atomic<bool> stop_requested_{false};
     std::atomic<bool> abandon_requested_{false};
     bool was_registered_ = false;

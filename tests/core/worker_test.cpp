@@ -561,3 +561,31 @@ TEST_CASE("worker: what it cannot read is passed over", "[core]") {
     r.machine.message(r.management, nothing);
     CHECK(r.machine.outstanding() == 0);
 }
+
+TEST_CASE("worker: what has not ended in time goes back, and its end is told to nobody", "[core]") {
+    rig r;
+    r.enroll();
+    auto const a = r.run(1);
+    auto const b = r.run(2);
+    r.begun(a);
+    r.machine.at(r.now);
+    r.machine.stop();
+    r.turn();
+    r.machine.retracted(b);
+    r.turn();
+    r.say(r.management, "unregistered w1");
+    CHECK_FALSE(r.machine.finished());
+    r.net.take();
+    r.actions.clear();
+    CHECK(r.machine.hand_back() == 1);
+    r.turn();
+    auto const answers = r.net.take();
+    REQUIRE(answers.size() == 1);
+    CHECK(answers[0].line == "done " + text(1) + " 1 returned");
+    CHECK(has(r.actions, run_action::kind::stop, a));
+    CHECK(r.machine.finished());
+    CHECK(r.machine.hand_back() == 0);
+    r.executed(a);
+    CHECK(r.net.take().empty());
+    CHECK(r.machine.finished());
+}

@@ -14,7 +14,8 @@ sys.path.insert(0, str(ROOT / "tests" / "cli"))
 import support  # noqa: E402
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
-DOCUMENTS = ("nodes", "workers", "queues", "tasks", "stats", "health")
+DOCUMENTS = ("nodes", "workers", "queues", "names", "tasks", "inspect", "why", "drain", "stats", "health")
+ALONE = ("nodes", "workers", "queues", "names", "stats", "health")
 
 
 def fenced(language, text):
@@ -36,6 +37,8 @@ def shape_of(value):
         return tuple((key, shape_of(value[key])) for key in sorted(value))
     if isinstance(value, list):
         return "array", frozenset(map(shape_of, value))
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return "number"
     return type(value).__name__
 
 
@@ -55,12 +58,25 @@ class Documents(support.Case):
         self.worker("sw1", plane)
         self.assertEqual(self.value(plane, "add", 5, 3), 8)
         management = f"tcp://127.0.0.1:{plane.management}"
-        for document in DOCUMENTS:
+        for document in ALONE:
             with self.subTest(document):
                 asked = ("discover", plane.discovery) if document == "nodes" else (document, management)
                 header, value = self.ask(asked[1], asked[0])
                 self.assertEqual(header, f"FQ1 {document}")
                 self.assertEqual(shape_of(value), shape_of(example_of(document)))
+
+    def test_the_documents_of_a_task_and_of_a_worker_have_the_members_of_their_examples(self):
+        plane = self.plane()
+        self.worker("sw1", plane)
+        task = self.begin_task(plane, "sleep_ms", 30000, options=("--task-retries", "3", "--task-timeout", "60"))
+        management = f"tcp://127.0.0.1:{plane.management}"
+        self.until(lambda: self.ask(management, f"why {task}")[1]["reason"] == "running", "it runs")
+        for verb, expected in (("tasks name=sleep_ms", "tasks"), (f"inspect {task}", f"inspect {task}"),
+                               (f"why {task}", f"why {task}"), ("drain sw1", "drain sw1")):
+            with self.subTest(verb):
+                header, value = self.ask(management, verb)
+                self.assertEqual(header, f"FQ1 {expected}")
+                self.assertEqual(shape_of(value), shape_of(example_of(verb.split()[0])))
 
     def test_a_shape_tells_what_differs(self):
         self.assertEqual(shape_of([{"a": 1}, {"a": 2}]), shape_of([{"a": 3}]))

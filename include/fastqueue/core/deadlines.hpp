@@ -22,6 +22,9 @@ public:
         heap_.erase(slot);
         return slot;
     }
+    [[nodiscard]] std::optional<instant> at(std::uint32_t slot) const noexcept {
+        return heap_.contains(slot) ? std::optional{heap_.key(slot)} : std::nullopt;
+    }
     [[nodiscard]] instant next() const noexcept { return heap_.empty() ? instant::max() : heap_.top_key(); }
 
 private:
@@ -38,6 +41,9 @@ public:
         auto const slot = heap_.top();
         heap_.erase(slot);
         return slot;
+    }
+    [[nodiscard]] std::optional<wall_instant> at(std::uint32_t slot) const noexcept {
+        return heap_.contains(slot) ? std::optional{heap_.key(slot)} : std::nullopt;
     }
     /// When to look again, on the monotonic clock: at the moment as the wall clock stands now, in a second at
     /// the latest.

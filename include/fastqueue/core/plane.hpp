@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fastqueue/core/admin_desk.hpp>
 #include <fastqueue/core/plane_documents.hpp>
 #include <fastqueue/core/plane_state.hpp>
 #include <fastqueue/core/request_desk.hpp>
@@ -38,7 +39,8 @@ public:
           workers_{s_, life_},
           runs_{s_, life_, workers_},
           requests_{s_, life_, runs_},
-          documents_{s_, workers_} {}
+          documents_{s_, workers_},
+          admin_{s_, life_, workers_, runs_} {}
 
     /// The time of this turn. A gap far over what was asked for means that the process stood still: nobody's silence in
     /// it is held against him.
@@ -130,10 +132,12 @@ public:
         for (auto const& [name, w] : workers_.by_name()) runs_.recall_ahead(w);
     }
     /// Whether nothing runs any more, so that the process can end.
-    [[nodiscard]] bool idle() const noexcept {
-        return std::ranges::all_of(workers_.by_name(), [this](auto const& entry) {
-            return s_.workers[entry.second].outstanding == 0;
-        });
+    [[nodiscard]] bool idle() const noexcept { return outstanding() == 0; }
+    /// Runs that are at workers and not answered.
+    [[nodiscard]] std::size_t outstanding() const noexcept {
+        std::size_t sum = 0;
+        for (auto const& [name, w] : workers_.by_name()) sum += s_.workers[w].outstanding;
+        return sum;
     }
     /// Last words: whoever still waits is told that there will be no answer.
     void farewell() {
@@ -211,14 +215,14 @@ private:
             document(r, h, documents_.workers());
         else if (verb == "queues")
             document(r, h, documents_.queues());
-        else if (verb == "tasks")
-            document(r, h, documents_.tasks());
+        else if (verb == "names")
+            document(r, h, documents_.names());
         else if (verb == "stats")
             document(r, h, documents_.stats());
         else if (verb == "health")
             document(r, h, documents_.health());
         else
-            return false;
+            return admin_.verb(r, h);
         return true;
     }
     bool discovery_verb(request& r, wire::header const& h) {
@@ -361,6 +365,7 @@ private:
     run_desk<P> runs_;
     request_desk<P> requests_;
     plane_documents<P> documents_;
+    admin_desk<P> admin_;
     instant next_sweep_{};
     instant expected_{};
 };

@@ -38,7 +38,7 @@ public:
             auto const& r = s_.workers[slot];
             w.begin_object().key("id").value(r.name).key("role").value("subworker");
             if (r.announced.address) w.key("base").value(r.announced.address->text());
-            w.key("state").value(name_of(r.state)).end_object();
+            w.key("state").value(r.state_name()).end_object();
         }
         w.end_array();
         return out;
@@ -62,7 +62,7 @@ public:
         return out;
     }
 
-    [[nodiscard]] std::string tasks() const {
+    [[nodiscard]] std::string names() const {
         std::string out;
         json::writer w{out};
         w.begin_array();
@@ -133,7 +133,7 @@ private:
             .key("id")
             .value(r.name)
             .key("state")
-            .value(name_of(r.state))
+            .value(r.state_name())
             .key("local")
             .value(r.local);
         if (r.announced.address) w.key("address").value(r.announced.address->text());
@@ -163,7 +163,8 @@ private:
             if (!lane.empty()) oldest = std::min(oldest, s_.tasks[lane.front()].submitted_us);
         }
         w.key(priority_names[level]).begin_object().key("waiting").value(waiting);
-        w.key("oldest_ms").value((s_.now_us() - oldest) / 1000).end_object();
+        w.key("oldest_ms").value((s_.now_us() - oldest) / 1000);
+        w.key("rate").value(s_.rates[level].per_second(s_.now.steady)).end_object();
     }
 
     plane_state<P> const& s_;

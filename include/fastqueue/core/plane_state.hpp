@@ -7,6 +7,7 @@
 #include <fastqueue/core/outbox.hpp>
 #include <fastqueue/core/peer_table.hpp>
 #include <fastqueue/core/plane_options.hpp>
+#include <fastqueue/core/rate_meter.hpp>
 #include <fastqueue/core/result_cache.hpp>
 #include <fastqueue/core/task.hpp>
 #include <fastqueue/core/waiters.hpp>
@@ -16,6 +17,7 @@
 #include <fastqueue/wire/run_message.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -82,6 +84,7 @@ struct plane_state {
     random_source random;
     std::vector<std::string> contents;  ///< content types, dense; 0 is json
     plane_counters counters;
+    std::array<rate_meter, priority_count> rates;  ///< ends a second, by priority
     policy::store_sequence committed = 0;
     policy::store_sequence last_end = 0;  ///< the latest write of a task's end
     std::uint64_t next_sequence = 1;

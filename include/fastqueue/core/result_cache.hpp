@@ -24,7 +24,8 @@ struct cached_result {
     std::uint64_t finished_us = 0;
     std::uint32_t attempt = 0;
     std::uint32_t content = 0;
-    errc code{};  ///< none on success
+    std::uint32_t name = 0;  ///< in the name table
+    errc code{};             ///< none on success
     task_state state = task_state::success;
     std::string worker;
     std::string value;                  ///< the value, or the error's text
@@ -91,6 +92,13 @@ public:
         while (oldest_ != none && expired(items_[oldest_], now)) drop(oldest_, gone);
     }
 
+    /// Calls `f(ledger, result)` for each, the latest end first, until it returns false. That is no use.
+    template <class F>
+    void each(instant now, F&& f) const {
+        for (auto slot = newest_; slot != none && !expired(items_[slot], now); slot = items_[slot].previous) {
+            if (!f(items_[slot].ledger, items_[slot].result)) return;
+        }
+    }
     [[nodiscard]] std::size_t size() const noexcept { return items_.size() - free_.size(); }
     [[nodiscard]] std::uint64_t octets() const noexcept { return octets_; }
 

@@ -33,6 +33,7 @@ public:
         auto const slot = s_.holder(worker, done.lease);
         if (slot == none) return stale(worker, done.lease);
         bool const asked_back = s_.tasks[slot].recalled;
+        bool const begun = s_.tasks[slot].state == task_state::running && s_.workers[worker].sends_began();
         give_back(worker, slot, done);
         switch (done.end) {
             case wire::run_end::success:
@@ -47,7 +48,7 @@ public:
                 break;
             case wire::run_end::returned:
                 if (!asked_back) workers_.pause(worker);
-                came_back(slot);
+                came_back(slot, begun);
                 break;
         }
         workers_.answered(worker);
@@ -171,9 +172,13 @@ private:
             ++record.failed;
         s_.dispatch.room_changed(worker);
     }
-    void came_back(std::uint32_t slot) {
+    void came_back(std::uint32_t slot, bool begun) {
         ++s_.counters.returned;
         auto& t = s_.tasks[slot];
+        if (begun && t.at_most_once) {
+            return life_.end(slot, task_state::failure, errc::worker_lost,
+                             "its worker stopped before it had ended, and it is to run at most once");
+        }
         if (t.cancel_requested) return life_.end(slot, task_state::cancelled, errc::cancelled, "cancelled");
         life_.requeue(slot);
     }

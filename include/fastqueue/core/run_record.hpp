@@ -29,6 +29,7 @@ struct run_record {
     bool begun = false;      ///< told to the control plane, and so in the list of those that run
     bool dropped = false;    ///< its lease is gone: its end is told to nobody
     bool overtime = false;   ///< it went over its hard limit: whatever comes of it is `timeout`
+    bool given_up = false;   ///< the worker ends, and waits for it no longer
     bool cancelled = false;  ///< somebody asked to stop it
 };
 

@@ -122,8 +122,9 @@ public:
         auto const after =
             s_.store.finish({t.id, state, code, value, t.attempt, worker, t.started_us, finished});
         s_.last_end = after;
-        cached_result const result{t.submitted_us, t.started_us,        finished, t.attempt, t.content, code,
-                                   state,          std::string{worker}, {},       after};
+        cached_result const result{t.submitted_us,      t.started_us, finished, t.attempt,
+                                   t.content,           t.name,       code,     state,
+                                   std::string{worker}, {},           after};
         answer_waiters(slot, result, value, after);
         s_.tell(t, worker);
         keep(t, result, value);
@@ -180,6 +181,15 @@ public:
         while (auto const slot = limits_.pop(s_.now.steady)) timed_out(*slot);
         while (auto const w = waits_.pop(s_.now.steady)) wait_is_over(*w);
     }
+    /// Until a scheduled or retrying task is due.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> due_in(std::uint32_t slot) const noexcept {
+        using std::chrono::milliseconds;
+        if (auto const at = due_.at(slot))
+            return std::max(milliseconds{0}, std::chrono::duration_cast<milliseconds>(*at - s_.now.steady));
+        if (auto const at = eta_.at(slot))
+            return std::max(milliseconds{0}, std::chrono::duration_cast<milliseconds>(*at - s_.now.wall));
+        return std::nullopt;
+    }
     [[nodiscard]] instant next_deadline() const noexcept {
         return std::min({due_.next(), expiry_.next(), limits_.next(), waits_.next(), eta_.next(s_.now),
                          wall_expiry_.next(s_.now)});
@@ -206,6 +216,7 @@ public:
                                     0,
                                     t.attempt,
                                     t.content,
+                                    t.name,
                                     {},
                                     t.state,
                                     std::string{s_.worker_name(t.worker)},
@@ -287,6 +298,7 @@ private:
     }
     void count(task const& t) {
         auto& name = s_.dispatch.names()[t.name];
+        s_.rates[index_of(t.level)].count(s_.now.steady);
         switch (t.state) {
             case task_state::success:
                 ++s_.counters.succeeded, ++name.succeeded;
@@ -321,6 +333,7 @@ private:
         s_.task_octets -= t.arguments.size();
         if (t.arguments.capacity() > worth_keeping) t.arguments = {};
         if (t.terms != none) s_.terms.give(t.terms);
+        t.id = {};  // so that those that live can be told from the rest
         s_.tasks.give(slot);
     }
 

@@ -140,13 +140,37 @@ public:
             actions_.push_back({run_action::kind::stop, slot});
         }
     }
+    /// After `stop`: the time for finishing is over. What still runs goes back unfinished, and its end will be told to
+    /// nobody. \return how many those are
+    std::size_t hand_back() {
+        std::size_t count = 0;
+        for (auto slot = running_.front(); slot != none; slot = runs_[slot].next) {
+            if (runs_[slot].dropped) continue;
+            wire::done_message done;
+            done.lease = runs_[slot].lease;
+            done.end = wire::run_end::returned;
+            answer(done, {});
+            runs_[slot].dropped = true;
+            ++count;
+        }
+        for (auto const* list : {&running_, &waiting_}) {
+            for (auto slot = list->front(); slot != none; slot = runs_[slot].next) {
+                if (std::exchange(runs_[slot].given_up, true)) continue;
+                ++given_up_;
+                actions_.push_back({run_action::kind::stop, slot});
+            }
+        }
+        return count;
+    }
     [[nodiscard]] bool stopping() const noexcept { return stopping_; }
     /// After `stop`: everything is answered, and the control plane knows that the worker has left or cannot be told.
     [[nodiscard]] bool finished() const noexcept {
-        return stopping_ && outstanding() == 0 && (link_.is_unregistered() || !link_.can_speak());
+        return stopping_ && outstanding() == given_up_ && (link_.is_unregistered() || !link_.can_speak());
     }
     /// Why it gave up for good; empty while it has not.
     [[nodiscard]] std::string const& fatal() const noexcept { return link_.fatal(); }
+    /// What the control plane refused it with.
+    [[nodiscard]] errc fatal_code() const noexcept { return link_.fatal_code(); }
 
     // ---- what it wants done
 
@@ -201,7 +225,7 @@ private:
         r.traceparent.assign(message.traceparent);
         r.soft_timeout_ms = message.soft_timeout_ms;
         r.timeout_ms = message.timeout_ms;
-        r.begun = r.dropped = r.overtime = r.cancelled = false;
+        r.begun = r.dropped = r.overtime = r.cancelled = r.given_up = false;
         r.sequence = ++sequence_;
         waiting_.push_back(runs_, slot);
         actions_.push_back({run_action::kind::execute, slot});
@@ -324,6 +348,7 @@ private:
         constexpr std::size_t worth_keeping = 4096;
         auto& r = runs_[slot];
         (r.begun ? running_ : waiting_).erase(runs_, slot);
+        if (r.given_up) --given_up_;
         soft_.clear(slot);
         hard_.clear(slot);
         if (r.arguments.capacity() > worth_keeping) r.arguments = {};
@@ -358,6 +383,7 @@ private:
     std::uint64_t answers_turn_ = 0;
     std::uint64_t sequence_ = 0;
     std::uint64_t answered_ = 0;
+    std::size_t given_up_ = 0;  // runs whose end nobody waits for
     std::uint64_t max_payload_ = 16U << 20U;
     instant look_at_ = instant::max();
     bool stopping_ = false;

@@ -71,6 +71,22 @@ public:
         drain(w);
     }
 
+    /// An operator wants the worker to get no more work, or some again. What it has is left to it; a new start of the
+    /// worker begins anew.
+    /// \return the worker, or `none`
+    std::uint32_t set_aside(std::string_view name, bool aside) {
+        auto const at = by_name_.find(std::string{name});
+        if (at == by_name_.end()) return none;
+        auto& record = s_.workers[at->second];
+        changed_ = changed_ || record.set_aside != aside;
+        record.set_aside = aside;
+        if (aside)
+            s_.dispatch.set_serving(at->second, false);
+        else if (record.state == worker_state::active && !record.must_announce && !pauses_.at(at->second))
+            serve(at->second);
+        return at->second;
+    }
+
     // ---- connections
 
     /// A dial that the outbox asked for has been made: its connection is `peer`.
@@ -129,7 +145,7 @@ public:
         while (auto const w = timers_.pop(s_.now.steady)) due(*w);
         while (auto const w = redials_.pop(s_.now.steady)) redial(*w);
         while (auto const w = pauses_.pop(s_.now.steady)) {
-            if (s_.workers[*w].state == worker_state::active) s_.dispatch.set_serving(*w, true);
+            if (s_.workers[*w].state == worker_state::active) serve(*w);
         }
     }
     /// The process stood still for so long: nobody's silence in it is held against him. What they said meanwhile may not
@@ -432,7 +448,7 @@ private:
             tell(w, policy::worker_change::joined, "it is ready");
         }
         set_deadline(w, record.last_seen + s_.options.inactive);
-        s_.dispatch.set_serving(w, true);
+        serve(w);
         s_.dispatch.room_changed(w);
     }
     /// A connection of the worker has ended, or could not be made.
@@ -456,6 +472,9 @@ private:
             dial_all(w);
         else
             redials_.set(w, s_.now.steady + record.redial.next(s_.random));
+    }
+    void serve(std::uint32_t w) {
+        if (!s_.workers[w].set_aside) s_.dispatch.set_serving(w, true);
     }
     void redial(std::uint32_t w) {
         auto const state = s_.workers[w].state;

@@ -188,6 +188,7 @@ public:
         return *std::ranges::find_if(links_, [](peer_id p) { return p != peer_id::none; });
     }
     [[nodiscard]] std::string const& fatal() const noexcept { return fatal_; }
+    [[nodiscard]] errc fatal_code() const noexcept { return fatal_code_; }
 
 private:
     enum class phase : std::uint8_t { waiting, discovering, connecting, registering, registered };
@@ -269,6 +270,7 @@ private:
                 return false;
             }
         }
+        fatal_code_ = code;
         fatal_ = "the control plane refused the worker '" + options_.id + "': " + std::string{text};
         return false;
     }
@@ -314,6 +316,7 @@ private:
     bool leaving_ = false;
     bool unregistered_ = false;
     std::string fatal_;
+    errc fatal_code_ = errc::bad_request;
 };
 
 }  // namespace fastqueue::core

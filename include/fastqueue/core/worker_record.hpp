@@ -46,6 +46,7 @@ struct worker_record {
     bool local = false;          ///< in this process: works only where nobody else can
     bool dialled = false;        ///< has ports of its own, which we dial
     bool must_announce = false;  ///< nothing is sent until it has said what it holds
+    bool set_aside = false;      ///< an operator wants it to get no more work
     peer_id management = peer_id::none;
     std::array<worker_link, priority_count>
         links;                        ///< if dialled; else only the first, which is `management`
@@ -69,6 +70,11 @@ struct worker_record {
     std::uint64_t succeeded = 0;
     std::uint64_t failed = 0;
 
+    /// The state as people are told it.
+    [[nodiscard]] std::string_view state_name() const noexcept {
+        if (!set_aside || state != worker_state::active) return name_of(state);
+        return outstanding > 0 ? name_of(worker_state::draining) : "drained";
+    }
     [[nodiscard]] std::uint32_t load() const noexcept { return outstanding * 1024U / concurrency; }
     /// Every thread is in a run that takes long: what was sent ahead would wait behind it.
     [[nodiscard]] bool blocked() const noexcept { return begun.size() >= concurrency; }

@@ -36,7 +36,8 @@ public:
     void start() {
         thread_ = std::thread{[this] { worker_.run(); }};
     }
-    void stop() noexcept { worker_.stop(); }
+    /// It ends at once; handlers that run are asked to stop, and the destructor waits for them.
+    void abandon() noexcept { worker_.abandon(); }
 
 private:
     static subworker_options options(endpoint door, std::string id, std::uint32_t concurrency,
@@ -47,6 +48,7 @@ private:
         o.base.reset();
         o.discovery.reset();
         o.concurrency = concurrency;
+        o.grace = {};
         o.seed = seed;
         return o;
     }
