@@ -1,19 +1,23 @@
 #pragma once
 
 #include "arguments.hpp"
+#include "completion.hpp"
 #include "control_plane.hpp"
 #include "exit_code.hpp"
 #include "list.hpp"
+#include "operations.hpp"
 #include "output.hpp"
+#include "results.hpp"
 #include "status.hpp"
 #include "submit.hpp"
 #include "subworker.hpp"
+#include "tasks.hpp"
+#include "version_text.hpp"
 #include "workers.hpp"
 
 #include <fastqueue/model/error.hpp>
 #include <fastqueue/model/name.hpp>
 #include <fastqueue/tasks/registry.hpp>
-#include <fastqueue/version.hpp>
 
 #include <CLI/CLI.hpp>
 
@@ -30,7 +34,7 @@ class program {
 public:
     explicit program(registry tasks) : tasks_{std::move(tasks)} {
         app_.name("fastqueue")->require_subcommand(0, 1)->allow_extras();
-        app_.set_version_flag("--version", std::string{"fastqueue "} + version_string);
+        app_.set_version_flag("--version", version_text());
         app_.get_formatter()->column_width(detail::help_column);  // the commands share it
         app_.footer(std::string{exit_code_help});
     }
@@ -39,11 +43,21 @@ public:
         parse(std::move(line.words));
         if (control_plane_.app()) return control_plane_.run(tasks_);
         if (subworker_.app()) return subworker_.run(tasks_);
-        if (submit_.app()) return submit_.run(line.arguments);
+        if (submit_.app()) return submit_.run(line);
         if (status_.app()) return status_.run();
+        if (wait_.app()) return wait_.run();
+        if (result_.app()) return result_.run();
         if (cancel_.app()) return cancel_.run();
+        if (forget_.app()) return forget_.run();
+        if (tasks_command_.app()) return tasks_command_.run();
+        if (inspect_.app()) return inspect_.run();
+        if (why_.app()) return why_.run();
         if (list_.app()) return list_.run(tasks_);
         if (workers_.app()) return workers_.run();
+        if (queues_.app()) return queues_.run();
+        if (drain_.app()) return drain_.run();
+        if (health_.app()) return health_.run();
+        if (completion_.app()) return completion_.run();
         refuse();
     }
     /// What CLI11 ends with: help, version, or a word it cannot place.
@@ -104,9 +118,19 @@ private:
     subworker_command subworker_{app_};
     submit_command submit_{app_};
     status_command status_{app_};
+    wait_command wait_{app_};
+    result_command result_{app_};
     cancel_command cancel_{app_};
+    forget_command forget_{app_};
+    tasks_command tasks_command_{app_};
+    inspect_command inspect_{app_};
+    why_command why_{app_};
     list_command list_{app_};
     workers_command workers_{app_};
+    queues_command queues_{app_};
+    drain_command drain_{app_};
+    health_command health_{app_};
+    completion_command completion_{app_};
 };
 
 /// The whole command line. A program of yours that links its tasks instead of loading modules calls it with them.

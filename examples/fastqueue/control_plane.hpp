@@ -3,12 +3,13 @@
 #include "exit_code.hpp"
 #include "modules.hpp"
 #include "narrators.hpp"
-#include "options.hpp"
 #include "output.hpp"
+#include "port_holder.hpp"
 #include "ports.hpp"
-#include "signals.hpp"
+#include "role.hpp"
 
 #include <fastqueue/control_plane.hpp>
+#include <fastqueue/json/writer.hpp>
 
 #include <algorithm>
 #include <array>
@@ -17,37 +18,37 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace fastqueue::cli {
 
 /// `fastqueue control-plane`
-class control_plane_command {
+class control_plane_command : public role_command {
 public:
     explicit control_plane_command(CLI::App& app)
-        : options_{*app.add_subcommand("control-plane", "Run the coordinator; start it first")} {
+        : role_command{app, "control-plane", "Run the coordinator; start it first"} {
         add_addresses();
         add_cache();
         add_workers();
-        add_module_option(options_, modules_, "Task modules to load, by name (mytasks.so) or path");
+        add_shared_options();
     }
-
-    [[nodiscard]] CLI::App& app() const noexcept { return options_.app(); }
 
     int run(registry tasks) {
         options_.read();
         check();
-        stop_signals signals;
         given_.heartbeat = std::min<std::chrono::milliseconds>(given_.heartbeat, given_.worker_timeout / 3);
-        policy_instances<plane_policies> instances;
-        instances.observer = plane_narrator{given_.id + ".local"};
-        basic_control_plane<plane_policies> plane{given_, with_modules(std::move(tasks), modules_),
-                                                  std::move(instances)};
-        start(plane);
-        tell(plane);
-        signals.call([&plane] { plane.stop(); });
-        plane.run();
-        say("control plane '" + given_.id + "' has stopped");
+        live(
+            "control plane '" + given_.id + "'",
+            [&] {
+                policy_instances<plane_policies> instances;
+                instances.observer = plane_narrator{log_, given_.id + ".local"};
+                return basic_control_plane<plane_policies>{given_, with_modules(std::move(tasks), modules_),
+                                                           std::move(instances)};
+            },
+            [this](auto& plane) {
+                start(plane);
+                tell(plane);
+            },
+            [](auto const&) {});
         return done;
     }
 
@@ -61,33 +62,27 @@ private:
             "--base-address", "ADDRESS",
             "Tasks come in on this port and the three above it, by priority; results on the next (default: "
             "tcp://127.0.0.1:5555)",
-            [this](text n, text v) { given_.base = read_address(n, v); }, "FASTQUEUE_BASE_ADDRESS");
-        options_.one(
-            "--discovery-address", "ADDRESS", "Where it is asked for (default: tcp://127.0.0.1:5550)",
-            [this](text n, text v) { given_.discovery = read_address(n, v); }, "FASTQUEUE_DISCOVERY_ADDRESS");
-        options_.one(
-            "--subworker-port", "PORT",
-            "Subworker management port (default: 5560; a free one where the base's port is 0)",
-            [this](text n, text v) { given_.subworker_port = read_number<std::uint16_t>(n, v, 0); },
-            "FASTQUEUE_SUBWORKER_PORT");
+            [this](text n, text v) { given_.base = read_address(n, v); });
+        options_.one("--discovery-address", "ADDRESS",
+                     "Where it is asked for (default: tcp://127.0.0.1:5550)",
+                     [this](text n, text v) { given_.discovery = read_address(n, v); });
+        options_.one("--subworker-port", "PORT",
+                     "Subworker management port (default: 5560; a free one where the base's port is 0)",
+                     [this](text n, text v) { given_.subworker_port = read_number<std::uint16_t>(n, v, 0); });
         options_.one("--advertise-address", "HOST",
                      "The host under which others reach it, where it listens on all (*)",
                      [this](text n, text v) { given_.advertise_host = read_host(n, v); });
     }
     void add_cache() {
-        options_.one(
-            "--result-cache-size", "N", "Maximum cached results (default: 10000)",
-            [this](text n, text v) {
-                given_.result_cache_size = read_number<std::uint32_t>(n, v, 0, 100'000'000);
-            },
-            "FASTQUEUE_RESULT_CACHE_SIZE");
-        options_.one(
-            "--result-cache-ttl", "SECONDS", "How long results are kept (default: 3600)",
-            [this](text n, text v) {
-                given_.result_cache_ttl =
-                    std::chrono::seconds{read_number<std::uint32_t>(n, v, 1, 1'000'000'000)};
-            },
-            "FASTQUEUE_RESULT_CACHE_TTL");
+        options_.one("--result-cache-size", "N", "Maximum cached results (default: 10000)",
+                     [this](text n, text v) {
+                         given_.result_cache_size = read_number<std::uint32_t>(n, v, 0, 100'000'000);
+                     });
+        options_.one("--result-cache-ttl", "SECONDS", "How long results are kept (default: 3600)",
+                     [this](text n, text v) {
+                         given_.result_cache_ttl =
+                             std::chrono::seconds{read_number<std::uint32_t>(n, v, 1, 1'000'000'000)};
+                     });
     }
     void add_workers() {
         options_.one("--local", "thread|off",
@@ -103,10 +98,10 @@ private:
                      "A subworker silent for so long is inactive (default: 30)", [this](text n, text v) {
                          given_.worker_timeout = read_seconds(n, v, std::chrono::milliseconds{100});
                      });
-        options_.one("--grace", "SECONDS",
+        options_.one("--worker-grace", "SECONDS",
                      "A subworker whose connection broke may come back in it (default: 1)",
                      [this](text n, text v) { given_.worker_grace = read_seconds(n, v); });
-        options_.one("--shutdown-grace", "SECONDS", "How long stopping waits for what runs (default: 30)",
+        options_.one("--grace", "SECONDS", "How long stopping waits for what runs (default: 30)",
                      [this](text n, text v) { given_.shutdown_grace = read_seconds(n, v); });
         options_.one(
             "--max-deaths", "N", "A task that took so many subworkers with it is given up (default: 3)",
@@ -159,7 +154,7 @@ private:
     /// Which port it is, and which option moves it.
     [[nodiscard]] std::string taken(error const& e) const {
         auto const says = [](endpoint const& at) {
-            return "port " + std::to_string(at.port) + " is taken by another process: ";
+            return "port " + std::to_string(at.port) + " is taken by " + holder_of(at) + ": ";
         };
         if (auto const at = first_taken(given_.base, 5)) return says(*at) + another_base();
         if (auto const at = first_taken({given_.base.host, management_port()}, 1)) {
@@ -180,7 +175,7 @@ private:
         return words + "--base-address tcp://" + given_.base.host +
                ":0 for free ports, and a --discovery-address of its own";
     }
-    void tell(basic_control_plane<plane_policies> const& plane) const {
+    void tell(basic_control_plane<plane_policies> const& plane) {
         auto const& at = plane.listens();
         auto const& first = at.tasks[0];
         std::string line = "control plane '" + given_.id + "' listens: tasks " + first.text() + " (critical)";
@@ -188,14 +183,23 @@ private:
             line += ", " + short_form(at.tasks[i], first) + " (" + std::string{priority_names[i]} + ")";
         line += ", results " + short_form(at.results, first) + ", management " +
                 short_form(at.management, first) + ", discovery " + short_form(at.discovery, first);
-        say(line);
+        log_.announce("listening", line, [&](json::writer& w) {
+            w.key("worker").value(given_.id).key("tasks").begin_array();
+            for (auto const& each : at.tasks) w.value(each.text());
+            w.end_array()
+                .key("results")
+                .value(at.results.text())
+                .key("management")
+                .value(at.management.text());
+            w.key("discovery").value(at.discovery.text());
+        });
         auto const idle = !given_.local && !plane.tasks().empty() ? " (left to subworkers: --local off)" : "";
-        say("tasks: " + names_of(plane.tasks(), "none of its own; subworkers bring theirs") + idle);
+        auto const names = names_of(plane.tasks(), "none of its own; subworkers bring theirs");
+        log_.announce("tasks", "tasks: " + names + idle,
+                      [&](json::writer& w) { write_names(w, plane.tasks()); });
     }
 
-    option_set options_;
     control_plane_options given_;
-    std::vector<std::string> modules_;
 };
 
 }  // namespace fastqueue::cli

@@ -10,16 +10,19 @@ namespace fastqueue::cli {
 /// What the program tells its caller. Scripts rely on these numbers.
 enum exit_code : int {
     done = 0,
-    failed = 1,     ///< the task failed, or a worker could not be started
-    usage = 2,      ///< the command line, or what it names, cannot be used
-    nobody = 3,     ///< no control plane answers
-    timed_out = 4,  ///< no answer in the time given
-    refused = 5,    ///< the control plane said no
+    failed = 1,      ///< the task failed, or a worker could not be started
+    usage = 2,       ///< the command line, or what it names, cannot be used
+    nobody = 3,      ///< no control plane answers
+    timed_out = 4,   ///< no answer in the time given
+    refused = 5,     ///< the control plane said no
+    unfinished = 6,  ///< a subworker's grace was over: what still ran was handed back
 };
 
 inline constexpr std::string_view exit_code_help =
     "Exit codes: 0 done, 1 the task failed (or a worker could not start), 2 usage,\n"
-    "            3 nobody there, 4 timed out, 5 refused by the control plane.";
+    "            3 nobody there, 4 timed out, 5 refused by the control plane,\n"
+    "            6 grace was over: unfinished tasks were handed back,\n"
+    "            130 or 143 ended at once by a second Ctrl+C or SIGTERM.";
 
 /// The code that fits an error of the library.
 [[nodiscard]] inline exit_code exit_code_of(std::error_code const& error) noexcept {

@@ -2,6 +2,7 @@
 
 #include "options.hpp"
 
+#include <fastqueue/json/writer.hpp>
 #include <fastqueue/tasks/module_loader.hpp>
 #include <fastqueue/tasks/registry.hpp>
 
@@ -16,7 +17,7 @@ namespace fastqueue::cli {
 
 inline void add_module_option(option_set& options, std::vector<std::string>& modules,
                               std::string const& help) {
-    options.many("--task-modules", "NAME...", help, [&modules](std::string_view, std::string_view text) {
+    options.many("--task-modules", "MODULE...", help, [&modules](std::string_view, std::string_view text) {
         if (std::ranges::find(modules, text) == modules.end()) modules.emplace_back(text);
     });
 }
@@ -41,6 +42,13 @@ inline void add_module_option(option_set& options, std::vector<std::string>& mod
     std::string list;
     for (auto const& name : tasks.names()) list += (list.empty() ? "" : ", ") + name;
     return list.empty() ? std::string{otherwise} : list;
+}
+
+/// The member `"names": [...]`.
+inline void write_names(json::writer& w, registry const& tasks) {
+    w.key("names").begin_array();
+    for (auto const& name : tasks.names()) w.value(name);
+    w.end_array();
 }
 
 }  // namespace fastqueue::cli

@@ -1,54 +1,105 @@
 #pragma once
 
-#include "output.hpp"
+#include "log_record.hpp"
+#include "worker_log.hpp"
 
+#include <fastqueue/json/writer.hpp>
 #include <fastqueue/observer/log.hpp>
 #include <fastqueue/policies.hpp>
 
+#include <array>
+#include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace fastqueue::cli {
 
-/// An observer policy: tells an operator of workers that come and go, and of what is odd; not of each task.
+[[nodiscard]] inline std::string_view name_of(policy::worker_change change) noexcept {
+    constexpr std::array<std::string_view, 4> names{"joined", "inactive", "lost", "left"};
+    return names[static_cast<std::size_t>(change)];
+}
+
+/// An observer policy: tells an operator of workers that come and go, and of what is odd; of each task only at debug.
 class plane_narrator {
 public:
     plane_narrator() = default;  // says nothing
+    /// \param log    must outlive it
     /// \param local  the control plane's own worker, of which nobody needs to be told
-    explicit plane_narrator(std::string local)
-        : local_{std::move(local)}, log_{[](std::string_view line) { say(std::string{line}); }} {}
+    plane_narrator(worker_log& log, std::string local)
+        : log_{&log},
+          local_{std::move(local)},
+          line_{std::make_shared<std::string>()},
+          words_{[line = line_](std::string_view text) { *line += text; }} {}
 
-    void on(policy::task_event const&) noexcept {}
-    void on(policy::worker_event const& event) noexcept {
-        if (event.worker != local_) log_.on(event);
+    void on(policy::task_event const& e) noexcept {
+        if (log_ == nullptr || !log_->wants(log_level::debug)) return;
+        write(log_level::debug, "task", e, [&](json::writer& w) {
+            w.key("task").value(e.id.text()).key("name").value(e.name).key("state").value(name_of(e.state));
+            if (e.attempt > 0) w.key("attempt").value(e.attempt);
+            if (!e.worker.empty()) w.key("worker").value(e.worker);
+        });
     }
-    void on(policy::notice_event const& event) noexcept { log_.on(event); }
+    void on(policy::worker_event const& e) noexcept {
+        if (log_ == nullptr || e.worker == local_) return;
+        bool const wanted =
+            e.change == policy::worker_change::joined || e.change == policy::worker_change::left;
+        write(wanted ? log_level::info : log_level::warning, "worker", e, [&](json::writer& w) {
+            w.key("worker")
+                .value(e.worker)
+                .key("change")
+                .value(name_of(e.change))
+                .key("reason")
+                .value(e.reason);
+        });
+    }
+    void on(policy::notice_event const& e) noexcept {
+        if (log_ == nullptr) return;
+        write(log_level::warning, "notice", e,
+              [&](json::writer& w) { w.key("code").value(name_of(e.code)); });
+    }
 
 private:
+    template <class Event, class Fields>
+    void write(log_level level, std::string_view kind, Event const& event, Fields const& fields) noexcept {
+        *line_ = kind == "worker" && !log_->plain() ? "sub" : "";  // short: allocates nothing
+        auto const begun = line_->size();
+        words_.on(event);
+        if (line_->size() > begun)
+            log_->tell(level, kind, *line_, fields);  // else one too many in this second
+    }
+
+    worker_log* log_ = nullptr;
     std::string local_;
-    observer::log log_;
+    std::shared_ptr<std::string> line_;  // where `words_` puts its text, wherever this is moved to
+    observer::log words_;
 };
 
 /// An observer policy: tells whether a subworker has its control plane.
 class subworker_narrator {
 public:
     subworker_narrator() = default;  // says nothing
-    explicit subworker_narrator(std::string control_plane) : control_plane_{std::move(control_plane)} {}
+    /// \param log  must outlive it
+    subworker_narrator(worker_log& log, std::string control_plane)
+        : log_{&log}, control_plane_{std::move(control_plane)} {}
 
     void on(policy::task_event const&) noexcept {}
     void on(policy::worker_event const& event) noexcept {
-        if (control_plane_.empty()) return;
+        if (log_ == nullptr) return;
         bool const joined = event.change == policy::worker_change::joined;
         try {
-            say(joined ? "registered with the control plane " + control_plane_
-                       : "lost the control plane " + control_plane_ + "; waiting for it");
+            auto const text = joined ? "registered with the control plane " + control_plane_
+                                     : "lost the control plane " + control_plane_ + "; waiting for it";
+            log_->tell(joined ? log_level::info : log_level::warning, joined ? "registered" : "lost", text,
+                       [this](json::writer& w) { w.key("control_plane").value(control_plane_); });
         } catch (...) {  // no memory for a line: work goes on
         }
     }
     void on(policy::notice_event const&) noexcept {}
 
 private:
+    worker_log* log_ = nullptr;
     std::string control_plane_;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "config_file.hpp"
 #include "values.hpp"
 
 #include <CLI/CLI.hpp>
@@ -37,33 +38,54 @@ inline constexpr std::size_t help_width = 100;
 
 }  // namespace detail
 
+/// The environment variable that stands in for an option: `--worker-id` is `FASTQUEUE_WORKER_ID`.
+[[nodiscard]] inline std::string variable_of(std::string_view option) {
+    std::string out = "FASTQUEUE_";
+    option.remove_prefix(std::min(option.find_first_not_of('-'), option.size()));
+    for (char const c : option)
+        out += c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    return out;
+}
+
 /// The options of one command. CLI11 finds the words and writes the help; what a word means is read here, after it, so that
-/// each error names option, value and mend. An option that is given goes before its environment variable, and that before
-/// the default.
+/// each error names option, value and mend. Each option also has an environment variable and a place in the file that
+/// `--config` names. An argument goes before the variable, that before the file, and that before the default.
 class option_set {
 public:
     using reader = std::function<void(std::string_view name, std::string_view text)>;
 
     explicit option_set(CLI::App& app) : app_{app} {
-        app_.allow_extras();  // refused in our words
+        app_.allow_extras();                          // refused in our words
+        app_.option_defaults()->configurable(false);  // what is not added here cannot stand in a file
+        one("--config", "FILE",
+            "Options from a TOML file: worker-id = \"sw1\"; below [" + app_.get_name() +
+                "] for this command only",
+            [this](std::string_view n, std::string_view v) {
+                file_ = config_file{n, std::string{v}, *app_.get_parent()};
+            });
+        entries_.front().option->configurable(false);
     }
     option_set(option_set const&) = delete;
 
     /// An option with one value.
     /// \param read         takes the value; its first argument names where it comes from
-    /// \param environment  a variable that stands in for it; empty: none
-    void one(std::string const& name, std::string const& kind, std::string help, reader read,
+    /// \param environment  the variable that stands in for it; empty: the one of its name
+    void one(std::string const& name, std::string const& kind, std::string const& help, reader read,
              std::string environment = {}) {
-        if (!environment.empty()) help += " [" + environment + "]";
-        auto* const option = app_.add_option(name, ignore(), detail::wrapped(help));
-        option->type_name(kind)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-        entries_.push_back({option, name, std::move(environment), std::move(read), false});
+        add(name, kind, help, std::move(read), std::move(environment), how::once);
     }
     /// An option with one or more values, separated by spaces or commas; `read` is called for each.
     void many(std::string const& name, std::string const& kind, std::string const& help, reader read) {
-        auto* const option = app_.add_option(name, ignore(), detail::wrapped(help));
-        option->type_name(kind)->expected(1, 1 << 20)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-        entries_.push_back({option, name, {}, std::move(read), true});
+        add(name, kind, help, std::move(read), {}, how::often)->expected(1, 1 << 20);
+    }
+    /// An option without a value: it is there or not. \param set  is told whether
+    void flag(std::string const& name, std::string const& help, std::function<void(bool)> set) {
+        auto const variable = variable_of(name);
+        auto const text = detail::wrapped(help + " [" + variable + "]");
+        entries_.push_back(
+            {app_.add_flag(name, text)->configurable(), name, variable,
+             [set = std::move(set)](std::string_view n, std::string_view v) { set(read_truth(n, v)); },
+             how::once});
     }
 
     /// Reads all values. Call when this command has been chosen.
@@ -71,21 +93,28 @@ public:
     void read() const {
         for (auto const& e : entries_) refuse_swallowed(e);
         refuse_strangers();
-        for (auto const& e : entries_) read(e);
+        for (auto const& e : entries_) read(e);  // first --config, for the others
     }
     [[nodiscard]] CLI::App& app() const noexcept { return app_; }
 
 private:
+    enum class how { once, often };
     struct entry {
         CLI::Option* option;
         std::string name;
         std::string environment;
         reader read;
-        bool many;
+        how given;
     };
 
-    static CLI::callback_t ignore() {
-        return [](CLI::results_t const&) { return true; };
+    CLI::Option* add(std::string const& name, std::string const& kind, std::string const& help, reader read,
+                     std::string environment, how given) {
+        if (environment.empty()) environment = variable_of(name);
+        auto const ignore = [](CLI::results_t const&) { return true; };
+        auto* const option = app_.add_option(name, ignore, detail::wrapped(help + " [" + environment + "]"));
+        option->type_name(kind)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->configurable();
+        entries_.push_back({option, name, std::move(environment), std::move(read), given});
+        return option;
     }
     /// CLI11 takes the next option for the value of one that has none.
     static void refuse_swallowed(entry const& e) {
@@ -94,23 +123,35 @@ private:
                 throw error{errc::bad_option, e.name + " wants a value, but " + text + " follows"};
         }
     }
-    static void read(entry const& e) {
+    void read(entry const& e) const {
+        if (read_arguments(e) || read_environment(e)) return;
+        if (auto const* const setting = file_.find(app_.get_name(), e.name.substr(2))) read_file(e, *setting);
+    }
+    static bool read_arguments(entry const& e) {
         auto const& given = e.option->results();
-        if (given.empty()) return read_environment(e);
-        if (!e.many && given.size() > 1)
+        if (e.given == how::once && given.size() > 1)
             throw error{errc::bad_option,
                         e.name + " is given " + std::to_string(given.size()) + " times; give it once"};
-        for (auto const& text : given) {
-            if (!e.many)
-                e.read(e.name, text);
-            else
-                for (auto const& part : split(text)) e.read(e.name, part);
-        }
+        for (auto const& text : given) read_text(e, e.name, text);
+        return !given.empty();
     }
-    static void read_environment(entry const& e) {
-        if (e.environment.empty()) return;
+    static bool read_environment(entry const& e) {
         auto const* const value = std::getenv(e.environment.c_str());
-        if (value != nullptr && *value != '\0') e.read(e.environment, value);
+        if (value == nullptr || *value == '\0') return false;
+        read_text(e, e.environment, value);
+        return true;
+    }
+    void read_file(entry const& e, toml_setting const& setting) const {
+        auto const name = file_.name_of(setting);
+        if (!setting.is_list) return read_text(e, name, setting.values.front());
+        if (e.given == how::once)
+            throw error{errc::bad_option, name + " is a list of " + std::to_string(setting.values.size()) +
+                                              ", but it takes one value; write it without [ ]"};
+        for (auto const& text : setting.values) e.read(name, text);
+    }
+    static void read_text(entry const& e, std::string_view name, std::string_view text) {
+        if (e.given == how::once) return e.read(name, text);
+        for (auto const& part : split(text)) e.read(name, part);
     }
     void refuse_strangers() const {
         auto const strangers = app_.remaining();
@@ -133,6 +174,7 @@ private:
 
     CLI::App& app_;
     std::vector<entry> entries_;
+    config_file file_;
 };
 
 }  // namespace fastqueue::cli

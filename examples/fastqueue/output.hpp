@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -45,6 +46,11 @@ inline void ensure_standard_files() noexcept {
 inline void say(std::string line) {
     line += '\n';
     detail::write_all(STDOUT_FILENO, line);
+}
+
+/// Lines that may be none at all.
+inline void say_lines(std::string lines) {
+    if (!lines.empty()) say(std::move(lines));
 }
 
 /// Text that others have written, on one line and without commands to a terminal.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "exit_code.hpp"
+#include "json_rows.hpp"
 #include "output.hpp"
 
 #include <fastqueue/client.hpp>
@@ -19,6 +21,17 @@ namespace fastqueue::cli {
     json::document document;
     if (document.parse(value)) return value;
     return "(" + std::to_string(value.size()) + " octets that are not JSON)";
+}
+
+/// The same on one line: a worker may have written it over several.
+[[nodiscard]] inline std::string one_line_value(std::string const& value) {
+    if (value.find_first_of("\r\n") == value.npos) return value_text(value);
+    json::document document;
+    if (!document.parse(value)) return value_text(value);
+    std::string out;
+    json::writer w{out};
+    detail::write_again(w, document, 0);
+    return out;
 }
 
 /// `handler_error`, or the state where there is no code.
@@ -42,7 +55,7 @@ namespace fastqueue::cli {
     if (s.state == task_state::success) {
         json::document document;
         if (document.parse(s.value))
-            w.key("value").raw(s.value);
+            w.key("value").raw(one_line_value(s.value));
         else
             w.key("value").value(nullptr).key("value_octets").value(s.value.size());
     } else if (is_final(s.state)) {
@@ -63,7 +76,20 @@ namespace fastqueue::cli {
     return out;
 }
 
-/// The same for people, a line each.
+/// Prints a task's end: the value to standard output, what failed to standard error; as JSON all to standard output.
+/// \return the exit code that fits
+[[nodiscard]] inline exit_code report_end(task_id const& id, task_status const& s, bool json) {
+    bool const good = s.state == task_state::success;
+    if (json)
+        say(as_json(id, s));
+    else if (good)
+        say(value_text(s.value));
+    else
+        complain(failure_text(s));
+    return good ? done : failed;
+}
+
+/// A task's standing for people, a line each.
 [[nodiscard]] inline std::string as_text(task_id const& id, task_status const& s) {
     std::string out = "task       " + id.text() + "\nstate      " + std::string{name_of(s.state)};
     auto const line = [&](std::string_view name, std::string const& value) {

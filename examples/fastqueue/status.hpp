@@ -1,10 +1,9 @@
 #pragma once
 
-#include "connection.hpp"
 #include "exit_code.hpp"
-#include "options.hpp"
 #include "output.hpp"
 #include "report.hpp"
+#include "task_command.hpp"
 
 #include <fastqueue/client.hpp>
 
@@ -15,33 +14,6 @@
 
 namespace fastqueue::cli {
 
-/// A command about one task.
-class task_command {
-protected:
-    using text = std::string_view;
-
-    task_command(CLI::App& app, std::string const& name, std::string const& help)
-        : options_{*app.add_subcommand(name, help)} {
-        options_.one("--task-id", "ID", "Which task, as submit --non-blocking printed it (required)",
-                     [this](text n, text v) { id_ = read_id(n, v); });
-    }
-    void read() {
-        options_.read();
-        if (id_.empty())
-            throw error{errc::bad_option, "--task-id is missing: the id that submit --non-blocking printed"};
-    }
-
-    [[nodiscard]] std::string name() const { return "task " + id_.text(); }
-
-public:
-    [[nodiscard]] CLI::App& app() const noexcept { return options_.app(); }
-
-protected:
-    option_set options_;
-    connection connection_;
-    task_id id_;
-};
-
 /// `fastqueue status`
 class status_command : public task_command {
 public:
@@ -50,14 +22,15 @@ public:
                      [this](text n, text v) { wait_ = read_seconds(n, v); });
         connection_.add_to(options_);
         options_.app().footer(
+            "Example: fastqueue status 01890a5d-ac96-774b-bcce-b302099a8057 --wait 10\n"
             "Exit codes are those of fastqueue --help; a task that failed is an answer, too: 0. With --wait, "
             "4: it has not ended.");
     }
     int run() {
         read();
         auto const status = connection_.ask(
-            name(), [this](client& c) { return wait_ ? c.wait_status(id_, *wait_) : c.status(id_); });
-        say(connection_.json() ? as_json(id_, status) : as_text(id_, status));
+            name(id()), [this](client& c) { return wait_ ? c.wait_status(id(), *wait_) : c.status(id()); });
+        say(connection_.json() ? as_json(id(), status) : as_text(id(), status));
         return wait_ && !is_final(status.state) ? timed_out : done;
     }
 
@@ -70,12 +43,16 @@ class cancel_command : public task_command {
 public:
     explicit cancel_command(CLI::App& app) : task_command{app, "cancel", "Cancel a task"} {
         connection_.add_to(options_);
+        options_.app().footer(
+            "One that has not begun never will; one that runs is asked to stop, which its handler must "
+            "heed.\n"
+            "Example: fastqueue cancel 01890a5d-ac96-774b-bcce-b302099a8057");
     }
     int run() {
         read();
-        auto const state = connection_.ask(name(), [this](client& c) { return c.cancel(id_); });
+        auto const state = connection_.ask(name(id()), [this](client& c) { return c.cancel(id()); });
         if (connection_.json())
-            say(R"({"id":")" + id_.text() + R"(","state":")" + std::string{name_of(state)} + R"("})");
+            say(R"({"id":")" + id().text() + R"(","state":")" + std::string{name_of(state)} + R"("})");
         else
             say(state == task_state::running ? "running: its handler was asked to stop"
                                              : std::string{name_of(state)});

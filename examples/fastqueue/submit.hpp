@@ -1,26 +1,24 @@
 #pragma once
 
 #include "arguments.hpp"
+#include "batch.hpp"
 #include "connection.hpp"
 #include "exit_code.hpp"
 #include "json_rows.hpp"
 #include "options.hpp"
 #include "output.hpp"
 #include "report.hpp"
+#include "wishes.hpp"
 
 #include <fastqueue/client.hpp>
-#include <fastqueue/tasks/invocation.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <ranges>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 namespace fastqueue::cli {
 
@@ -28,109 +26,119 @@ namespace fastqueue::cli {
 class submit_command {
 public:
     explicit submit_command(CLI::App& app)
-        : options_{*app.add_subcommand("submit", "Have a task run, and print its value")} {
+        : options_{
+              *app.add_subcommand("submit", "Have a task run, and print its value; or many, from a file")} {
         add_options();
-        connection_.add_to(options_);
-        options_.app().footer(
-            "Each argument is JSON where it can be read as JSON, else a string: --args 5 -3 Ada '\"5\"' '[1, "
-            "2]'\n"
-            "A value is printed as JSON, as it is; what failed is told on standard error: failure CODE: "
-            "TEXT\n" +
-            std::string{exit_code_help});
+        connection_.add_to(
+            options_, {"--wait", "--connect-retries"},
+            "How long to wait for the answer (default: 30; with --from, for each line's, and as "
+            "long as it takes)");
+        options_.app().footer(std::string{help});
     }
 
     [[nodiscard]] CLI::App& app() const noexcept { return options_.app(); }
 
-    int run(std::vector<std::string> const& arguments) {
+    int run(command_line const& line) {
         options_.read();
-        if (name_.empty())
+        if (!from_.empty()) return run_many(line);
+        if (wishes_.name.empty())
             throw error{errc::bad_option,
                         "--task-name is missing: which task shall run, for example --task-name add"};
-        auto const id = client::new_id();
-        auto const task = made(arguments, id);
+        wishes_.id = client::new_id();
+        auto const task = wishes_.made(given_arguments(line)).with_meta();
         try {
-            return connection_.ask("task '" + name_ + "'", [&](client& c) {
-                return waits_ ? report(id, c.call_encoded(task)) : accepted(c.delay(task));
+            return connection_.ask("task '" + wishes_.name + "'", [&](client& c) {
+                return waits_ ? report_end(wishes_.id, c.call_encoded(task), connection_.json())
+                              : accepted(c.delay(task));
             });
         } catch (error const& e) {
             if (e.code() != make_error_code(errc::timed_out)) throw;
-            throw error{errc::timed_out, late(id)};
+            throw error{errc::timed_out, late(wishes_.id)};
         }
     }
 
 private:
     using text = std::string_view;
+    static constexpr text help =
+        "Each argument is JSON where it can be read as JSON, else a string: --args 5 -3 Ada '\"5\"' '[1, "
+        "2]'\n"
+        "A value is printed as JSON, as it is; what failed is told on standard error: failure CODE: TEXT\n"
+        "Examples:\n"
+        "  fastqueue submit --task-name add --args 5 3\n"
+        "  fastqueue submit --task-name add --kwargs x=5 y=3 --priority high --timeout 10 --retries 3\n"
+        "  fastqueue submit --from tasks.jsonl     # a line a task: {\"task\": \"add\", \"args\": [5, 3]}\n"
+        "  A line may have kwargs (in place of args), priority, countdown, timeout, retries and id, too.\n"
+        "Exit codes: 0 done, 1 a task failed, 2 usage, or a line that cannot be read, 3 nobody there,\n"
+        "            4 timed out, 5 refused by the control plane. Of many, the first of 2, 5, 4, 1 that "
+        "occurred.";
 
     void add_options() {
-        options_.one("--task-name", "NAME", "Which task (required)",
-                     [this](text n, text v) { name_ = read_name(n, v); });
+        options_.one("--task-name", "NAME", "Which task (required; with --from, for lines that name none)",
+                     [this](text n, text v) { wishes_.name = read_name(n, v); });
+        auto const taken = [](CLI::results_t const&) { return true; };  // by take_arguments, before CLI11
+        options_.app().add_option("--args", taken, "Its arguments, by position")->type_name("ARG...");
         options_.app()
-            .add_option(
-                "--args", [](CLI::results_t const&) { return true; }, "Its arguments, by position")
-            ->type_name("ARG...");
-        options_.one("--priority", "LEVEL", "critical, high, normal or low (default: normal)",
-                     [this](text n, text v) { priority_ = read_priority(n, v); });
-        options_.app().add_flag_callback(
-            "--non-blocking", [this] { waits_ = false; }, "Print the task's id at once and wait for nothing");
-        options_.one("--countdown", "SECONDS", "Do not run it before so long from now",
-                     [this](text n, text v) { countdown_ = read_seconds(n, v); });
-        options_.one("--task-timeout", "SECONDS", "End an attempt that takes longer (default: never)",
-                     [this](text n, text v) { limit_ = read_seconds(n, v, std::chrono::milliseconds{1}); });
-        options_.one("--task-retries", "N", "Run it again so often after it failed (default: 0)",
-                     [this](text n, text v) { retries_ = read_number<std::uint32_t>(n, v, 0, max_retries); });
+            .add_option("--kwargs", taken, "Its arguments, by parameter name")
+            ->type_name("NAME=VALUE...");
+        options_.one("--from", "FILE", "Tasks from a file, or - for standard input: a JSON object a line",
+                     [this](text, text v) { from_ = v; });
+        options_.flag("--non-blocking", "Print the task's id at once and wait for nothing",
+                      [this](bool set) { waits_ = !set; });
+        add_wishes();
     }
-    [[nodiscard]] invocation<void> made(std::vector<std::string> const& arguments, task_id const& id) const {
-        invocation<void> task{name_, arguments_as_json(arguments)};
-        task.id(id).with_meta().retries(retries_);
-        if (priority_) task.at(*priority_);
-        if (countdown_) task.countdown(*countdown_);
-        if (limit_) task.timeout(*limit_);
-        return task;
+    void add_wishes() {
+        using ms = std::chrono::milliseconds;
+        options_.one("--priority", "LEVEL", "critical, high, normal or low (default: normal)",
+                     [this](text n, text v) { wishes_.level = read_priority(n, v); });
+        options_.one("--countdown", "SECONDS", "Do not run it before so long from now",
+                     [this](text n, text v) { wishes_.countdown = read_seconds(n, v); });
+        options_.one(
+            "--timeout", "SECONDS", "End an attempt that takes longer (default: never)",
+            [this](text n, text v) { wishes_.limit = read_seconds(n, v, ms{1}); }, "FASTQUEUE_TASK_TIMEOUT");
+        options_.one(
+            "--retries", "N", "Run it again so often after it failed (default: 0)",
+            [this](text n, text v) { wishes_.retries = read_number<std::uint32_t>(n, v, 0, max_retries); },
+            "FASTQUEUE_TASK_RETRIES");
+    }
+    int run_many(command_line const& line) const {
+        if (line.arguments || line.named)
+            throw error{errc::bad_option, "--from and " + std::string{line.named ? "--kwargs" : "--args"} +
+                                              " stand together; give arguments in the lines of '" + from_ +
+                                              "'"};
+        return batch{connection_, wishes_, from_, waits_, connection_.patience()}.run();
     }
     /// Words for a task that has not ended in time: where it stands, if that can be learnt soon.
     [[nodiscard]] std::string late(task_id const& id) const {
-        auto const time = "within " + seconds_text(connection_.options().timeout) + " s (--timeout)";
+        auto const time = "within " + seconds_text(connection_.options().timeout) + " s (--wait)";
         try {
             auto soon = connection_.options();
             soon.timeout = std::chrono::seconds{1};
             client c{soon};
             auto const state = c.status(id).state;
-            auto const document = c.document("tasks");
+            auto const document = c.document("names");
             json_rows const known{document};
             bool const can_run =
                 std::ranges::any_of(std::views::iota(std::size_t{0}, known.size()),
-                                    [&](std::size_t i) { return known.get(i, "name") == name_; });
-            return "task '" + name_ + "' has not ended " + time + ": it is " + std::string{name_of(state)} +
-                   (can_run ? "" : ", and no worker knows that name") + "; see fastqueue status --task-id " +
-                   id.text();
+                                    [&](std::size_t i) { return known.get(i, "name") == wishes_.name; });
+            return "task '" + wishes_.name + "' has not ended " + time + ": it is " +
+                   std::string{name_of(state)} + (can_run ? "" : ", and no worker knows that name") +
+                   "; see fastqueue status --task-id " + id.text();
         } catch (error const&) {
             return "no answer " + time + "; the task may still run: see fastqueue status --task-id " +
                    id.text();
         }
     }
     int accepted(task_id const& id) const {
-        auto const state = countdown_ && countdown_->count() > 0 ? task_state::scheduled : task_state::queued;
+        bool const later = wishes_.countdown && wishes_.countdown->count() > 0;
+        auto const state = later ? task_state::scheduled : task_state::queued;
         say(connection_.json() ? as_json(id, {state, {}, {}, {}}) : id.text());
         return done;
-    }
-    int report(task_id const& id, task_status const& status) const {
-        bool const good = status.state == task_state::success;
-        if (connection_.json())
-            say(as_json(id, status));
-        else if (good)
-            say(value_text(status.value));
-        else
-            complain(failure_text(status));
-        return good ? done : failed;
     }
 
     option_set options_;
     connection connection_;
-    std::string name_;
-    std::optional<priority> priority_;
-    std::optional<std::chrono::milliseconds> countdown_;
-    std::optional<std::chrono::milliseconds> limit_;
-    std::uint32_t retries_ = 0;
+    task_wishes wishes_;
+    std::string from_;
     bool waits_ = true;
 };
 

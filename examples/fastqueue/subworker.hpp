@@ -3,45 +3,51 @@
 #include "exit_code.hpp"
 #include "modules.hpp"
 #include "narrators.hpp"
-#include "options.hpp"
 #include "output.hpp"
+#include "port_holder.hpp"
 #include "ports.hpp"
-#include "signals.hpp"
+#include "role.hpp"
 
+#include <fastqueue/json/writer.hpp>
 #include <fastqueue/subworker.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 namespace fastqueue::cli {
 
 /// `fastqueue subworker`
-class subworker_command {
+class subworker_command : public role_command {
 public:
     explicit subworker_command(CLI::App& app)
-        : options_{*app.add_subcommand("subworker", "Run tasks for a control plane")} {
+        : role_command{app, "subworker", "Run tasks for a control plane"} {
         add_options();
-        add_module_option(options_, modules_, "Task modules to load, by name (mytasks.so) or path");
+        add_shared_options();
     }
-
-    [[nodiscard]] CLI::App& app() const noexcept { return options_.app(); }
 
     int run(registry tasks) {
         options_.read();
         check();
-        stop_signals signals;
-        policy_instances<subworker_policies> instances;
-        instances.observer = subworker_narrator{given_.control_plane.text()};
-        basic_subworker<subworker_policies> worker{given_, with_modules(std::move(tasks), modules_),
-                                                   std::move(instances)};
-        start(worker);
-        tell(worker);
-        signals.call([&worker] { worker.stop(); });
-        worker.run();
-        say("subworker '" + given_.worker_id + "' has stopped");
+        live(
+            "subworker '" + given_.worker_id + "'",
+            [&] {
+                policy_instances<subworker_policies> instances;
+                instances.observer = subworker_narrator{log_, given_.control_plane.text()};
+                return basic_subworker<subworker_policies>{given_, with_modules(std::move(tasks), modules_),
+                                                           std::move(instances)};
+            },
+            [this](auto& worker) {
+                start(worker);
+                tell(worker);
+            },
+            [this](auto const& worker) {
+                if (worker.abandoned() > 0) leave_unfinished(worker.abandoned());
+            });
         return done;
     }
 
@@ -50,25 +56,20 @@ private:
     static constexpr std::uint32_t ports = priority_count;
 
     void add_options() {
-        options_.one(
-            "--worker-id", "NAME", "Its name, unique at its control plane (required)",
-            [this](text n, text v) { given_.worker_id = read_name(n, v); }, "FASTQUEUE_WORKER_ID");
-        options_.one(
-            "--control-plane-address", "ADDRESS", "The control plane's base address (required)",
-            [this](text n, text v) {
-                given_.control_plane = read_peer(n, v);
-                has_control_plane_ = true;
-            },
-            "FASTQUEUE_CONTROL_PLANE_ADDRESS");
-        options_.one(
-            "--base-address", "ADDRESS",
-            "It takes this port and the three above it, by priority; port 0: free ones (default: "
-            "tcp://127.0.0.1:5555)",
-            [this](text n, text v) { given_.base = read_address(n, v); }, "FASTQUEUE_BASE_ADDRESS");
-        options_.one(
-            "--discovery-address", "ADDRESS",
-            "Where the control plane is asked for (default: tcp://127.0.0.1:5550)",
-            [this](text n, text v) { given_.discovery = read_peer(n, v); }, "FASTQUEUE_DISCOVERY_ADDRESS");
+        options_.one("--worker-id", "NAME", "Its name, unique at its control plane (required)",
+                     [this](text n, text v) { given_.worker_id = read_name(n, v); });
+        options_.one("--control-plane-address", "ADDRESS", "The control plane's base address (required)",
+                     [this](text n, text v) {
+                         given_.control_plane = read_peer(n, v);
+                         has_control_plane_ = true;
+                     });
+        options_.one("--base-address", "ADDRESS",
+                     "It takes this port and the three above it, by priority; port 0: free ones (default: "
+                     "tcp://127.0.0.1:5555)",
+                     [this](text n, text v) { given_.base = read_address(n, v); });
+        options_.one("--discovery-address", "ADDRESS",
+                     "Where the control plane is asked for (default: tcp://127.0.0.1:5550)",
+                     [this](text n, text v) { given_.discovery = read_peer(n, v); });
         options_.one("--advertise-address", "HOST",
                      "The host under which the control plane reaches it, where it listens on all (*)",
                      [this](text n, text v) { given_.advertise_host = read_host(n, v); });
@@ -76,6 +77,9 @@ private:
             "--concurrency", "N", "Tasks that it runs at once (default: 1)",
             [this](text n, text v) { given_.concurrency = read_number<std::uint32_t>(n, v, 1, 1024); },
             "FASTQUEUE_WORKER_CONCURRENCY");
+        options_.one("--grace", "SECONDS",
+                     "How long stopping waits for what runs; then it is handed back (default: 30)",
+                     [this](text n, text v) { given_.grace = read_seconds(n, v); });
     }
     void check() const {
         if (given_.worker_id.empty())
@@ -108,7 +112,7 @@ private:
         } catch (error const& e) {
             if (e.code() != make_error_code(errc::address_in_use)) throw;
             auto const at = first_taken(*given_.base, ports);
-            throw error{errc::address_in_use, at ? taken(*at, "another process") : e.text()};
+            throw error{errc::address_in_use, at ? taken(*at, holder_of(*at)) : e.text()};
         }
     }
     /// Each subworker needs four ports of its own, beside the control plane's six.
@@ -124,20 +128,35 @@ private:
         }
         return words + "--base-address tcp://" + given_.base->host + ":0 for any free ones";
     }
-    void tell(basic_subworker<subworker_policies> const& worker) const {
+    void tell(basic_subworker<subworker_policies> const& worker) {
         auto const& at = worker.addresses();
         std::string line =
             "subworker '" + given_.worker_id + "' listens: " + at.front().text() + " (critical)";
         for (std::size_t i = 1; i < at.size(); ++i)
             line += ", " + short_form(at[i], at.front()) + " (" + std::string{priority_names[i]} + ")";
-        say(line);
-        say("tasks: " + names_of(worker.tasks(), "none: give it some with --task-modules"));
-        say("waiting for the control plane " + given_.control_plane.text());
+        log_.announce("listening", line, [&](json::writer& w) {
+            w.key("worker").value(given_.worker_id).key("tasks").begin_array();
+            for (auto const& each : at) w.value(each.text());
+            w.end_array();
+        });
+        auto const names = names_of(worker.tasks(), "none: give it some with --task-modules");
+        log_.announce("tasks", "tasks: " + names, [&](json::writer& w) { write_names(w, worker.tasks()); });
+        auto const plane = given_.control_plane.text();
+        log_.tell(log_level::info, "waiting", "waiting for the control plane " + plane,
+                  [&](json::writer& w) { w.key("control_plane").value(plane); });
+    }
+    /// Ends the process: handlers still run, and what they use must not be taken from them.
+    [[noreturn]] void leave_unfinished(std::size_t tasks) {
+        log_.announce("unfinished",
+                      "subworker '" + given_.worker_id + "' has stopped: " + std::to_string(tasks) +
+                          (tasks == 1 ? " task was" : " tasks were") +
+                          " handed back unfinished, as --grace was over",
+                      [&](json::writer& w) { w.key("tasks").value(tasks); });
+        std::fflush(nullptr);
+        std::_Exit(unfinished);
     }
 
-    option_set options_;
     subworker_options given_;
-    std::vector<std::string> modules_;
     bool has_control_plane_ = false;
 };
 

@@ -131,6 +131,12 @@ template <class Words>
     bad_value(option, text, list + (near.empty() ? std::string{} : "; did you mean " + near.front() + "?"));
 }
 
+/// Whether a flag is set: 1, true, yes or on; 0, false, no or off.
+[[nodiscard]] inline bool read_truth(std::string_view option, std::string_view text) {
+    constexpr std::array<std::string_view, 8> words{"1", "true", "yes", "on", "0", "false", "no", "off"};
+    return read_word(option, text, words) < 4;
+}
+
 [[nodiscard]] inline priority read_priority(std::string_view option, std::string_view text) {
     return static_cast<priority>(read_word(option, text, priority_names));
 }

@@ -88,6 +88,11 @@ public:
     explicit module_export(registry (*make)()) noexcept {
         try {
             registry_ = make();
+            if (!registry_.hooks().empty())
+                return fail(
+                    "hooks, interceptors and resources of threads need a program that links its tasks; a "
+                    "module has "
+                    "none");
             describe();
         } catch (std::exception const& e) {
             fail(e.what());

@@ -63,16 +63,25 @@ public:
     }
     ~basic_subworker() override {
         if (executor_) executor_->stop();
+        if (!hooks_started_) return;
+        auto const& hooks = tasks_.hooks().on_stop;
+        for (auto hook = hooks.rbegin(); hook != hooks.rend(); ++hook) (*hook)();
     }
 
     /// Listens on its ports and begins to look for the control plane. Waits for nothing.
     /// \throws error (address_in_use, ...) naming the port
     void start() {
         core::worker_options o = machine_options();
+        for (auto const& hook : tasks_.hooks().on_start) hook();
+        hooks_started_ = true;
         listen(o);
         window_ = o.window;
+        for (std::uint32_t i = 0; i < options_.concurrency; ++i)
+            resources_.emplace_back(tasks_.hooks().per_thread);
         executor_ = detail::make_executor<Policies>(
-            make_executor_, {options_.concurrency, o.window * 2 + 128}, [this] { transport_->wake(); });
+            make_executor_,
+            {options_.concurrency, o.window * 2 + 128, [this](std::uint32_t n) { resources_[n].clear(); }},
+            [this] { transport_->wake(); });
         core_.emplace(std::move(o));
         core_->at(transport_->now());
         core_->start();
@@ -243,7 +252,7 @@ private:
     }
     void begin(std::uint32_t slot) {
         while (slot >= executions_.size()) executions_.push_back(std::make_unique<shell::execution>());
-        executions_[slot]->prepare(slot, core_->run(slot), tasks_, core_->max_payload());
+        executions_[slot]->prepare(slot, core_->run(slot), tasks_, resources_, core_->max_payload());
         executor_->submit(*executions_[slot]);
     }
     /// Tells the observer when it has been registered, or has lost its control plane.
@@ -270,6 +279,8 @@ private:
     typename Policies::observer_policy observer_;
     typename policy_instances<Policies>::executor_maker make_executor_;
     std::optional<core::worker> core_;
+    std::vector<thread_resources> resources_;  // one for each thread of the executor
+    bool hooks_started_ = false;
     std::vector<std::unique_ptr<shell::execution>> executions_;
     std::unique_ptr<executor_type> executor_;  // behind what its threads use: it ends first
     std::vector<core::run_action> actions_;

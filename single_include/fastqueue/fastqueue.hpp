@@ -225,63 +225,9 @@ static_assert(policy::balancing<round_robin>);
 
 // ---- <fastqueue/client.hpp>
 
-// ---- <fastqueue/core/client.hpp>
+// ---- <fastqueue/batch.hpp>
 
-// ---- <fastqueue/core/backoff.hpp>
-
-#include <algorithm>
-#include <chrono>
-
-namespace fastqueue::core {
-
-/// A small seeded generator (splitmix64): jitter and simulated ids, the same on every platform.
-/// \source Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014
-class random_source {
-public:
-    explicit random_source(std::uint64_t seed) noexcept : state_{seed} {}
-    [[nodiscard]] std::uint64_t next() noexcept {
-        auto z = (state_ += 0x9e3779b97f4a7c15U);
-        z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
-        z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
-        return z ^ (z >> 31U);
-    }
-    /// Uniform in [0, 1).
-    [[nodiscard]] double fraction() noexcept { return static_cast<double>(next() >> 11U) * 0x1.0p-53; }
-
-private:
-    std::uint64_t state_;
-};
-
-/// How long to wait before dialling again: doubling, with a cap, and half of it left to chance so that a
-/// thousand peers do not come back at once. Reset it only when a handshake was completed: a server that
-/// accepts and closes is not hammered.
-class backoff {
-public:
-    using duration = std::chrono::milliseconds;
-
-    backoff() noexcept = default;
-    backoff(duration first, duration most) noexcept : first_{first}, most_{most} {}
-
-    [[nodiscard]] duration next(random_source& random) noexcept {
-        auto const full = std::min(most_, first_ * (1 << std::min(failures_, 16U)));
-        ++failures_;
-        auto const half = static_cast<double>(full.count()) / 2;
-        return duration{static_cast<duration::rep>(half + half * random.fraction())};
-    }
-    void reset() noexcept { failures_ = 0; }
-    [[nodiscard]] unsigned failures() const noexcept { return failures_; }
-
-private:
-    duration first_{100};
-    duration most_{5000};
-    unsigned failures_ = 0;
-};
-
-}  // namespace fastqueue::core
-
-// ---- <fastqueue/core/client_options.hpp>
-
-// ---- <fastqueue/model/endpoint.hpp>
+// ---- <fastqueue/tasks/invocation.hpp>
 
 // ---- <fastqueue/model/error.hpp>
 
@@ -489,260 +435,90 @@ private:
 template <>
 struct std::is_error_code_enum<fastqueue::errc> : std::true_type {};
 
-#include <charconv>
-#include <optional>
+// ---- <fastqueue/model/name.hpp>
 
-#include <arpa/inet.h>
+#include <algorithm>
 
 namespace fastqueue {
 
-/// Where something listens: `tcp://host:port`. The host is a name, an IPv4 address, an IPv6 address in
-/// brackets or, for listening only, `*`; the port is 0 to 65535, where 0 (or `*`) asks the system for a free
-/// one.
-struct endpoint {
-    std::string host;  ///< without brackets
-    std::uint16_t port = 0;
+inline constexpr std::size_t max_name_size = 255;
 
-    [[nodiscard]] bool is_wildcard() const noexcept {
-        return host == "*" || host == "0.0.0.0" || host == "::";
-    }
-    [[nodiscard]] bool is_ipv6() const noexcept { return host.find(':') != std::string::npos; }
-    [[nodiscard]] bool is_loopback() const noexcept {
-        return host == "localhost" || host == "::1" || host.starts_with("127.");
-    }
-    /// The same host, `offset` ports further; empty past 65535. A port of 0 stays 0: each is then taken free.
-    [[nodiscard]] std::optional<endpoint> plus(std::uint32_t offset) const {
-        if (port == 0) return endpoint{host, 0};
-        if (offset > 65535U - port) return std::nullopt;
-        return endpoint{host, static_cast<std::uint16_t>(port + offset)};
-    }
-    [[nodiscard]] std::string text() const {
-        return "tcp://" + (is_ipv6() ? "[" + host + "]" : host) + ":" + std::to_string(port);
-    }
-    friend bool operator==(endpoint const&, endpoint const&) = default;
-};
-
-namespace detail {
-
-/// Why `host` is none, or empty.
-[[nodiscard]] inline std::string_view host_problem(std::string_view host) noexcept {
-    if (host.empty()) return "the host is missing";
-    if (host == "*") return {};
-    if (host.size() > 253) return "the host name is longer than 253 characters";
-    auto const plain = std::ranges::all_of(host, [](char c) {
+/// Whether `name` may name a task or a worker: 1 to 255 of `A-Z a-z 0-9 . _ : -`.
+[[nodiscard]] constexpr bool is_valid_name(std::string_view name) noexcept {
+    if (name.empty() || name.size() > max_name_size) return false;
+    return std::ranges::all_of(name, [](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-               c == '-' || c == '_';
+               c == '_' || c == ':' || c == '-';
     });
-    return plain ? std::string_view{} : "the host has a character that no host name has";
 }
 
-[[nodiscard]] inline std::string_view ipv6_problem(std::string_view host) noexcept {
-    auto const zone = host.find('%');
-    auto const address = host.substr(0, zone);
-    char text[INET6_ADDRSTRLEN] = {};  // the system's reader wants a zero at the end
-    in6_addr ignored{};
-    bool const fits = address.size() < sizeof text && address.find('\0') == std::string_view::npos;
-    if (fits) address.copy(text, sizeof text - 1);
-    if (!fits || ::inet_pton(AF_INET6, text, &ignored) != 1)
-        return "what stands in brackets is not an IPv6 address";
-    if (zone == std::string_view::npos) return {};
-    auto const name = host.substr(zone + 1);
-    return name.empty() || name == "*" || !host_problem(name).empty() ? "the address has a malformed zone"
-                                                                      : std::string_view{};
-}
-
-[[nodiscard]] inline std::string_view port_problem(std::string_view text, std::uint16_t& port) noexcept {
-    if (text == "*") return {};
-    if (text.empty()) return "the port is missing";
-    std::uint32_t number = 0;
-    auto const [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-    bool const digits = std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-    if (!digits || (failed == std::errc{} && end != text.data() + text.size()))
-        return "the port is not a number";
-    if (failed != std::errc{} || number > 65535) return "the port is over 65535";
-    port = static_cast<std::uint16_t>(number);
-    return {};
-}
-
-}  // namespace detail
-
-/// Reads `tcp://host:port`, strictly: nothing is guessed, cut or wrapped.
-/// \param[out] out  written on success only
-/// \return empty on success, else the reason in words, fit for "... is not an address: <reason>"
-[[nodiscard]] inline std::string_view parse_endpoint(std::string_view text, endpoint& out) {
-    constexpr std::string_view scheme = "tcp://";
-    if (!text.starts_with(scheme)) return "it does not begin with tcp://";
-    auto rest = text.substr(scheme.size());
-    std::string_view host;
-    if (rest.starts_with('[')) {
-        auto const close = rest.find(']');
-        if (close == std::string_view::npos) return "the bracket is not closed";
-        host = rest.substr(1, close - 1);
-        rest = rest.substr(close + 1);
-        if (auto const problem = detail::ipv6_problem(host); !problem.empty()) return problem;
-        if (rest.empty() || rest.front() != ':') return "the port is missing";
-    } else {
-        auto const colon = rest.find(':');
-        if (colon == std::string_view::npos) return "the port is missing";
-        host = rest.substr(0, colon);
-        rest = rest.substr(colon);
-        if (rest.find(':', 1) != std::string_view::npos) return "an IPv6 address must stand in brackets";
-        if (auto const problem = detail::host_problem(host); !problem.empty()) return problem;
+/// Levenshtein's distance: how many characters must be put in, taken out or changed.
+[[nodiscard]] inline std::size_t edit_distance(std::string_view a, std::string_view b) {
+    std::vector<std::size_t> row(b.size() + 1);
+    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+        std::size_t diagonal = row[0];
+        row[0] = i;
+        for (std::size_t j = 1; j <= b.size(); ++j) {
+            auto const substituted = diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U);
+            diagonal = row[j];
+            row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+        }
     }
-    std::uint16_t port = 0;
-    if (auto const problem = detail::port_problem(rest.substr(1), port); !problem.empty()) return problem;
-    out = endpoint{std::string{host}, port};
-    return {};
+    return row[b.size()];
 }
 
-/// The same for callers that want the endpoint or an exception.
-/// \throws error (errc::bad_address) that names the address, what is wrong with it and how one looks
-[[nodiscard]] inline endpoint make_endpoint(std::string_view text) {
-    endpoint out;
-    if (auto const problem = parse_endpoint(text, out); !problem.empty()) {
-        throw error{errc::bad_address, "'" + std::string{text.substr(0, 300)} + "' is not an address: " +
-                                           std::string{problem} + "; write it as tcp://127.0.0.1:5555"};
+/// The names most like `wanted`, nearest first, at most `most`; those too unlike to have been meant are left
+/// out.
+template <class Names>
+[[nodiscard]] std::vector<std::string> nearest_names(std::string_view wanted, Names const& names,
+                                                     std::size_t most = 3) {
+    std::vector<std::pair<std::size_t, std::string>> found;
+    auto const limit = std::max<std::size_t>(2, wanted.size() / 3);
+    for (std::string_view const name : names) {
+        auto const distance = edit_distance(wanted, name);
+        if (distance <= limit) found.emplace_back(distance, name);
     }
+    std::ranges::sort(found);
+    if (found.size() > most) found.resize(most);
+    std::vector<std::string> out;
+    for (auto& [distance, name] : found) out.push_back(std::move(name));
     return out;
 }
 
 }  // namespace fastqueue
 
-// ---- <fastqueue/model/limits.hpp>
+// ---- <fastqueue/model/priority.hpp>
+
+#include <optional>
 
 namespace fastqueue {
 
-/// What a control plane takes, stated to its peers in `nodes` and `hello`. Everything that could grow has a
-/// number here.
-struct limits {
-    std::uint32_t max_header = 4096;             ///< octets of one header line
-    std::uint32_t max_payload = 16U << 20U;      ///< octets of one payload
-    std::uint32_t max_message = 64U << 20U;      ///< octets of one message, all frames together
-    std::uint32_t max_pairs = 65'536;            ///< pairs of one message
-    std::uint64_t max_tasks = 1'000'000;         ///< tasks that have not ended
-    std::uint64_t max_task_bytes = 1ULL << 30U;  ///< octets of the arguments of tasks that have not ended
-    std::uint32_t max_outstanding = 65'536;      ///< `call`, `wait` and `watch` unanswered on one connection
-    std::uint32_t max_workers = 4096;            ///< registered at once
-    std::uint32_t max_task_names = 65'536;       ///< different names ever registered or waited for
-    std::uint32_t max_names_a_worker = 4096;     ///< tasks that one worker may announce
-};
+/// Strict: while a task of a higher priority waits and can run, none of a lower one is begun.
+enum class priority : std::uint8_t { critical = 0, high = 1, normal = 2, low = 3 };
+
+inline constexpr std::size_t priority_count = 4;
+inline constexpr std::array<std::string_view, priority_count> priority_names{"critical", "high", "normal",
+                                                                             "low"};
+
+[[nodiscard]] constexpr std::size_t index_of(priority p) noexcept { return static_cast<std::size_t>(p); }
+[[nodiscard]] constexpr std::string_view name_of(priority p) noexcept { return priority_names[index_of(p)]; }
+
+/// Reads a lower-case name; empty for anything else.
+[[nodiscard]] constexpr std::optional<priority> parse_priority(std::string_view name) noexcept {
+    for (std::size_t i = 0; i < priority_count; ++i) {
+        if (priority_names[i] == name) return static_cast<priority>(i);
+    }
+    return std::nullopt;
+}
 
 }  // namespace fastqueue
 
-namespace fastqueue::core {
-
-/// The numbers and addresses of a client.
-struct client_options {
-    endpoint discovery{"127.0.0.1", 5550};
-    std::uint32_t retries =
-        3;  ///< dials after the first that may fail before "nobody there"; once there was contact, a
-            ///< lost control plane is sought until the calls' own time is over
-    std::size_t max_pending = 1'000'000;  ///< operations that may wait for their answers
-    fastqueue::limits limits;
-    std::uint64_t seed = 0;
-};
-
-}  // namespace fastqueue::core
-
-// ---- <fastqueue/core/deadlines.hpp>
-
-// ---- <fastqueue/model/indexed_heap.hpp>
-
-#include <functional>
-
-namespace fastqueue {
-
-/// A binary heap of dense slot numbers by key, in which each slot's place is known, so that a key can be
-/// changed and any slot taken out in O(log n). Memory grows with the largest slot number; the smallest key by
-/// `Less` is on top. One thread at a time.
-template <class Key, class Less = std::less<Key>>
-class indexed_heap {
-public:
-    using slot = std::uint32_t;
-
-    [[nodiscard]] bool empty() const noexcept { return heap_.empty(); }
-    [[nodiscard]] std::size_t size() const noexcept { return heap_.size(); }
-    [[nodiscard]] slot top() const noexcept { return heap_.front().second; }
-    [[nodiscard]] Key const& top_key() const noexcept { return heap_.front().first; }
-    [[nodiscard]] bool contains(slot s) const noexcept { return s < place_.size() && place_[s] != none; }
-    [[nodiscard]] Key const& key(slot s) const noexcept { return heap_[place_[s]].first; }
-
-    /// Puts `s` in, or moves it to its new key.
-    void set(slot s, Key key) {
-        if (s >= place_.size()) place_.resize(s + std::size_t{1}, none);
-        if (place_[s] == none) {
-            place_[s] = static_cast<std::uint32_t>(heap_.size());
-            heap_.emplace_back(std::move(key), s);
-            up(heap_.size() - 1);
-            return;
-        }
-        auto const at = place_[s];
-        bool const rises = less_(key, heap_[at].first);
-        heap_[at].first = std::move(key);
-        rises ? up(at) : down(at);
-    }
-
-    /// Takes `s` out; nothing happens where it is not in.
-    void erase(slot s) noexcept {
-        if (!contains(s)) return;
-        std::size_t const at = place_[s];
-        std::size_t const last = heap_.size() - 1;
-        place_[s] = none;
-        if (at != last) {
-            bool const rises = less_(heap_[last].first, heap_[at].first);
-            heap_[at] = std::move(heap_[last]);
-            place_[heap_[at].second] = static_cast<std::uint32_t>(at);
-            heap_.pop_back();
-            rises ? up(at) : down(at);
-            return;
-        }
-        heap_.pop_back();
-    }
-
-    void clear() noexcept {
-        heap_.clear();
-        place_.clear();
-    }
-
-private:
-    static constexpr std::uint32_t none = ~0U;
-
-    void put(std::size_t at, std::pair<Key, slot>&& entry) noexcept {
-        place_[entry.second] = static_cast<std::uint32_t>(at);
-        heap_[at] = std::move(entry);
-    }
-    void up(std::size_t at) noexcept {
-        auto entry = std::move(heap_[at]);
-        while (at > 0) {
-            auto const parent = (at - 1) / 2;
-            if (!less_(entry.first, heap_[parent].first)) break;
-            put(at, std::move(heap_[parent]));
-            at = parent;
-        }
-        put(at, std::move(entry));
-    }
-    void down(std::size_t at) noexcept {
-        auto entry = std::move(heap_[at]);
-        for (;;) {
-            auto child = 2 * at + 1;
-            if (child >= heap_.size()) break;
-            if (child + 1 < heap_.size() && less_(heap_[child + 1].first, heap_[child].first)) ++child;
-            if (!less_(heap_[child].first, entry.first)) break;
-            put(at, std::move(heap_[child]));
-            at = child;
-        }
-        put(at, std::move(entry));
-    }
-
-    std::vector<std::pair<Key, slot>> heap_;
-    std::vector<std::uint32_t> place_;
-    [[no_unique_address]] Less less_;
-};
-
-}  // namespace fastqueue
+// ---- <fastqueue/model/task_id.hpp>
 
 // ---- <fastqueue/model/time.hpp>
 
+#include <chrono>
 #include <limits>
 
 namespace fastqueue {
@@ -781,75 +557,6 @@ struct clock_reading {
 }
 
 }  // namespace fastqueue
-
-namespace fastqueue::core {
-
-/// Moments on the monotonic clock, one a slot. A tick costs what is due, not what waits.
-class deadlines {
-public:
-    void set(std::uint32_t slot, instant at) { heap_.set(slot, at); }
-    void clear(std::uint32_t slot) noexcept { heap_.erase(slot); }
-    /// A slot whose moment has come, taken out; empty when there is none.
-    [[nodiscard]] std::optional<std::uint32_t> pop(instant now) noexcept {
-        if (heap_.empty() || heap_.top_key() > now) return std::nullopt;
-        auto const slot = heap_.top();
-        heap_.erase(slot);
-        return slot;
-    }
-    [[nodiscard]] instant next() const noexcept { return heap_.empty() ? instant::max() : heap_.top_key(); }
-
-private:
-    indexed_heap<instant> heap_;
-};
-
-/// Moments in UTC, one a slot. Who sleeps until one must look at the wall clock now and then: it may be set.
-class wall_deadlines {
-public:
-    void set(std::uint32_t slot, wall_instant at) { heap_.set(slot, at); }
-    void clear(std::uint32_t slot) noexcept { heap_.erase(slot); }
-    [[nodiscard]] std::optional<std::uint32_t> pop(wall_instant now) noexcept {
-        if (heap_.empty() || heap_.top_key() > now) return std::nullopt;
-        auto const slot = heap_.top();
-        heap_.erase(slot);
-        return slot;
-    }
-    /// When to look again, on the monotonic clock: at the moment as the wall clock stands now, in a second at
-    /// the latest.
-    [[nodiscard]] instant next(clock_reading const& now) const noexcept {
-        if (heap_.empty()) return instant::max();
-        auto const left = std::max(heap_.top_key() - now.wall, std::chrono::microseconds{0});
-        return now.steady + std::min(left, std::chrono::microseconds{std::chrono::seconds{1}});
-    }
-
-private:
-    indexed_heap<wall_instant> heap_;
-};
-
-}  // namespace fastqueue::core
-
-// ---- <fastqueue/core/outbox.hpp>
-
-// ---- <fastqueue/model/peer.hpp>
-
-namespace fastqueue {
-
-/// Names one connection of one transport, for as long as that transport lives: a number is never used again.
-enum class peer_id : std::uint64_t { none = 0 };
-
-/// What a transport knows of a connection when its handshake is done.
-struct peer_info {
-    std::uint32_t tag = 0;       ///< what `listen` or `dial` was given
-    bool accepted = false;       ///< it came to a listener of ours
-    bool one_at_a_time = false;  ///< it sends one request and then waits for one reply (REQ)
-    bool same_process = false;   ///< both ends live in this process (inproc)
-    std::string_view address;    ///< the peer's host as text, without port; valid during the call
-};
-
-}  // namespace fastqueue
-
-// ---- <fastqueue/policy/store.hpp>
-
-// ---- <fastqueue/model/task_id.hpp>
 
 #include <compare>
 
@@ -987,30 +694,6 @@ using task_id = uuid;
 
 // ---- <fastqueue/model/task_options.hpp>
 
-// ---- <fastqueue/model/priority.hpp>
-
-namespace fastqueue {
-
-/// Strict: while a task of a higher priority waits and can run, none of a lower one is begun.
-enum class priority : std::uint8_t { critical = 0, high = 1, normal = 2, low = 3 };
-
-inline constexpr std::size_t priority_count = 4;
-inline constexpr std::array<std::string_view, priority_count> priority_names{"critical", "high", "normal",
-                                                                             "low"};
-
-[[nodiscard]] constexpr std::size_t index_of(priority p) noexcept { return static_cast<std::size_t>(p); }
-[[nodiscard]] constexpr std::string_view name_of(priority p) noexcept { return priority_names[index_of(p)]; }
-
-/// Reads a lower-case name; empty for anything else.
-[[nodiscard]] constexpr std::optional<priority> parse_priority(std::string_view name) noexcept {
-    for (std::size_t i = 0; i < priority_count; ++i) {
-        if (priority_names[i] == name) return static_cast<priority>(i);
-    }
-    return std::nullopt;
-}
-
-}  // namespace fastqueue
-
 namespace fastqueue {
 
 /// What happens to a task whose worker was lost while it may have run it.
@@ -1044,819 +727,15 @@ inline constexpr std::uint32_t max_retries = 1000;
 
 }  // namespace fastqueue
 
-// ---- <fastqueue/model/task_state.hpp>
+// ---- <fastqueue/serialization/json.hpp>
 
-namespace fastqueue {
-
-/// Where a task stands. The last four are final: nothing leaves them.
-enum class task_state : std::uint8_t {
-    scheduled,  ///< waits for its time
-    queued,     ///< waits for a worker
-    assigned,   ///< at a worker, not begun as far as known
-    running,
-    retrying,  ///< failed, waits for its next attempt
-    success,
-    failure,
-    cancelled,
-    expired,  ///< its time ran out before it began
-};
-
-inline constexpr std::array<std::string_view, 9> task_state_names{
-    "scheduled", "queued", "assigned", "running", "retrying", "success", "failure", "cancelled", "expired"};
-
-[[nodiscard]] constexpr std::string_view name_of(task_state s) noexcept {
-    return task_state_names[static_cast<std::size_t>(s)];
-}
-
-[[nodiscard]] constexpr std::optional<task_state> parse_task_state(std::string_view name) noexcept {
-    for (std::size_t i = 0; i < task_state_names.size(); ++i) {
-        if (task_state_names[i] == name) return static_cast<task_state>(i);
-    }
-    return std::nullopt;
-}
-
-[[nodiscard]] constexpr bool is_final(task_state s) noexcept { return s >= task_state::success; }
-
-/// Whether a task may go from one state straight to another. The table in docs/architecture.md is this
-/// function.
-[[nodiscard]] constexpr bool may_become(task_state from, task_state to) noexcept {
-    using enum task_state;
-    switch (from) {
-        case scheduled:
-            return to == queued || to == cancelled || to == expired;
-        case queued:
-            return to == assigned || to == running || to == cancelled || to == expired || to == failure;
-        case assigned:
-            return to == running || to == queued || is_final(to) || to == retrying;
-        case running:
-            return to == queued || to == retrying || is_final(to);
-        case retrying:
-            return to == queued || to == cancelled || to == expired;
-        default:
-            return false;
-    }
-}
-
-}  // namespace fastqueue
-
-namespace fastqueue::policy {
-
-/// Counts what was written to a store: each write has a number, and all up to `committed` survive a crash.
-using store_sequence = std::uint64_t;
-
-/// A task as it is stored. The views live only during the call that passes them.
-struct task_record {
-    task_id id;
-    std::string_view name;
-    std::string_view content;
-    std::string_view arguments;
-    task_options options;
-    priority level = priority::normal;
-    std::uint64_t fingerprint = 0;   ///< of name, content and arguments
-    std::uint64_t submitted_us = 0;  ///< UTC
-};
-
-/// The end of a task as it is stored.
-struct result_record {
-    task_id id;
-    task_state state = task_state::success;
-    errc code{};  ///< none on success
-    std::string_view value;
-    std::uint32_t attempt = 0;
-    std::string_view worker;
-    std::uint64_t started_us = 0;
-    std::uint64_t finished_us = 0;
-};
-
-/// A `put` that lost: the store held that id already, from another control plane. What is there stands.
-struct already_stored {
-    task_id id;
-    task_state state = task_state::queued;
-    std::uint64_t fingerprint = 0;
-};
-
-/// What a store tells when it is asked.
-struct store_news {
-    store_sequence committed = 0;          ///< everything up to this number is safe
-    std::vector<already_stored> existing;  ///< puts among them that found the id taken
-    std::optional<std::string> failure;    ///< it can't write any more, and why: stop accepting at once
-};
-
-template <class S>
-concept writes_tasks = requires(S s, task_record const& task, result_record const& result, task_id id,
-                                std::uint32_t attempt) {
-    { s.put(task) } -> std::same_as<store_sequence>;
-    { s.claim(id, attempt) } -> std::same_as<store_sequence>;
-    { s.requeue(id, attempt) } -> std::same_as<store_sequence>;
-    { s.finish(result) } -> std::same_as<store_sequence>;
-    { s.forget(id) } -> std::same_as<store_sequence>;
-};
-
-template <class S>
-concept tells_commits = requires(S s, store_news& news) {
-    { s.flush() } -> std::same_as<void>;
-    { s.poll(news) } -> std::same_as<void>;
-};
-
-/// Where tasks survive. Every write is appended to a batch and numbered; nothing waits for a disk. Nothing that a client
-/// can see leaves the control plane before the write that it rests on is committed.
-///
-/// expression              | throws    | law
-/// s.attach(wake)          | bad_alloc | `wake` may be called from any thread when `poll` has news
-/// s.put(task)             | bad_alloc | adds it, unless the id is there: then the news say so at its commit
-/// s.claim(id, attempt)    | bad_alloc | this attempt has been given to a worker
-/// s.requeue(id, attempt)  | bad_alloc | this attempt has ended without a result; the task waits again
-/// s.finish(result)        | bad_alloc | the task has ended; the first one stands
-/// s.forget(id)            | bad_alloc | drops the result; the id stays used
-/// s.flush()               | never     | at the end of a turn: what was appended may be written now, as one batch
-/// s.poll(news)            | bad_alloc | what was committed, found taken or failed since; sequences grow by one a write
-/// s.epoch()               | never     | names this store's life: kept by a durable store, new with each volatile one
-template <class S>
-concept store = writes_tasks<S> && tells_commits<S> &&
-    requires(S s, S const& cs, std::function<void()> wake) {
-    s.attach(wake);
-    { cs.epoch() } -> std::same_as<uuid>;
-};
-
-}  // namespace fastqueue::policy
-
-// ---- <fastqueue/wire/pair_writer.hpp>
-
-// ---- <fastqueue/wire/header_writer.hpp>
-
-namespace fastqueue::wire {
-
-/// Writes one header line at the end of a buffer, token by token. The buffer outlives it.
-class header_writer {
-public:
-    header_writer(std::string& out, std::string_view verb) : out_{&out} {
-        out_->append("FQ1 ");
-        out_->append(verb);
-    }
-    header_writer& token(std::string_view text) {
-        out_->push_back(' ');
-        out_->append(text);
-        return *this;
-    }
-    header_writer& token(uuid const& id) {
-        char text[uuid::text_size + 1];
-        text[0] = ' ';
-        id.write(text + 1);
-        out_->append(text, sizeof text);
-        return *this;
-    }
-    header_writer& token(std::uint64_t number) {
-        out_->push_back(' ');
-        return digits(number);
-    }
-    /// Tokens that are written already, each with a space before it.
-    header_writer& raw(std::string_view tokens) {
-        out_->append(tokens);
-        return *this;
-    }
-    header_writer& field(std::string_view key, std::string_view value) {
-        open(key);
-        out_->append(value);
-        return *this;
-    }
-    header_writer& field(std::string_view key, std::uint64_t number) {
-        open(key);
-        return digits(number);
-    }
-    header_writer& field(std::string_view key, uuid const& id) {
-        open(key);
-        char text[uuid::text_size];
-        id.write(text);
-        out_->append(text, sizeof text);
-        return *this;
-    }
-
-private:
-    void open(std::string_view key) {
-        out_->push_back(' ');
-        out_->append(key);
-        out_->push_back('=');
-    }
-    header_writer& digits(std::uint64_t number) {
-        char text[20];
-        auto const end = std::to_chars(text, text + sizeof text, number).ptr;
-        out_->append(text, static_cast<std::size_t>(end - text));
-        return *this;
-    }
-
-    std::string* out_;
-};
-
-}  // namespace fastqueue::wire
-
-// ---- <fastqueue/wire/pair_cursor.hpp>
-
-// ---- <fastqueue/wire/header.hpp>
-
-#include <span>
-
-namespace fastqueue::wire {
-
-/// Why something was refused: the code a peer is told, the reason in words, and the token it is about.
-struct problem {
-    errc code = errc::bad_request;
-    std::string_view why;
-    std::string_view token{};
-};
-
-struct field {
-    std::string_view key;
-    std::string_view value;
-};
-
-/// A header line taken apart: views into the line, no allocation.
-/// \source docs/protocol.md, "Messages"
-class header {
-public:
-    static constexpr std::size_t max_positional = 8;
-    static constexpr std::size_t max_fields = 32;
-
-    /// Takes `line` apart. `*this` shows into it from then on.
-    /// \param max_octets  a longer line is `too_large`
-    /// \return why it cannot be read, or empty
-    [[nodiscard]] std::optional<problem> parse(std::string_view line, std::size_t max_octets) noexcept {
-        verb_ = {};
-        positional_count_ = field_count_ = 0;
-        if (line.size() > max_octets) return problem{errc::too_large, "the header is longer than the limit"};
-        if (!line.starts_with("FQ1 ")) return version_problem(line);
-        auto rest = line.substr(4);
-        verb_ = take(rest);
-        if (verb_.empty()) return problem{errc::bad_request, "the verb is missing"};
-        if (!is_plain(verb_)) return problem{errc::bad_request, "a header is printable ASCII"};
-        return rest.data() == nullptr ? std::nullopt : tokens(rest);
-    }
-
-    [[nodiscard]] std::string_view verb() const noexcept { return verb_; }
-    [[nodiscard]] std::span<std::string_view const> positional() const noexcept {
-        return {positional_.data(), positional_count_};
-    }
-    [[nodiscard]] std::span<field const> fields() const noexcept { return {fields_.data(), field_count_}; }
-    /// The value of `key`; empty where it is not there.
-    [[nodiscard]] std::string_view get(std::string_view key) const noexcept {
-        for (auto const& f : fields()) {
-            if (f.key == key) return f.value;
-        }
-        return {};
-    }
-
-private:
-    static std::optional<problem> version_problem(std::string_view line) noexcept {
-        auto const digit = [&](std::size_t at) { return line[at] >= '0' && line[at] <= '9'; };
-        bool const other =
-            line.size() > 3 && line.starts_with("FQ") && digit(2) && (line[2] != '1' || digit(3));
-        return other ? problem{errc::unsupported_version, "this peer speaks FQ1", line.substr(0, 8)}
-                     : problem{errc::bad_request, "the header does not begin with 'FQ1 '"};
-    }
-    /// Cuts the token before the next space off `rest`; what is left has no data where there was no space.
-    static std::string_view take(std::string_view& rest) noexcept {
-        auto const space = rest.find(' ');
-        auto const token = rest.substr(0, space);
-        rest = space == std::string_view::npos ? std::string_view{} : rest.substr(space + 1);
-        return token;
-    }
-    static bool is_plain(std::string_view token) noexcept {
-        return std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
-    }
-    /// Whether all octets are 0x20 to 0x7e; eight at a time. An octet out of range sets the top bit of its own in one
-    /// of the three terms, and what it may carry into its neighbour matters no more.
-    [[nodiscard]] static bool is_printable(std::string_view line) noexcept {
-        constexpr std::uint64_t ones = 0x0101010101010101U;
-        constexpr std::uint64_t tops = 0x8080808080808080U;
-        std::uint64_t bad = 0;
-        auto const* at = line.data();
-        auto left = line.size();
-        for (; left >= 8; at += 8, left -= 8) {
-            std::uint64_t w = 0;
-            std::memcpy(&w, at, 8);
-            bad |= w | (w - 0x20 * ones) | (w + ones);  // over 0x7f, under 0x20, 0x7f
-        }
-        for (; left > 0; ++at, --left) bad |= (*at < 0x20 || *at > 0x7e) ? tops : 0U;
-        return (bad & tops) == 0;
-    }
-    [[nodiscard]] std::optional<problem> tokens(std::string_view rest) noexcept {
-        if (!is_printable(rest)) return problem{errc::bad_request, "a header is printable ASCII"};
-        while (true) {
-            auto const end = std::min(rest.find(' '), rest.size());
-            auto const token = rest.substr(0, end);
-            if (auto const bad = add(token, std::min(token.find('='), end))) return bad;
-            if (end == rest.size()) return std::nullopt;
-            rest.remove_prefix(end + 1);
-        }
-    }
-    std::optional<problem> add(std::string_view token, std::size_t equals) noexcept {
-        if (token.empty()) return problem{errc::bad_request, "tokens are separated by exactly one space"};
-        if (equals == token.size()) {
-            if (positional_count_ == max_positional)
-                return problem{errc::bad_request, "too many tokens", token};
-            positional_[positional_count_++] = token;
-            return std::nullopt;
-        }
-        field const f{token.substr(0, equals), token.substr(equals + 1)};
-        if (f.key.empty()) return problem{errc::bad_request, "a key is missing before '='", token};
-        if (std::ranges::any_of(fields(), [&](field const& other) { return other.key == f.key; })) {
-            return problem{errc::bad_request, "the key stands twice", f.key};
-        }
-        if (field_count_ == max_fields) return problem{errc::bad_request, "more than 32 keys", f.key};
-        fields_[field_count_++] = f;
-        return std::nullopt;
-    }
-
-    std::string_view verb_;
-    std::size_t positional_count_ = 0;
-    std::size_t field_count_ = 0;
-    std::array<std::string_view, max_positional> positional_;
-    std::array<field, max_fields> fields_;
-};
-
-}  // namespace fastqueue::wire
-
-// ---- <fastqueue/wire/number.hpp>
-
-namespace fastqueue::wire {
-
-/// The largest number a header may hold: what a double, and so every JSON reader, still holds exactly.
-inline constexpr std::uint64_t max_number = 1ULL << 53U;
-
-/// Reads a decimal number without sign, 0 to `max`; empty for anything else.
-[[nodiscard]] inline std::optional<std::uint64_t> read_number(std::string_view text,
-                                                              std::uint64_t max = max_number) noexcept {
-    if (text.empty() || text.front() < '0' || text.front() > '9') return std::nullopt;
-    std::uint64_t value = 0;
-    auto const* const end = text.data() + text.size();
-    auto const [at, failed] = std::from_chars(text.data(), end, value);
-    if (failed != std::errc{} || at != end || value > max) return std::nullopt;
-    return value;
-}
-
-/// Reads a plain decimal fraction such as `0.1` or `2`, 0 to `max`; empty for anything else, exponents
-/// included.
-[[nodiscard]] inline std::optional<double> read_fraction(std::string_view text, double max) noexcept {
-    if (text.empty() || text.front() < '0' || text.front() > '9') return std::nullopt;
-    double value = 0;
-    auto const* const end = text.data() + text.size();
-    auto const [at, failed] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
-    if (failed != std::errc{} || at != end || !(value <= max)) return std::nullopt;
-    return value;
-}
-
-}  // namespace fastqueue::wire
-
-namespace fastqueue::wire {
-
-/// How the pairs of a message are laid out. A request is answered in its own form.
-enum class form : std::uint8_t { frames, packed };
-
-/// A header line and what belongs to it.
-struct pair {
-    std::string_view header;
-    std::string_view payload;
-};
-
-/// The frames before the first pair, kept flat so that a later reply can mirror them: for each a u32 length
-/// (big-endian) and its octets. Empty for a peer that sends none.
-using envelope = std::string;
-
-inline constexpr std::size_t max_envelope_frames = 8;
-inline constexpr std::size_t max_envelope_octets = 512;
-
-namespace detail {
-
-inline std::uint32_t load_u32(char const* at) noexcept {
-    auto const* b = reinterpret_cast<unsigned char const*>(at);
-    return (std::uint32_t{b[0]} << 24U) | (std::uint32_t{b[1]} << 16U) | (std::uint32_t{b[2]} << 8U) | b[3];
-}
-inline void store_u32(char* at, std::uint32_t value) noexcept {
-    at[0] = static_cast<char>(value >> 24U);
-    at[1] = static_cast<char>(value >> 16U);
-    at[2] = static_cast<char>(value >> 8U);
-    at[3] = static_cast<char>(value);
-}
-
-}  // namespace detail
-
-/// Walks the pairs of one message, whether each is two frames or all are packed into one. The whole layout is
-/// checked when the cursor is made, so that a message is either walked to its end or refused as a whole.
-/// Shows into the frames it was given. One thread at a time.
-class pair_cursor {
-public:
-    /// \param delimited  the sender is a REQ socket: what stands before its delimiter is envelope, readable or not
-    explicit pair_cursor(std::span<std::string_view const> frames, std::uint32_t max_pairs = 65'536,
-                         bool delimited = false)
-        : rest_{frames} {
-        if (frames.size() == 1 && frames[0].empty()) {
-            rest_ = {};
-            probe_ = true;
-            return;
-        }
-        cut_envelope(delimited);
-        if (rest_.size() == 1 && rest_[0].starts_with("FQ1 pack ")) {
-            form_ = form::packed;
-            open_pack(max_pairs);
-        } else if (rest_.empty() || rest_.size() % 2 != 0) {
-            problem_ = problem{errc::bad_request, "a message is pairs of a header frame and a payload frame"};
-        } else if (rest_.size() / 2 > max_pairs) {
-            problem_ = problem{errc::too_large, "the message has more pairs than the limit"};
-        } else {
-            left_ = static_cast<std::uint32_t>(rest_.size() / 2);
-        }
-        if (problem_) left_ = 0;
-    }
-
-    /// Why the message is refused as a whole, or empty.
-    [[nodiscard]] std::optional<problem> const& trouble() const noexcept { return problem_; }
-    /// A message of one empty frame: to be ignored.
-    [[nodiscard]] bool is_probe() const noexcept { return probe_; }
-    [[nodiscard]] wire::form form() const noexcept { return form_; }
-    [[nodiscard]] std::uint32_t pairs_left() const noexcept { return left_; }
-
-    /// The next pair; false after the last.
-    [[nodiscard]] bool next(pair& out) noexcept {
-        if (left_ == 0) return false;
-        --left_;
-        if (form_ == form::packed) {
-            out.header = take_block();
-            out.payload = take_block();
-        } else {
-            out = {rest_[0], rest_[1]};
-            rest_ = rest_.subspan(2);
-        }
-        return true;
-    }
-
-    /// Copies what a reply must mirror.
-    void copy_envelope(envelope& out) const {
-        out.clear();
-        for (auto const frame : envelope_) {
-            char length[4];
-            detail::store_u32(length, static_cast<std::uint32_t>(frame.size()));
-            out.append(length, 4);
-            out.append(frame);
-        }
-    }
-
-private:
-    void cut_envelope(bool delimited) noexcept {
-        if (rest_.empty() || rest_[0].starts_with("FQ1 ")) return;
-        std::size_t octets = 0;
-        for (std::size_t i = 0; i + 1 < rest_.size() && i < max_envelope_frames; ++i) {
-            octets += rest_[i].size() + 4;
-            if (rest_[i].empty() && (delimited || rest_[i + 1].starts_with("FQ1 "))) {
-                if (octets > max_envelope_octets) {
-                    problem_ = problem{errc::too_large, "the envelope is longer than 512 octets"};
-                }
-                envelope_ = rest_.first(i + 1);
-                rest_ = rest_.subspan(i + 1);
-                return;
-            }
-        }
-    }
-    void open_pack(std::uint32_t max_pairs) noexcept {
-        packed_ = rest_[0];
-        auto const line_end = packed_.find('\n');
-        auto const count = line_end == std::string_view::npos
-                               ? std::nullopt
-                               : read_number(packed_.substr(9, line_end - 9), 65'536);
-        if (!count || *count == 0) {
-            problem_ = problem{errc::bad_request, "the pack's count is not 1 to 65536"};
-            return;
-        }
-        if (*count > max_pairs) {
-            problem_ = problem{errc::too_large, "the message has more pairs than the limit"};
-            return;
-        }
-        packed_ = packed_.substr(line_end + 1);
-        left_ = static_cast<std::uint32_t>(*count);
-        if (!adds_up()) problem_ = problem{errc::bad_request, "the pack's lengths do not add up"};
-    }
-    [[nodiscard]] bool adds_up() const noexcept {
-        std::size_t at = 0;
-        for (std::uint64_t block = 0; block < std::uint64_t{left_} * 2; ++block) {
-            if (packed_.size() - at < 4) return false;
-            std::size_t const length = detail::load_u32(packed_.data() + at);
-            at += 4;
-            if (packed_.size() - at < length) return false;
-            if (block % 2 == 0 && packed_.substr(at, length).starts_with("FQ1 pack ")) return false;
-            at += length;
-        }
-        return at == packed_.size();
-    }
-    std::string_view take_block() noexcept {
-        std::size_t const length = detail::load_u32(packed_.data());
-        auto const block = packed_.substr(4, length);
-        packed_.remove_prefix(4 + length);
-        return block;
-    }
-
-    std::span<std::string_view const> envelope_;
-    std::span<std::string_view const> rest_;
-    std::string_view packed_;
-    std::uint32_t left_ = 0;
-    wire::form form_ = form::frames;
-    bool probe_ = false;
-    std::optional<problem> problem_;
-};
-
-}  // namespace fastqueue::wire
-
-namespace fastqueue::wire {
-
-/// Gathers the pairs of one message, and shows them as frames when it is sent. The buffer keeps its room when
-/// it is cleared, so that a writer in steady use allocates nothing. One thread at a time.
-class pair_writer {
-public:
-    pair_writer() { clear(); }
-
-    void clear() {
-        if (buffer_.capacity() > keep_octets) buffer_ = {};
-        buffer_.assign(headroom, ' ');
-        pairs_ = 0;
-    }
-
-    /// Begins a pair; write its header with what this returns, then call `finish`.
-    header_writer begin(std::string_view verb) {
-        open_ = buffer_.size();
-        buffer_.append(4, '\0');
-        return header_writer{buffer_, verb};
-    }
-    /// Ends the pair that `begin` began.
-    void finish(std::string_view payload) {
-        close_header();
-        char length[4];
-        detail::store_u32(length, static_cast<std::uint32_t>(payload.size()));
-        buffer_.append(length, 4);
-        buffer_.append(payload);
-        ++pairs_;
-    }
-    /// A whole pair whose header is there already.
-    void add(std::string_view header, std::string_view payload) {
-        open_ = buffer_.size();
-        buffer_.append(4, '\0');
-        buffer_.append(header);
-        finish(payload);
-    }
-
-    [[nodiscard]] std::uint32_t pairs() const noexcept { return pairs_; }
-    [[nodiscard]] bool empty() const noexcept { return pairs_ == 0; }
-    /// Octets of the message, about.
-    [[nodiscard]] std::size_t octets() const noexcept { return buffer_.size() - headroom; }
-
-    /// The message's frames, in `out`, which show into this writer and into `mirrored` until either changes.
-    /// \param mirrored  the envelope of the request that is answered, or empty
-    void frames(form layout, std::string_view mirrored, std::vector<std::string_view>& out) {
-        out.clear();
-        while (!mirrored.empty()) {
-            std::size_t const length = detail::load_u32(mirrored.data());
-            out.push_back(mirrored.substr(4, length));
-            mirrored.remove_prefix(4 + length);
-        }
-        layout == form::packed ? show_packed(out) : show_frames(out);
-    }
-
-private:
-    static constexpr std::size_t headroom =
-        16;  // "FQ1 pack 65536\n" before the blocks, so that a pack is one piece
-    static constexpr std::size_t keep_octets = 256 * 1024;
-
-    void close_header() noexcept {
-        detail::store_u32(buffer_.data() + open_, static_cast<std::uint32_t>(buffer_.size() - open_ - 4));
-    }
-    void show_packed(std::vector<std::string_view>& out) {
-        char line[headroom];
-        std::string_view constexpr verb = "FQ1 pack ";
-        verb.copy(line, verb.size());
-        auto* end = std::to_chars(line + verb.size(), line + headroom, pairs_).ptr;
-        *end++ = '\n';
-        auto const size = static_cast<std::size_t>(end - line);
-        buffer_.replace(headroom - size, size, line, size);
-        out.push_back(std::string_view{buffer_}.substr(headroom - size));
-    }
-    void show_frames(std::vector<std::string_view>& out) const {
-        auto rest = std::string_view{buffer_}.substr(headroom);
-        while (!rest.empty()) {
-            std::size_t const length = detail::load_u32(rest.data());
-            out.push_back(rest.substr(4, length));
-            rest.remove_prefix(4 + length);
-        }
-    }
-
-    std::string buffer_;
-    std::size_t open_ = 0;
-    std::uint32_t pairs_ = 0;
-};
-
-}  // namespace fastqueue::wire
-
-#include <deque>
-#include <variant>
-
-namespace fastqueue::core {
-
-/// A message that a machine wants sent, gathered over a turn.
-struct outgoing {
-    peer_id to = peer_id::none;
-    wire::form layout = wire::form::frames;
-    wire::envelope envelope;
-    policy::store_sequence after =
-        0;  ///< it rests on this write, and must not leave before that is committed
-    wire::pair_writer pairs;
-};
-
-struct dial_action {
-    dial_action(endpoint where, std::uint32_t named) : to{std::move(where)}, tag{named} {}
-    endpoint to;
-    std::uint32_t tag;
-};
-struct close_action {
-    explicit close_action(peer_id whom) noexcept : peer{whom} {}
-    peer_id peer;
-};
-using link_action = std::variant<dial_action, close_action>;
-
-/// What a machine wants done: messages, and connections to make and end. It is only ever appended to, and
-/// performed by the shell at the end of the turn. This is also the commit barrier: a message stays until what
-/// it rests on is stored. Buffers are kept from turn to turn. One thread at a time.
-class outbox {
-public:
-    /// A new message to `to`; the index is valid until `perform`.
-    [[nodiscard]] std::size_t open(peer_id to, wire::form layout, wire::envelope const& envelope = {}) {
-        if (used_ == messages_.size()) messages_.emplace_back();
-        auto& m = messages_[used_];
-        m.to = to;
-        m.layout = layout;
-        m.envelope = envelope;
-        m.after = 0;
-        m.pairs.clear();
-        return used_++;
-    }
-    [[nodiscard]] outgoing& operator[](std::size_t index) noexcept { return messages_[index]; }
-    /// Counts the times that `perform` has ended: an index is good as long as this stands.
-    [[nodiscard]] std::uint64_t turn() const noexcept { return turn_; }
-
-    void dial(endpoint to, std::uint32_t tag) {
-        links_.emplace_back(std::in_place_type<dial_action>, std::move(to), tag);
-    }
-    void close(peer_id peer) { links_.emplace_back(std::in_place_type<close_action>, peer); }
-
-    /// Hands out what may leave, oldest first: `send(outgoing&)`, then `link(link_action const&)`, so that a
-    /// last word reaches a peer before its connection is closed.
-    template <class Send, class Link>
-    void perform(policy::store_sequence committed, Send&& send, Link&& link) {
-        release(committed, send);
-        for (std::size_t i = 0; i < used_; ++i) {
-            auto& m = messages_[i];
-            if (m.pairs.empty()) continue;
-            m.after <= committed ? send(m) : held_.push_back(std::move(m));
-        }
-        used_ = 0;
-        ++turn_;
-        auto const links = std::exchange(links_, {});
-        for (auto const& action : links) link(action);
-    }
-    /// Whether something waits for a commit.
-    [[nodiscard]] bool holds() const noexcept { return !held_.empty(); }
-
-private:
-    template <class Send>
-    void release(policy::store_sequence committed, Send&& send) {
-        if (held_.empty()) return;
-        for (auto& m : held_) {
-            if (m.after <= committed) send(m);
-        }
-        std::erase_if(held_, [&](outgoing const& m) { return m.after <= committed; });
-    }
-
-    std::deque<outgoing> messages_;
-    std::size_t used_ = 0;
-    std::uint64_t turn_ = 1;
-    std::deque<outgoing> held_;
-    std::vector<link_action> links_;
-};
-
-}  // namespace fastqueue::core
-
-// ---- <fastqueue/core/slab.hpp>
-
-#include <memory>
-
-namespace fastqueue::core {
-
-/// Names nothing: no slot of a slab, no index.
-inline constexpr std::uint32_t none = ~0U;
-
-/// A pool of objects that stay where they are and are named by small dense numbers. What is given back keeps
-/// its members' memory, and is the first to be taken again: steady work allocates nothing. One thread at a
-/// time.
-template <class T, std::uint32_t ChunkSize = 256>
-class slab {
-public:
-    /// A slot. Its object is as it was when it was given back: the taker sets every member.
-    /// \throws std::bad_alloc
-    [[nodiscard]] std::uint32_t take() {
-        if (free_.empty()) grow();
-        auto const slot = free_.back();
-        free_.pop_back();
-        ++used_;
-        return slot;
-    }
-    void give(std::uint32_t slot) noexcept {
-        assert(used_ > 0);
-        free_.push_back(slot);  // has room: reserved in grow()
-        --used_;
-    }
-    [[nodiscard]] T& operator[](std::uint32_t slot) noexcept {
-        return chunks_[slot / ChunkSize][slot % ChunkSize];
-    }
-    [[nodiscard]] T const& operator[](std::uint32_t slot) const noexcept {
-        return chunks_[slot / ChunkSize][slot % ChunkSize];
-    }
-    [[nodiscard]] std::size_t used() const noexcept { return used_; }
-    /// One past the largest slot that was ever taken.
-    [[nodiscard]] std::uint32_t capacity() const noexcept {
-        return static_cast<std::uint32_t>(chunks_.size()) * ChunkSize;
-    }
-
-private:
-    void grow() {
-        auto const first = capacity();
-        free_.reserve(first + std::size_t{ChunkSize});
-        chunks_.push_back(std::make_unique<T[]>(ChunkSize));
-        for (std::uint32_t i = ChunkSize; i-- > 0;) free_.push_back(first + i);
-    }
-
-    std::vector<std::unique_ptr<T[]>> chunks_;
-    std::vector<std::uint32_t> free_;
-    std::size_t used_ = 0;
-};
-
-}  // namespace fastqueue::core
-
-// ---- <fastqueue/core/slot_list.hpp>
-
-namespace fastqueue::core {
-
-/// A doubly linked list through the members `previous` and `next` of what lives in a slab. An object is in
-/// one list at a time. Every call is O(1), but for `insert_in_order`.
-class slot_list {
-public:
-    [[nodiscard]] bool empty() const noexcept { return head_ == none; }
-    [[nodiscard]] std::uint32_t front() const noexcept { return head_; }
-    [[nodiscard]] std::uint32_t back() const noexcept { return tail_; }
-    [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
-
-    template <class Slab>
-    void push_back(Slab& pool, std::uint32_t slot) noexcept {
-        insert_before(pool, none, slot);
-    }
-    template <class Slab>
-    void push_front(Slab& pool, std::uint32_t slot) noexcept {
-        insert_before(pool, head_, slot);
-    }
-    /// Keeps the list ascending by `sequence`, looking from the front: what comes back is older than what
-    /// waits.
-    template <class Slab>
-    void insert_in_order(Slab& pool, std::uint32_t slot) noexcept {
-        if (head_ == none || pool[tail_].sequence < pool[slot].sequence) return push_back(pool, slot);
-        auto at = head_;
-        while (at != none && pool[at].sequence < pool[slot].sequence) at = pool[at].next;
-        insert_before(pool, at, slot);
-    }
-    template <class Slab>
-    void erase(Slab& pool, std::uint32_t slot) noexcept {
-        auto& node = pool[slot];
-        (node.previous == none ? head_ : pool[node.previous].next) = node.next;
-        (node.next == none ? tail_ : pool[node.next].previous) = node.previous;
-        node.previous = node.next = none;
-        --size_;
-    }
-
-private:
-    template <class Slab>
-    void insert_before(Slab& pool, std::uint32_t at, std::uint32_t slot) noexcept {
-        auto& node = pool[slot];
-        node.next = at;
-        node.previous = at == none ? tail_ : pool[at].previous;
-        (node.previous == none ? head_ : pool[node.previous].next) = slot;
-        (at == none ? tail_ : pool[at].previous) = slot;
-        ++size_;
-    }
-
-    std::uint32_t head_ = none;
-    std::uint32_t tail_ = none;
-    std::uint32_t size_ = 0;
-};
-
-}  // namespace fastqueue::core
-
-// ---- <fastqueue/wire/nodes.hpp>
+// ---- <fastqueue/json/document.hpp>
 
 // ---- <fastqueue/json/reader.hpp>
 
 // ---- <fastqueue/json/number.hpp>
+
+#include <charconv>
 
 namespace fastqueue::json {
 
@@ -2281,1558 +1160,6 @@ private:
 
 }  // namespace fastqueue::json
 
-// ---- <fastqueue/json/writer.hpp>
-
-#include <cmath>
-
-namespace fastqueue::json {
-
-/// Appends one JSON document to a string and places the commas itself. The caller keeps the grammar: what it
-/// begins it ends, and in an object each value has a key.
-///
-/// What JSON cannot say is never written as something that is not JSON: a NaN or an infinity becomes `null`,
-/// an octet that is no UTF-8 becomes U+FFFD, and `ok()` is false from then on. Who must not lose anything
-/// asks `ok()` at the end.
-///
-/// \throws std::bad_alloc from each member that writes. One thread at a time.
-/// \source RFC 8259
-class writer {
-public:
-    /// \param out  appended to; must outlive the writer
-    explicit writer(std::string& out) noexcept : out_{&out} {}
-
-    writer& begin_object() { return open('{'); }
-    writer& end_object() { return close('}'); }
-    writer& begin_array() { return open('['); }
-    writer& end_array() { return close(']'); }
-
-    /// The name of the member that comes next.
-    writer& key(std::string_view name) {
-        separate();
-        quote(name);
-        out_->push_back(':');
-        separated_ = true;
-        return *this;
-    }
-
-    writer& value(std::string_view text) {
-        separate();
-        quote(text);
-        return *this;
-    }
-    writer& value(char const* text) { return value(std::string_view{text}); }
-    writer& value(std::string const& text) { return value(std::string_view{text}); }
-    writer& value(std::same_as<bool> auto flag) { return raw(flag ? "true" : "false"); }
-    writer& value(std::nullptr_t) { return raw("null"); }
-
-    /// In full, also above 2^53, where some readers (JavaScript's) lose digits.
-    template <std::integral Integer>
-    requires(!std::same_as<Integer, bool>) writer& value(Integer number) { return write_number(number); }
-
-    /// The shortest text that reads back as the same value; `null`, and no longer `ok`, for NaN and
-    /// infinities.
-    template <std::floating_point Real>
-    writer& value(Real number) {
-        if (std::isfinite(number)) return write_number(number);
-        ok_ = false;
-        return raw("null");
-    }
-
-    /// A value that is JSON already, and is not looked at.
-    writer& raw(std::string_view json) {
-        separate();
-        out_->append(json);
-        return *this;
-    }
-
-    /// Whether all that was given could be said in JSON.
-    [[nodiscard]] bool ok() const noexcept { return ok_; }
-
-private:
-    void separate() {
-        if (!separated_) out_->push_back(',');
-        separated_ = false;
-    }
-
-    writer& open(char bracket) {
-        separate();
-        out_->push_back(bracket);
-        separated_ = true;
-        return *this;
-    }
-
-    writer& close(char bracket) {
-        out_->push_back(bracket);
-        separated_ = false;
-        return *this;
-    }
-
-    template <class Number>
-    writer& write_number(Number number) {
-        char digits[64];  // 24 are enough for a double, 20 for an integer, 45 for a long double
-        auto const end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-        return raw({digits, static_cast<std::size_t>(end - digits)});
-    }
-
-    void quote(std::string_view text) {
-        out_->push_back('"');
-        std::size_t run = 0;  // where what is not yet copied begins
-        for (std::size_t i = 0; i < text.size();) {
-            auto const c = static_cast<unsigned char>(text[i]);
-            auto const length = c < 0x80 ? 1 : utf8_length(text.substr(i, 4));
-            if (length != 0 && c >= 0x20 && c != '"' && c != '\\') {
-                i += length;
-                continue;
-            }
-            out_->append(text, run, i - run);
-            if (length == 0) {
-                ok_ = false;
-                out_->append("\xEF\xBF\xBD");
-            } else {
-                escape(c);
-            }
-            run = ++i;
-        }
-        out_->append(text, run).push_back('"');
-    }
-
-    void escape(unsigned char c) {
-        constexpr std::string_view from = "\"\\\b\f\n\r\t";
-        constexpr std::string_view to = "\"\\bfnrt";
-        constexpr std::string_view hex = "0123456789abcdef";
-        out_->push_back('\\');
-        if (auto const found = from.find(static_cast<char>(c)); found != std::string_view::npos) {
-            out_->push_back(to[found]);
-            return;
-        }
-        out_->append("u00").append(1, hex[c >> 4U]).append(1, hex[c & 0xFU]);
-    }
-
-    std::string* out_;
-    bool separated_ = true;  // the next value needs no comma before it
-    bool ok_ = true;
-};
-
-}  // namespace fastqueue::json
-
-namespace fastqueue::wire {
-
-/// One entry of the discovery document `nodes`.
-struct node {
-    std::string id;
-    std::string role;  ///< `control-plane` or `subworker`
-    std::string base;
-    std::string management;            ///< of a control plane
-    std::string results;               ///< of a control plane
-    std::string state;                 ///< of a subworker
-    std::vector<std::uint16_t> ports;  ///< of a control plane: those for tasks, critical to low
-    uuid epoch;                        ///< of a control plane
-    std::uint32_t max_payload = 0;
-};
-
-/// Writes the limits as members of an object that is open.
-inline void write_limits(json::writer& out, limits const& l) {
-    out.key("max_header").value(l.max_header).key("max_payload").value(l.max_payload);
-    out.key("max_message").value(l.max_message).key("max_pairs").value(l.max_pairs);
-    out.key("max_outstanding").value(l.max_outstanding);
-}
-
-namespace detail {
-
-[[nodiscard]] inline bool read_node_limits(json::reader& in, node& out) {
-    if (in.next() != json::token::begin_object) return false;
-    for (auto t = in.next(); t != json::token::end_object; t = in.next()) {
-        if (t != json::token::key) return false;
-        bool const payload = in.text() == "max_payload";
-        if (!payload) {
-            if (!in.skip()) return false;
-            continue;
-        }
-        std::uint64_t number = 0;
-        if (in.next() != json::token::number || !in.to(number)) return false;
-        out.max_payload = static_cast<std::uint32_t>(std::min<std::uint64_t>(number, 0xffffffffU));
-    }
-    return true;
-}
-
-[[nodiscard]] inline bool read_ports_of_node(json::reader& in, node& out) {
-    if (in.next() != json::token::begin_array) return false;
-    for (auto t = in.next(); t != json::token::end_array; t = in.next()) {
-        std::uint64_t port = 0;
-        if (t != json::token::number || !in.to(port) || port > 65535 || out.ports.size() == 4) return false;
-        out.ports.push_back(static_cast<std::uint16_t>(port));
-    }
-    return true;
-}
-
-[[nodiscard]] inline bool read_node(json::reader& in, node& out) {
-    for (auto t = in.next(); t != json::token::end_object; t = in.next()) {
-        if (t != json::token::key) return false;
-        std::string const key{in.text()};
-        if (key == "limits" || key == "ports") {
-            if (key == "limits" ? !read_node_limits(in, out) : !read_ports_of_node(in, out)) return false;
-            continue;
-        }
-        std::string* const into = key == "id"           ? &out.id
-                                  : key == "role"       ? &out.role
-                                  : key == "base"       ? &out.base
-                                  : key == "management" ? &out.management
-                                  : key == "results"    ? &out.results
-                                  : key == "state"      ? &out.state
-                                                        : nullptr;
-        if (into == nullptr && key != "epoch") {
-            if (!in.skip()) return false;
-            continue;
-        }
-        if (in.next() != json::token::string) return false;
-        if (into != nullptr)
-            *into = in.text();
-        else
-            out.epoch = uuid::parse(in.text()).value_or(uuid{});
-    }
-    return true;
-}
-
-}  // namespace detail
-
-/// Reads a `nodes` document; empty where it is none.
-[[nodiscard]] inline std::optional<std::vector<node>> read_nodes(std::string_view text) {
-    json::reader in{text};
-    std::vector<node> out;
-    if (in.next() != json::token::begin_array) return std::nullopt;
-    for (auto t = in.next(); t != json::token::end_array; t = in.next()) {
-        if (t != json::token::begin_object || !detail::read_node(in, out.emplace_back())) return std::nullopt;
-    }
-    if (in.next() != json::token::end) return std::nullopt;
-    return out;
-}
-
-}  // namespace fastqueue::wire
-
-namespace fastqueue::core {
-
-/// Where a request goes.
-enum class client_port : std::uint8_t { tasks, management, discovery };
-
-/// What a client asks. The header's tokens behind the verb are written by who asks; `ref` and `resent` are added here.
-struct client_request {
-    std::string_view verb;  ///< of a static string
-    client_port port = client_port::tasks;
-    std::string tokens;  ///< with a space before each
-    std::string payload;
-    std::uint64_t cookie = 0;  ///< names the operation to the caller
-    std::chrono::microseconds timeout{std::chrono::seconds{30}};
-};
-
-/// An answer, or why there is none. What it shows lives only during the call that gives it.
-struct client_answer {
-    std::uint64_t cookie = 0;
-    std::error_code error;                 ///< nothing was answered, or an `error` was
-    wire::header const* header = nullptr;  ///< none where nothing was answered
-    std::string_view payload;              ///< the answer's, or words about the error
-};
-
-/// A client's brain: it finds the control plane, keeps its connections, and sees each operation to its end: across lost
-/// connections and restarts, where what was sent is sent again under the same id. It has no socket, clock or thread.
-/// A shell calls `at(now)`, then events, then `turn(done)`, then performs `outbox()`; and wakes it at `next_deadline()`.
-/// `done(client_answer const&)` is called once for each operation; it must not call back. One thread at a time.
-class client {
-public:
-    static constexpr std::uint32_t discovery_tag = 200;
-    static constexpr std::uint32_t tasks_tag = 201;
-    static constexpr std::uint32_t management_tag = 202;
-
-    explicit client(client_options options) : options_{std::move(options)}, random_{options_.seed} {}
-
-    void at(clock_reading now) noexcept { now_ = now; }
-
-    /// Begins an operation. \return queue_full: too many are pending; too_large: the payload is over the limit
-    [[nodiscard]] std::error_code start(client_request&& request) {
-        if (operations_.used() >= options_.max_pending) return make_error_code(errc::queue_full);
-        if (request.payload.size() > max_payload_) return make_error_code(errc::too_large);
-        auto const slot = operations_.take();
-        auto& o = operations_[slot];
-        o.generation = (o.generation + 1) & generation_mask;
-        o.request = std::move(request);
-        o.first_epoch = {};
-        o.sent = false;
-        o.live = true;
-        unsent_.push_back(operations_, slot);
-        if (o.request.timeout.count() >= 0)
-            timeouts_.set(slot, saturating_add(now_.steady, o.request.timeout));
-        if (phase_ == phase::idle) connect();
-        return {};
-    }
-
-    // ---- the transport's events
-
-    void dialled(std::uint32_t tag, peer_id peer) noexcept {
-        if (tag == discovery_tag)
-            discovery_.peer = peer;
-        else if (tag == tasks_tag)
-            tasks_.peer = peer;
-        else
-            management_.peer = peer;
-    }
-    void opened(peer_id peer) {
-        if (peer == discovery_.peer) {
-            discovery_.open = true;
-            ask_discovery();
-        } else if (peer == tasks_.peer) {
-            tasks_.open = true;
-            phase_ = phase::ready;
-            was_there_ = true;
-            backoff_.reset();
-        } else if (peer == management_.peer) {
-            management_.open = true;
-        }
-    }
-    template <class Done>
-    void closed(peer_id peer, std::error_code why, Done&& done) {
-        if (peer == management_.peer) {
-            management_ = {};
-            return retry_port(client_port::management);
-        }
-        bool const ours = peer == discovery_.peer || peer == tasks_.peer;
-        if (!ours) return;
-        if (peer == discovery_.peer && phase_ != phase::discovering) {
-            discovery_ = {};
-            return retry_port(client_port::discovery);
-        }
-        lost(why, done);
-    }
-    template <class Done>
-    void message(peer_id peer, std::span<std::string_view const> frames, Done&& done) {
-        wire::pair_cursor cursor{frames, options_.limits.max_pairs};
-        wire::pair pair;
-        while (cursor.next(pair)) {
-            wire::header h;
-            if (h.parse(pair.header, options_.limits.max_header)) continue;
-            if (peer == discovery_.peer && h.verb() == "nodes" && phase_ == phase::discovering)
-                found(pair.payload, done);
-            answer(h, pair.payload, done);
-        }
-    }
-
-    // ---- time
-
-    template <class Done>
-    void turn(Done&& done) {
-        while (auto const slot = timeouts_.pop(now_.steady)) {
-            finish(*slot,
-                   {operations_[*slot].request.cookie, make_error_code(errc::timed_out), nullptr,
-                    "no answer in the time given"},
-                   done);
-        }
-        if (phase_ == phase::discovering && now_.steady >= discover_by_) {
-            lost(make_error_code(errc::timed_out), done);  // somebody accepts there, and never answers
-        }
-        if (now_.steady >= retry_at_) {
-            retry_at_ = instant::max();
-            connect();
-        }
-        if (phase_ == phase::ready) send_unsent();
-    }
-    [[nodiscard]] instant next_deadline() const noexcept {
-        auto const discovery = phase_ == phase::discovering ? discover_by_ : instant::max();
-        return std::min({timeouts_.next(), retry_at_, discovery});
-    }
-
-    /// Ends every operation with `why`.
-    template <class Done>
-    void fail_all(std::error_code why, std::string_view text, Done&& done) {
-        for (auto* list : {&unsent_, &sent_}) {
-            while (!list->empty())
-                finish(list->front(), {operations_[list->front()].request.cookie, why, nullptr, text}, done);
-        }
-    }
-
-    [[nodiscard]] core::outbox& outbox() noexcept { return out_; }
-    [[nodiscard]] std::size_t pending() const noexcept { return operations_.used(); }
-    [[nodiscard]] uuid const& epoch() const noexcept { return epoch_; }
-
-private:
-    enum class phase : std::uint8_t { idle, discovering, connecting, ready, waiting };
-    static constexpr std::chrono::seconds discovery_time{5};
-    static constexpr std::uint32_t slot_bits = 21;
-    static constexpr std::uint64_t generation_mask = (1ULL << 31U) - 1;
-
-    struct link {
-        peer_id peer = peer_id::none;
-        bool open = false;
-        bool dialling = false;
-    };
-    struct operation {
-        client_request request;
-        std::uint64_t generation = 0;
-        uuid first_epoch;  // where it was sent first
-        std::uint64_t sequence = 0;
-        std::uint32_t previous = none;
-        std::uint32_t next = none;
-        bool sent = false;
-        bool live = false;
-    };
-
-    // ---- finding the control plane
-
-    void connect() {
-        phase_ = phase::discovering;
-        discover_by_ = saturating_add(now_.steady, discovery_time);
-        discovery_ = {};
-        out_.dial(options_.discovery, discovery_tag);
-    }
-    void ask_discovery() {
-        auto& pairs = out_[out_.open(discovery_.peer, wire::form::frames)].pairs;
-        pairs.begin("discover");
-        pairs.finish({});
-    }
-    template <class Done>
-    void found(std::string_view document, Done&& done) {
-        auto const nodes = wire::read_nodes(document);
-        endpoint base;
-        endpoint management;
-        bool const good = nodes && !nodes->empty() && nodes->front().role == "control-plane" &&
-                          parse_endpoint(nodes->front().base, base).empty() &&
-                          parse_endpoint(nodes->front().management, management).empty();
-        if (!good) return lost(make_error_code(errc::bad_value), done);
-        epoch_ = nodes->front().epoch;
-        if (nodes->front().max_payload != 0) max_payload_ = nodes->front().max_payload;
-        management_at_ = management;
-        phase_ = phase::connecting;
-        out_.dial(normal_port(nodes->front(), base), tasks_tag);
-    }
-    /// What is not said otherwise is of normal priority.
-    static endpoint normal_port(wire::node const& plane, endpoint base) {
-        constexpr std::uint32_t normal = 2;
-        if (plane.ports.size() == 4) {
-            base.port = plane.ports[normal];
-            return base;
-        }
-        return base.plus(normal).value_or(base);
-    }
-    /// The way to the control plane is cut: what was sent will be sent again when it is found again.
-    template <class Done>
-    void lost(std::error_code why, Done&& done) {
-        for (auto* l : {&discovery_, &tasks_, &management_}) {
-            if (l->peer != peer_id::none) out_.close(l->peer);
-            *l = {};
-        }
-        while (!sent_.empty()) unsend(sent_.front());
-        phase_ = phase::waiting;
-        if (!was_there_ && backoff_.failures() >= options_.retries) {
-            phase_ = phase::idle;
-            backoff_.reset();
-            std::string const text = "nobody answers at " + options_.discovery.text() + " (" + why.message() +
-                                     "); is the control plane running?";
-            return fail_all(make_error_code(errc::unreachable), text, done);
-        }
-        if (operations_.used() == 0) {
-            phase_ = phase::idle;
-            return;
-        }
-        retry_at_ = saturating_add(now_.steady, backoff_.next(random_));
-    }
-
-    // ---- operations
-
-    void unsend(std::uint32_t slot) {
-        sent_.erase(operations_, slot);
-        operations_[slot].sent = false;
-        unsent_.push_back(operations_, slot);
-    }
-    void retry_port(client_port port) {
-        for (auto slot = sent_.front(); slot != none;) {
-            auto const next = operations_[slot].next;
-            if (operations_[slot].request.port == port) unsend(slot);
-            slot = next;
-        }
-    }
-    [[nodiscard]] link& link_of(client_port port) noexcept {
-        return port == client_port::tasks        ? tasks_
-               : port == client_port::management ? management_
-                                                 : discovery_;
-    }
-    void send_unsent() {
-        for (auto slot = unsent_.front(); slot != none;) {
-            auto const next = operations_[slot].next;
-            auto& to = link_of(operations_[slot].request.port);
-            if (to.open)
-                send(slot, to.peer);
-            else
-                dial_port(operations_[slot].request.port, to);
-            slot = next;
-        }
-    }
-    void dial_port(client_port port, link& to) {
-        if (std::exchange(to.dialling, true)) return;
-        if (port == client_port::management)
-            out_.dial(management_at_, management_tag);
-        else if (port == client_port::discovery)
-            out_.dial(options_.discovery, discovery_tag);
-    }
-    /// Calls of one turn share a message: each is answered on its own. A submit has one for itself, since the submits of a
-    /// message are all accepted or all refused.
-    void send(std::uint32_t slot, peer_id peer) {
-        auto& o = operations_[slot];
-        bool const call = o.request.verb == "call";
-        auto& pairs = call ? calls(peer) : out_[out_.open(peer, wire::form::packed)].pairs;
-        auto header = pairs.begin(o.request.verb);
-        header.raw(o.request.tokens);
-        header.field("ref", (o.generation << slot_bits) | slot);
-        bool const creates = call || o.request.verb == "submit";
-        if (creates && !o.first_epoch.empty()) header.field("resent", o.first_epoch);
-        if (creates && o.first_epoch.empty()) o.first_epoch = epoch_;
-        pairs.finish(o.request.payload);
-        unsent_.erase(operations_, slot);
-        sent_.push_back(operations_, slot);
-        o.sent = true;
-    }
-    [[nodiscard]] wire::pair_writer& calls(peer_id peer) {
-        constexpr std::size_t enough_octets = 1U << 20U;
-        if (calls_turn_ != out_.turn() || calls_->octets() > enough_octets || calls_->pairs() >= 4096) {
-            calls_ = &out_[out_.open(peer, wire::form::packed)].pairs;
-            calls_turn_ = out_.turn();
-        }
-        return *calls_;
-    }
-    template <class Done>
-    void answer(wire::header const& h, std::string_view payload, Done&& done) {
-        auto const ref = wire::read_number(h.get("ref"), ~std::uint64_t{0} >> 1U);
-        if (!ref) return;
-        auto const slot = static_cast<std::uint32_t>(*ref & ((1U << slot_bits) - 1));
-        if (slot >= operations_.capacity()) return;
-        auto& o = operations_[slot];
-        if (!o.live || !o.sent || o.generation != *ref >> slot_bits) return;  // late: its operation has ended
-        client_answer given{o.request.cookie, {}, &h, payload};
-        if (h.verb() == "error") {
-            auto const code =
-                errc_from_name(h.positional().size() > 1 ? h.positional()[1] : "", errc::bad_request);
-            if (code == errc::shutting_down && o.request.verb == "call") return unsend_later(slot);
-            given.error = make_error_code(code);
-        }
-        finish(slot, given, done);
-    }
-    /// The control plane ends: the call is made again, under the same id, when it is back.
-    void unsend_later(std::uint32_t slot) {
-        auto& o = operations_[slot];
-        o.generation = (o.generation + 1) & generation_mask;
-    }
-    template <class Done>
-    void finish(std::uint32_t slot, client_answer const& given, Done&& done) {
-        done(given);
-        auto& o = operations_[slot];
-        timeouts_.clear(slot);
-        (o.sent ? sent_ : unsent_).erase(operations_, slot);
-        o.live = o.sent = false;
-        if (o.request.payload.capacity() > 4096) o.request.payload = {};
-        operations_.give(slot);
-    }
-
-    client_options options_;
-    core::outbox out_;
-    random_source random_;
-    backoff backoff_{std::chrono::milliseconds{50}, std::chrono::milliseconds{2'000}};
-    clock_reading now_{};
-    phase phase_ = phase::idle;
-    bool was_there_ = false;
-    link discovery_;
-    link tasks_;
-    link management_;
-    endpoint management_at_;
-    uuid epoch_;
-    std::uint64_t max_payload_ = 16U << 20U;
-    instant retry_at_ = instant::max();
-    instant discover_by_ = instant::max();
-    slab<operation> operations_;
-    slot_list unsent_;
-    slot_list sent_;
-    deadlines timeouts_;
-    wire::pair_writer* calls_ = nullptr;
-    std::uint64_t calls_turn_ = 0;
-};
-
-}  // namespace fastqueue::core
-
-// ---- <fastqueue/model/id_source.hpp>
-
-namespace fastqueue {
-
-/// Makes ids of version 7 from random bits that it fetches for many at once, since asking the system for them each time
-/// costs as much as all else that a client does for a small task. One thread at a time. A child after `fork` would make
-/// its parent's ids: it must have a source of its own.
-class id_source {
-public:
-    /// \throws error if the system has no random numbers to give
-    [[nodiscard]] task_id next(wall_instant now) {
-        if (used_ == pool_.size()) refill();
-        std::uint64_t parts[2];
-        std::memcpy(parts, &pool_[used_], sizeof parts);
-        std::memset(&pool_[used_], 0, sizeof parts);  // an id that was given out cannot be found here again
-        used_ += sizeof parts;
-        return task_id::make_v7(now, parts[0], parts[1]);
-    }
-
-private:
-    void refill() {
-        random_bytes(pool_.data(), pool_.size());
-        used_ = 0;
-    }
-
-    std::array<std::uint8_t, 2048> pool_;
-    std::size_t used_ = pool_.size();
-};
-
-}  // namespace fastqueue
-
-// ---- <fastqueue/model/outcome.hpp>
-
-namespace fastqueue {
-
-/// How and where a task ran, if it was asked for.
-struct task_meta {
-    std::uint32_t attempt = 0;
-    std::string worker;
-    std::uint64_t submitted_us = 0;  ///< the control plane's clock, microseconds UTC; 0: not yet
-    std::uint64_t started_us = 0;
-    std::uint64_t finished_us = 0;
-};
-
-/// What became of a task that has ended: its value, or why there is none. No result type needs a default
-/// constructor. A value; one thread at a time.
-template <class R>
-class outcome {
-public:
-    using value_type = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
-
-    /// A task that ended in success.
-    [[nodiscard]] static outcome succeeded(value_type value) {
-        outcome out{task_state::success, {}, {}};
-        out.value_.emplace(std::move(value));
-        return out;
-    }
-    /// A task that ended otherwise, or has not ended.
-    [[nodiscard]] static outcome ended(task_state state, std::error_code code, std::string text) {
-        return outcome{state, code, std::move(text)};
-    }
-
-    [[nodiscard]] explicit operator bool() const noexcept { return value_.has_value(); }
-    [[nodiscard]] bool has_value() const noexcept { return value_.has_value(); }
-    [[nodiscard]] task_state state() const noexcept { return state_; }
-    /// Why there is no value: `handler_error`, `timeout`, `cancelled` ...; empty with a value.
-    [[nodiscard]] std::error_code error() const noexcept { return code_; }
-    /// What the handler or the control plane said of it, UTF-8.
-    [[nodiscard]] std::string const& text() const noexcept { return text_; }
-
-    /// The result.
-    /// \throws fastqueue::error with error() and text() when there is none
-    [[nodiscard]] value_type& value() & {
-        check();
-        return *value_;
-    }
-    [[nodiscard]] value_type const& value() const& {
-        check();
-        return *value_;
-    }
-    [[nodiscard]] value_type&& value() && {
-        check();
-        return std::move(*value_);
-    }
-    [[nodiscard]] value_type& operator*() & noexcept { return *value_; }
-    [[nodiscard]] value_type const& operator*() const& noexcept { return *value_; }
-
-    /// Attempt, worker and times, where the control plane sent them.
-    [[nodiscard]] task_meta const& meta() const noexcept { return meta_; }
-    void meta(task_meta meta) { meta_ = std::move(meta); }
-
-private:
-    outcome(task_state state, std::error_code code, std::string text)
-        : state_{state}, code_{code}, text_{std::move(text)} {}
-    void check() const {
-        if (!value_) throw fastqueue::error{code_, text_};
-    }
-
-    task_state state_;
-    std::error_code code_;
-    std::string text_;
-    std::optional<value_type> value_;
-    task_meta meta_;
-};
-
-}  // namespace fastqueue
-
-// ---- <fastqueue/policies.hpp>
-
-// ---- <fastqueue/balancing/least_loaded.hpp>
-
-namespace fastqueue::balancing {
-
-/// Picks the worker with the least load for its weight; among equals, the one that was picked longest ago, so
-/// that work spreads over idle workers. The default. A worker of weight 2 is given work until it has twice
-/// the load of one of weight 1. O(log n) a call, about 48 octets a worker.
-class least_loaded {
-public:
-    /// The seed is not used: nothing here is left to chance.
-    explicit least_loaded(std::uint64_t) noexcept {}
-
-    /// \throws std::bad_alloc
-    void joined(policy::worker_slot w, std::uint32_t weight, policy::load l) {
-        if (w >= workers_.size()) workers_.resize(w + std::size_t{1});
-        workers_[w].weight = weight > 0 ? weight : 1;
-        load_changed(w, l);
-    }
-    void left(policy::worker_slot w) noexcept { heap_.erase(w); }
-    /// \throws std::bad_alloc
-    void load_changed(policy::worker_slot w, policy::load l) {
-        auto const& [weight, picked] = workers_[w];
-        heap_.set(w, rank{(std::uint64_t{l} << 10U) / weight, picked});
-    }
-    [[nodiscard]] policy::worker_slot pick(std::uint64_t) noexcept {
-        assert(!heap_.empty());  // the fleet never asks without a candidate
-        auto const w = heap_.top();
-        workers_[w].picked = ++now_;
-        heap_.set(w, rank{heap_.top_key().weighted_load, now_});
-        return w;
-    }
-
-private:
-    struct rank {
-        std::uint64_t weighted_load;
-        std::uint64_t picked;  // when it was picked last
-        friend auto operator<=>(rank const&, rank const&) noexcept = default;
-    };
-    struct worker {
-        std::uint32_t weight = 1;
-        std::uint64_t picked =
-            0;  // stays while a worker is full, or it would be first again each time it has room
-    };
-
-    indexed_heap<rank> heap_;
-    std::vector<worker> workers_;
-    std::uint64_t now_ = 0;  // counts picks
-};
-
-static_assert(policy::balancing<least_loaded>);
-
-}  // namespace fastqueue::balancing
-
-// ---- <fastqueue/eviction/lru.hpp>
-
-// ---- <fastqueue/eviction/slot_ring.hpp>
-
-// ---- <fastqueue/policy/eviction.hpp>
-
-namespace fastqueue::policy {
-
-using slot = std::uint32_t;  ///< dense: 0 to the cache's capacity - 1
-
-template <class E>
-concept tracks_slots = requires(E e, slot s, std::uint64_t hash) {
-    { e.inserted(s, hash) }
-    noexcept->std::same_as<void>;
-    { e.used(s) }
-    noexcept->std::same_as<void>;
-    { e.erased(s) }
-    noexcept->std::same_as<void>;
-};
-
-template <class E>
-concept names_victim = requires(E e) {
-    { e.victim() }
-    noexcept->std::same_as<slot>;
-};
-
-/// Decides which cached result leaves first. The cache owns keys and values; a policy sees slot numbers only.
-///
-/// expression       | throws    | law
-/// E(capacity)      | bad_alloc | the only call that may allocate
-/// e.inserted(s, h) | never     | s was not tracked, now it is; h is the key's hash, for policies with a memory
-/// e.used(s)        | never     | s is tracked
-/// e.erased(s)      | never     | s was tracked, now it is not
-/// e.victim()       | never     | a tracked slot; may move the policy's own hand (CLOCK, S3-FIFO)
-///
-/// The library promises one thread at a time, the preconditions above, and never to ask an empty policy for a victim.
-/// Prove your own with tests/laws/eviction_laws.hpp.
-template <class E>
-concept eviction = std::constructible_from<E, slot> && tracks_slots<E> && names_victim<E>;
-
-}  // namespace fastqueue::policy
-
-namespace fastqueue::eviction::detail {
-
-/// Slots in an order, as a doubly linked ring within one array: every call is O(1), and only the constructor
-/// allocates (8 octets a slot).
-class slot_ring {
-public:
-    explicit slot_ring(policy::slot capacity)
-        : links_(capacity + std::size_t{1}, link{capacity, capacity}), end_{capacity} {}
-
-    void push_front(policy::slot s) noexcept {
-        assert(s < end_);
-        auto const second = links_[end_].next;
-        links_[s] = link{end_, second};
-        links_[second].previous = s;
-        links_[end_].next = s;
-    }
-    void unlink(policy::slot s) noexcept {
-        assert(s < end_);
-        auto const [previous, next] = links_[s];
-        links_[previous].next = next;
-        links_[next].previous = previous;
-    }
-    [[nodiscard]] policy::slot back() const noexcept {
-        assert(links_[end_].previous != end_);  // the cache never asks an empty policy
-        return links_[end_].previous;
-    }
-
-private:
-    struct link {
-        policy::slot previous;
-        policy::slot next;
-    };
-
-    std::vector<link> links_;  // the last one is the ring's anchor
-    policy::slot end_;
-};
-
-}  // namespace fastqueue::eviction::detail
-
-namespace fastqueue::eviction {
-
-/// Evicts the slot whose last use is oldest. The default: a result that was just asked for is likely to be
-/// asked for again. O(1) a call, 8 octets a slot, no allocation after construction.
-class lru {
-public:
-    /// \param capacity  slots are 0 to capacity - 1
-    /// \throws std::bad_alloc
-    explicit lru(policy::slot capacity) : ring_{capacity} {}
-
-    void inserted(policy::slot s, std::uint64_t) noexcept { ring_.push_front(s); }
-    void used(policy::slot s) noexcept {
-        ring_.unlink(s);
-        ring_.push_front(s);
-    }
-    void erased(policy::slot s) noexcept { ring_.unlink(s); }
-    [[nodiscard]] policy::slot victim() const noexcept { return ring_.back(); }
-
-private:
-    detail::slot_ring ring_;  // most recently used first
-};
-
-static_assert(policy::eviction<lru>);
-
-}  // namespace fastqueue::eviction
-
-// ---- <fastqueue/executor/threads.hpp>
-
-// ---- <fastqueue/executor/finished_list.hpp>
-
-// ---- <fastqueue/policy/executor.hpp>
-
-#include <atomic>
-
-namespace fastqueue::policy {
-
-enum class job_state : std::uint8_t { idle, queued, running, finished, retracted };
-
-/// One run of a handler, as an executor sees it: a node for its lists and a function to call. Owned and
-/// pooled by the worker; an executor holds it from `submit` until it hands it back through `finished` or
-/// `retract`.
-struct job {
-    using function = void (*)(job&) noexcept;
-
-    function run = nullptr;
-    std::uint8_t level =
-        0;  ///< 0 is begun before 1, 1 before 2, 2 before 3; first come first served within a level
-    std::uint64_t took_us = 0;  ///< set by the function; an executor in virtual time sets it anew behind it
-    std::atomic<job_state> state{job_state::idle};
-    job* next = nullptr;       ///< for the executor's own lists and the list that `finished` gives
-    std::uint64_t ticket = 0;  ///< for the executor: where it put the job, from `submit` on
-
-    job() = default;
-    job(job const&) = delete;
-    job& operator=(job const&) = delete;
-
-protected:
-    ~job() = default;
-};
-
-inline constexpr std::uint8_t job_levels = 4;
-
-struct executor_options {
-    std::uint32_t concurrency = 1;  ///< handlers that run at once, 1 to 1024
-    std::uint32_t capacity = 1024;  ///< jobs that may be held at once
-};
-
-template <class E>
-concept takes_jobs = requires(E e, job& j) {
-    { e.submit(j) }
-    noexcept->std::same_as<void>;
-    { e.kick() }
-    noexcept->std::same_as<void>;
-    { e.retract(j) }
-    noexcept->std::same_as<bool>;
-};
-
-template <class E>
-concept gives_back = requires(E e) {
-    { e.finished() }
-    noexcept->std::same_as<job*>;
-    { e.stop() }
-    noexcept->std::same_as<void>;
-};
-
-/// Where handlers run.
-///
-/// expression             | throws    | law
-/// E(executor_options, w) | yes       | w is `std::function<void()>`: called from any thread, when jobs have finished
-///                        |           | and there is none to go on with. Before that short ones may gather, so an owner
-///                        |           | that holds jobs looks at `finished` from time to time
-/// e.submit(j)            | never     | j is idle and becomes queued; never more than `capacity` jobs are held
-/// e.kick()               | never     | after a batch of submits: now somebody must begin them. An executor may begin earlier
-/// e.retract(j)           | never     | true: j had not begun, it never will, and it is the caller's again (state
-///                        |           | `retracted`); false: it has begun or finished, and comes by `finished`
-/// e.finished()           | never     | all jobs that have finished since the last call, as a list through `next`,
-///                        |           | oldest first; they are the caller's again
-/// e.stop()               | never     | no job is begun any more; returns when those that run have finished
-///
-/// Each job is run once, by `j.run(j)`, with `j.state` running; after it the state is finished. `submit`, `kick`, `retract`,
-/// `finished` and `stop` are called from one thread at a time. Only the state may be read by that thread meanwhile.
-template <class E>
-concept executor = takes_jobs<E> && gives_back<E>;
-
-/// An executor that a role can make for itself. Another must be handed over as an instance.
-template <class E>
-concept makeable_executor =
-    executor<E> && std::constructible_from<E, executor_options, std::function<void()>>;
-
-}  // namespace fastqueue::policy
-
-namespace fastqueue::executor::detail {
-
-/// Jobs that have run, linked through `next`: any thread adds, the owner takes all at once. No locks, no
-/// allocation.
-class finished_list {
-public:
-    /// Any thread. Marks `j` finished; the owner may have it again before this returns.
-    /// \return whether the list was empty, so that the owner must be told
-    bool add(policy::job& j) noexcept {
-        j.state.store(policy::job_state::finished, std::memory_order_relaxed);
-        auto* seen = newest_.load(std::memory_order_relaxed);
-        do {
-            j.next = seen;
-        } while (
-            !newest_.compare_exchange_weak(seen, &j, std::memory_order_acq_rel, std::memory_order_relaxed));
-        return seen == nullptr;
-    }
-
-    /// Owner only. Everything that was added since the last call, oldest first; nullptr if nothing was.
-    policy::job* take_all() noexcept {
-        auto* newest = newest_.exchange(nullptr, std::memory_order_acq_rel);
-        policy::job* oldest = nullptr;
-        while (newest != nullptr) {
-            auto* const older = newest->next;
-            newest->next = oldest;
-            oldest = newest;
-            newest = older;
-        }
-        return oldest;
-    }
-
-private:
-    alignas(64) std::atomic<policy::job*> newest_{nullptr};
-};
-
-}  // namespace fastqueue::executor::detail
-
-// ---- <fastqueue/executor/job_ring.hpp>
-
-#include <bit>
-
-namespace fastqueue::executor::detail {
-
-/// A bounded first-in-first-out ring of jobs: one owner puts in and takes back, any number of threads claim.
-/// No locks, and no allocation after construction.
-///
-/// An entry belongs to whoever moves its ticket on from "full": a claiming thread or the owner who retracts.
-/// Tickets are positions and never come again, and nobody looks into a job before its entry is won. So a
-/// retracted job may be freed or put in again at once, whatever a slow thread has read before.
-class job_ring {
-public:
-    /// \param capacity  the most jobs that are ever in the ring at once, 1 and up
-    /// \throws std::bad_alloc
-    explicit job_ring(std::uint32_t capacity)
-        : mask_{std::bit_ceil(std::size_t{capacity}) * 2 - 1}, entries_{new entry[mask_ + 1]} {}
-
-    /// Owner only. The ring has twice the room that it needs, since a retracted job leaves a hole behind:
-    /// when holes fill it up it is tidied, which costs O(1) a call on average.
-    /// \return how many jobs became claimable by this call: more than one if it has tidied up
-    std::uint32_t put(policy::job& j) noexcept {
-        auto const moved = filled_ - head_.load(std::memory_order_acquire) > mask_ ? tidy() : 0U;
-        append(j);
-        return moved + 1;
-    }
-
-    /// Owner only. Takes back a job that has been put in.
-    /// \return whether it had not been claimed, and now never is
-    bool retract(policy::job& j) noexcept {
-        auto expected = full(j.ticket);
-        return at(j.ticket).ticket.compare_exchange_strong(expected, expected + 1, std::memory_order_acq_rel,
-                                                           std::memory_order_relaxed);
-    }
-
-    /// Takes out the oldest job; nullptr if there is none. Any thread.
-    policy::job* claim() noexcept {
-        for (;;) {
-            auto const position = head_.load(std::memory_order_acquire);
-            if (position >= tail_.load(std::memory_order_acquire)) return nullptr;
-            if (auto* const j = claim(position)) return j;
-        }
-    }
-
-    /// Whether there is nothing to claim; holes count as something until a `claim` has passed them.
-    [[nodiscard]] bool empty() const noexcept {
-        return head_.load(std::memory_order_acquire) >= tail_.load(std::memory_order_acquire);
-    }
-
-private:
-    struct entry {
-        std::atomic<std::uint64_t> ticket{0};
-        std::atomic<policy::job*> task{nullptr};
-    };
-    static constexpr std::size_t cache_line = 64;
-
-    static constexpr std::uint64_t full(std::uint64_t position) noexcept { return 2 * position + 1; }
-    entry& at(std::uint64_t position) noexcept { return entries_[position & mask_]; }
-
-    void append(policy::job& j) noexcept {
-        auto& e = at(filled_);
-        j.ticket = filled_;
-        e.task.store(&j, std::memory_order_relaxed);
-        e.ticket.store(full(filled_), std::memory_order_release);
-        tail_.store(++filled_, std::memory_order_release);
-    }
-
-    // Claims the entry there and moves the head past it; nullptr if somebody else has had it. The job is read
-    // before the ticket is won: afterwards the owner may fill the entry again.
-    policy::job* claim(std::uint64_t position) noexcept {
-        auto& e = at(position);
-        auto seen = e.ticket.load(std::memory_order_acquire);
-        policy::job* won = nullptr;
-        if (seen == full(position)) {
-            auto* const j = e.task.load(std::memory_order_relaxed);
-            if (e.ticket.compare_exchange_strong(seen, seen + 1, std::memory_order_acq_rel)) won = j;
-        }
-        head_.compare_exchange_strong(position, position + 1, std::memory_order_acq_rel,
-                                      std::memory_order_relaxed);
-        return won;
-    }
-
-    // Moves every job behind the last one, in order, so that the holes are left in front of the head. At most
-    // half of the entries are jobs, so the next time is at least half a ring away. Meanwhile a thread may
-    // miss the one job that is on its way; `put` counts it as new, so that somebody is woken for it.
-    std::uint32_t tidy() noexcept {
-        std::uint32_t moved = 0;
-        auto const end = filled_;
-        for (auto position = head_.load(std::memory_order_acquire); position < end;
-             position = head_.load(std::memory_order_acquire)) {
-            if (auto* const j = claim(position)) {
-                append(*j);
-                ++moved;
-            }
-        }
-        assert(moved <= (mask_ + 1) / 2);  // the worker never holds more jobs than the capacity it asked for
-        return moved;
-    }
-
-    std::size_t mask_;
-    std::unique_ptr<entry[]> entries_;
-    std::uint64_t filled_ = 0;  // the owner's copy of tail_
-    alignas(cache_line) std::atomic<std::uint64_t> tail_{0};
-    alignas(cache_line) std::atomic<std::uint64_t> head_{0};
-};
-
-}  // namespace fastqueue::executor::detail
-
-// ---- <fastqueue/executor/sleepers.hpp>
-
-// ---- <fastqueue/executor/futex.hpp>
-
-#if defined(__linux__)
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
-
-// `std::atomic::wait` of GCC 12 yields the processor several times before it sleeps, and `notify_one` is a system
-// call a thread. On Linux the system's own way is cheaper.
-namespace fastqueue::executor::detail {
-
-/// Sleeps while `word` is `value`; may also return early. Any thread.
-inline void wait_while(std::atomic<std::uint32_t>& word, std::uint32_t value) noexcept {
-#if defined(__linux__)
-    static_assert(sizeof word == sizeof value);
-    ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
-#else
-    word.wait(value, std::memory_order_acquire);
-#endif
-}
-
-/// Ends the sleep of up to `count` threads that wait for `word`. Any thread.
-inline void wake(std::atomic<std::uint32_t>& word, std::uint32_t count) noexcept {
-#if defined(__linux__)
-    if (count > 0) ::syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
-#else
-    for (; count > 0; --count) word.notify_one();
-#endif
-}
-
-}  // namespace fastqueue::executor::detail
-
-namespace fastqueue::executor::detail {
-
-/// Lets idle threads sleep and wakes just as many as are needed, without a lock.
-///
-/// A thread says `announce`, looks once more for work, and then sleeps or withdraws. Whoever makes work says
-/// `rouse` after it. Both change the same counter: if the thread comes first `rouse` counts it, and if it
-/// comes second it sees the work. So nobody sleeps beside work.
-class sleepers {
-public:
-    void announce() noexcept { idle_.fetch_add(1, std::memory_order_acq_rel); }
-
-    /// Takes back an announcement. If `rouse` has counted this thread by then its call stays open, and
-    /// whoever sleeps next looks for work once more.
-    void withdraw() noexcept {
-        auto idle = idle_.load(std::memory_order_relaxed);
-        while (idle > 0 && !idle_.compare_exchange_weak(idle, idle - 1, std::memory_order_acq_rel)) {}
-    }
-
-    /// After `announce`: blocks until this thread is called.
-    void sleep() noexcept {
-        auto calls = calls_.load(std::memory_order_acquire);
-        for (;;) {
-            if (calls == 0) {
-                wait_while(calls_, 0);
-                calls = calls_.load(std::memory_order_acquire);
-            } else if (calls_.compare_exchange_weak(calls, calls - 1, std::memory_order_acq_rel)) {
-                return;
-            }
-        }
-    }
-
-    /// Calls up to `wanted` of the threads that have announced themselves. Any thread.
-    void rouse(std::uint32_t wanted) noexcept {
-        auto idle = idle_.fetch_add(0, std::memory_order_acq_rel);  // a write, for the order told above
-        while (idle > 0) {
-            auto const called = std::min(idle, wanted);
-            if (idle_.compare_exchange_weak(idle, idle - called, std::memory_order_acq_rel)) {
-                call(called);
-                return;
-            }
-        }
-    }
-
-    /// Lets `count` sleeps end, announced or not: for the end of all.
-    void call(std::uint32_t count) noexcept {
-        calls_.fetch_add(count, std::memory_order_seq_cst);
-        wake(calls_, count);
-    }
-
-private:
-    alignas(64) std::atomic<std::uint32_t> idle_{0};   // announced, and not yet called
-    alignas(64) std::atomic<std::uint32_t> calls_{0};  // made, and not yet followed
-};
-
-}  // namespace fastqueue::executor::detail
-
-#include <thread>
-
-#include <pthread.h>
-#include <signal.h>
-
-namespace fastqueue::executor {
-
-namespace detail {
-
-/// While it lives this thread takes no signals, and threads begun by it never do, so that a program's signal
-/// handling stays in the program's own threads. Left out are those that a thread raises by its own mistake.
-class signals_blocked {
-public:
-    signals_blocked() noexcept {
-        sigset_t set;
-        sigfillset(&set);
-        for (int const own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS})
-            sigdelset(&set, own);
-        pthread_sigmask(SIG_BLOCK, &set, &before_);
-    }
-    ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    signals_blocked(signals_blocked const&) = delete;
-    signals_blocked& operator=(signals_blocked const&) = delete;
-
-private:
-    sigset_t before_;
-};
-
-inline void name_this_thread(std::string const& name) noexcept {
-#if defined(__APPLE__)
-    pthread_setname_np(name.c_str());
-#else
-    pthread_setname_np(pthread_self(), name.c_str());
-#endif
-}
-
-}  // namespace detail
-
-/// Runs jobs on threads of its own, which are named `fq-exec-0` and so on, sleep while there is nothing to do
-/// and take no signals (nor does a program that a handler starts, unless it unblocks them). Levels are
-/// strict: a thread begins nothing while a job of a lower number waits. No lock and no allocation a job.
-///
-/// `submit`, `kick`, `retract`, `finished` and `stop` belong to one thread at a time, the owner; none of them
-/// blocks but `stop`. Does not survive `fork`: the child has none of the threads.
-class threads {
-public:
-    /// Begins the threads.
-    /// \param wake  called by the threads; must not block, and must not call back
-    /// \throws error (errc::bad_option) for a number out of range; std::system_error if the system gives no
-    ///         thread, std::bad_alloc
-    threads(policy::executor_options options, std::function<void()> wake)
-        : rings_{ring(options), ring(options), ring(options), ring(options)}, wake_{std::move(wake)} {
-        pool_.reserve(options.concurrency);
-        detail::signals_blocked const blocked;
-        try {
-            for (std::uint32_t i = 0; i < options.concurrency; ++i)
-                pool_.emplace_back([this, i] { work(i); });
-        } catch (...) {
-            stop();
-            throw;
-        }
-    }
-    ~threads() { stop(); }
-    threads(threads const&) = delete;
-    threads& operator=(threads const&) = delete;
-
-    /// Puts `j` in line; a thread that is awake may begin it at once.
-    void submit(policy::job& j) noexcept {
-        assert(j.level < policy::job_levels);
-        j.state.store(policy::job_state::queued, std::memory_order_relaxed);
-        fresh_ += rings_[j.level].put(j);
-    }
-
-    /// Wakes as many threads as there are new jobs, and no more.
-    void kick() noexcept {
-        if (fresh_ > 0) sleepers_.rouse(std::exchange(fresh_, 0));
-    }
-
-    /// Also after `stop`, for all that was not begun.
-    bool retract(policy::job& j) noexcept {
-        if (!rings_[j.level].retract(j)) return false;
-        j.state.store(policy::job_state::retracted, std::memory_order_relaxed);
-        return true;
-    }
-
-    policy::job* finished() noexcept { return finished_.take_all(); }
-
-    /// Returns when the jobs that run have returned. What is still in line stays there until it is retracted.
-    void stop() noexcept {
-        stopping_.store(true, std::memory_order_release);
-        sleepers_.rouse(0);
-        sleepers_.call(static_cast<std::uint32_t>(pool_.size()));
-        for (auto& thread : pool_) thread.join();
-        pool_.clear();
-    }
-
-private:
-    static detail::job_ring ring(policy::executor_options const& options) {
-        check("concurrency", options.concurrency, 1024);
-        check("capacity", options.capacity, 1U << 24U);
-        return detail::job_ring{options.capacity};
-    }
-    static void check(char const* name, std::uint32_t value, std::uint32_t most) {
-        if (value >= 1 && value <= most) return;
-        throw error{errc::bad_option, std::string{"the executor's "} + name + " is " + std::to_string(value) +
-                                          ": it must be 1 to " + std::to_string(most)};
-    }
-
-    static constexpr std::uint64_t most_untold_us = 50;
-    static constexpr std::uint32_t most_untold_jobs = 128;
-
-    void work(std::uint32_t index) noexcept {
-        detail::name_this_thread("fq-exec-" + std::to_string(index));
-        untold owed;
-        while (!stopping_.load(std::memory_order_acquire)) {
-            if (auto* const j = claim()) {
-                run(*j, owed);
-            } else {
-                tell(owed);
-                rest();
-            }
-        }
-        tell(owed);
-    }
-
-    /// What a thread has finished and its owner may not have been told of.
-    struct untold {
-        bool first = false;  // it found the list empty: nobody else tells of what is in it
-        std::uint32_t jobs = 0;
-        std::uint64_t us = 0;
-    };
-    void tell(untold& owed) noexcept {
-        if (owed.first && wake_) wake_();
-        owed = {};
-    }
-
-    policy::job* claim() noexcept {
-        for (auto& ring : rings_) {
-            if (auto* const j = ring.claim()) return j;
-        }
-        return nullptr;
-    }
-
-    /// Short jobs are told of together, when some have gathered or there is no other: being woken costs the owner
-    /// more than they do.
-    void run(policy::job& j, untold& owed) noexcept {
-        j.state.store(policy::job_state::running, std::memory_order_relaxed);
-        j.run(j);
-        owed.us += j.took_us;  // before the owner has it back
-        ++owed.jobs;
-        if (finished_.add(j)) owed.first = true;
-        if (owed.us >= most_untold_us || owed.jobs >= most_untold_jobs) tell(owed);
-    }
-
-    void rest() noexcept {
-        sleepers_.announce();
-        bool busy = stopping_.load(std::memory_order_acquire);
-        for (auto const& ring : rings_) busy = busy || !ring.empty();
-        busy ? sleepers_.withdraw() : sleepers_.sleep();
-    }
-
-    std::array<detail::job_ring, policy::job_levels> rings_;
-    detail::sleepers sleepers_;
-    detail::finished_list finished_;
-    std::function<void()> wake_;
-    std::atomic<bool> stopping_{false};
-    std::uint32_t fresh_ = 0;  // submitted and not yet kicked: the owner's
-    std::vector<std::thread> pool_;
-};
-
-static_assert(policy::executor<threads>);
-
-}  // namespace fastqueue::executor
-
-// ---- <fastqueue/observer/none.hpp>
-
-// ---- <fastqueue/policy/observer.hpp>
-
-namespace fastqueue::policy {
-
-/// Something happened to a task. `worker` is empty where none is concerned.
-struct task_event {
-    task_id id;
-    std::string_view name;
-    task_state state;
-    std::uint32_t attempt;
-    std::string_view worker;
-};
-
-enum class worker_change : std::uint8_t { joined, inactive, lost, left };
-
-struct worker_event {
-    std::string_view worker;
-    worker_change change;
-    std::string_view reason;  ///< in words, for a person
-};
-
-/// Something worth a line in an operator's log: a peer that was cut, a stale answer that was dropped.
-struct notice_event {
-    errc code;
-    std::string_view text;
-};
-
-/// Who watches a role. Called on the role's own thread, from inside its turn: it must be quick and must not block.
-///
-/// expression  | throws | law
-/// o.on(event) | never  | may copy what the event shows; the views live only during the call
-template <class O>
-concept observer = std::default_initializable<O> &&
-    requires(O o, task_event const& t, worker_event const& w, notice_event const& n) {
-    { o.on(t) }
-    noexcept;
-    { o.on(w) }
-    noexcept;
-    { o.on(n) }
-    noexcept;
-};
-
-}  // namespace fastqueue::policy
-
-namespace fastqueue::observer {
-
-/// Watches nothing and costs nothing. The default.
-class none {
-public:
-    void on(policy::task_event const&) noexcept {}
-    void on(policy::worker_event const&) noexcept {}
-    void on(policy::notice_event const&) noexcept {}
-};
-
-static_assert(policy::observer<none>);
-
-}  // namespace fastqueue::observer
-
-// ---- <fastqueue/policy/serialization.hpp>
-
-#include <tuple>
-
-namespace fastqueue::policy {
-
-/// What `decode_arguments` calls for a parameter that no argument was given for: `fill(position, element)`, where `position`
-/// is a `std::integral_constant<std::size_t, I>`. It assigns the parameter's default and returns true, or returns false.
-struct no_defaults {
-    template <class Position, class T>
-    constexpr bool operator()(Position, T&) const noexcept {
-        return false;
-    }
-};
-
-template <class S>
-concept names_content = requires {
-    { S::content } -> std::convertible_to<std::string_view>;
-};
-
-template <class S>
-concept encodes_values = requires(std::string& out, int const& value) {
-    { S::encode(out, value) } -> std::same_as<void>;
-};
-
-template <class S>
-concept decodes_values = requires(std::string_view bytes) {
-    { S::template decode<int>(bytes) } -> std::same_as<int>;
-};
-
-template <class S>
-concept encodes_arguments = requires(std::string& out, int const& x, std::string const& y) {
-    { S::encode_arguments(out) } -> std::same_as<void>;
-    { S::encode_arguments(out, x, y) } -> std::same_as<void>;
-};
-
-template <class S>
-concept decodes_arguments = requires(std::string_view bytes, std::span<std::string_view const> names,
-                                     std::tuple<int, std::string>& values, no_defaults fill) {
-    { S::decode_arguments(bytes, names, values, fill) } -> std::same_as<void>;
-};
-
-// clang-format off
-/// How arguments and results become bytes and come back. Stateless: all members are static, and safe from any thread.
-///
-/// expression                          | throws                | law
-/// S::content                          |                       | the name in FQ1's `content=`, constant; 1 to 64 of `a-z 0-9 -`
-/// S::encode(out, v)                   | error (bad_value)     | appends v to out; a result of a void handler is std::monostate
-/// S::decode<T>(bytes)                 | error (bad_value)     | the T that encode wrote; all of bytes is used, or it throws
-/// S::encode_arguments(out, v...)      | error (bad_value)     | appends a list of arguments by position
-/// S::decode_arguments(b, n, tuple, f) | error (bad_arguments) | reads each element of the tuple, or fills it by f, or leaves a
-///                                     |                       | std::optional empty, or throws and names the parameter;
-///                                     |                       | no bytes at all are no arguments. n: the parameters'
-///                                     |                       | names in order, fewer or empty where they have none
-///
-/// Bytes come from strangers: what is allocated stays within a small factor of their number, and nesting is bounded.
-/// The text of an error is a sentence for people, UTF-8.
-/// Implementations: serialization/json.hpp (the default), serialization/portable_binary.hpp.
-// clang-format on
-template <class S>
-concept serialization = names_content<S> && encodes_values<S> && decodes_values<S> && encodes_arguments<S> &&
-    decodes_arguments<S>;
-
-}  // namespace fastqueue::policy
-
-// ---- <fastqueue/policy/transport.hpp>
-
-namespace fastqueue::policy {
-
-/// Who a transport tells what happens. All calls come from one thread at a time, and none while another is
-/// under way. A sink may call the transport back from any of these; the transport never calls the sink from
-/// inside such a call.
-class transport_sink {
-public:
-    transport_sink() = default;
-    transport_sink(transport_sink const&) = delete;
-    transport_sink& operator=(transport_sink const&) = delete;
-    virtual ~transport_sink() = default;
-
-    /// A connection is ready: the handshake is done, messages may be sent.
-    virtual void opened(peer_id peer, peer_info const& info) = 0;
-    /// A whole message has come. `frames` and what they show live only during the call.
-    virtual void message(peer_id peer, std::span<std::string_view const> frames) = 0;
-    /// A connection has ended, or a dial has failed (then without an `opened`; `errc::refused` if nobody
-    /// listens). Never told of a peer that the sink itself closed.
-    virtual void closed(peer_id peer, std::error_code why) = 0;
-    /// The moment given to `arm` has come.
-    virtual void due() = 0;
-    /// `wake` was called since the last time.
-    virtual void woken() = 0;
-    /// All that was ready has been told: now act on it. What is sent here leaves in one write a connection.
-    virtual void turn_end() = 0;
-};
-
-template <class T>
-concept listens_and_dials = requires(T t, endpoint const& where, std::uint32_t tag, endpoint& bound) {
-    { t.listen(where, tag, bound) } -> std::same_as<std::error_code>;
-    { t.stop_listening() } -> std::same_as<void>;
-    { t.dial(where, tag) } -> std::same_as<peer_id>;
-};
-
-template <class T>
-concept carries_messages = requires(T t, peer_id peer, std::span<std::string_view const> frames) {
-    { t.send(peer, frames) } -> std::same_as<std::error_code>;
-    { t.close(peer) } -> std::same_as<void>;
-};
-
-template <class T>
-concept keeps_time = requires(T t, T const& ct, std::optional<instant> deadline) {
-    { t.arm(deadline) } -> std::same_as<void>;
-    { ct.now() } -> std::same_as<clock_reading>;
-};
-
-template <class T>
-concept can_be_woken = requires(T t) {
-    { t.wake() }
-    noexcept->std::same_as<void>;
-};
-
-/// How messages travel between the roles. Free of any library's types: a message is its frames.
-///
-/// expression                | throws    | law
-/// t.attach(sink)            | never     | before anything else, once; the sink outlives the transport's last event
-/// t.listen(at, tag, bound)  | bad_alloc | success: connections come with that tag, `bound` is where (port 0 resolved);
-///                           |           | else the system's error and nothing is bound
-/// t.stop_listening()        | never     | no new connection is accepted; those there are live on
-/// t.dial(to, tag)           | bad_alloc | one attempt, a name never used before; `opened` or `closed` follows, later
-/// t.send(peer, frames)      | bad_alloc | the whole message is queued, in order; or an error and nothing is:
-///                           |           | `no_such_peer`, `send_queue_full` (that peer is then cut: `closed` follows),
-///                           |           | `message_too_large`
-/// t.close(peer)             | never     | what was queued is written if the peer reads it soon, then it ends; no event
-/// t.arm(deadline)           | never     | replaces the one armed before; empty: none. `due` comes at it or later
-/// t.now()                   | never     | the time of this turn: the clock is read once
-/// t.wake()                  | never     | the one call that is safe from any thread; `woken` follows once, soon
-///
-/// Back-off is not its business: who dials again, and when, is decided in `core/`, where it can be simulated.
-template <class T>
-concept transport = listens_and_dials<T> && carries_messages<T> && keeps_time<T> && can_be_woken<T> &&
-    requires(T t, transport_sink& sink) {
-    t.attach(sink);
-};
-
-/// A transport that a thread can be lent to. A simulated one cannot: its network turns it.
-template <class T>
-concept runnable_transport = transport<T> && requires(T t) {
-    t.run();   // until stop()
-    t.stop();  // from within a turn: what is queued is written within a second, all is closed, run() returns
-};
-
-}  // namespace fastqueue::policy
-
-// ---- <fastqueue/serialization/json.hpp>
-
-// ---- <fastqueue/json/document.hpp>
-
 namespace fastqueue::json {
 
 /// A JSON document as a flat list of nodes in the order of the text, so that it is checked whole before any of it is
@@ -3965,10 +1292,77 @@ private:
 
 }  // namespace fastqueue::json
 
+// ---- <fastqueue/policy/serialization.hpp>
+
+#include <span>
+#include <tuple>
+
+namespace fastqueue::policy {
+
+/// What `decode_arguments` calls for a parameter that no argument was given for: `fill(position, element)`, where `position`
+/// is a `std::integral_constant<std::size_t, I>`. It assigns the parameter's default and returns true, or returns false.
+struct no_defaults {
+    template <class Position, class T>
+    constexpr bool operator()(Position, T&) const noexcept {
+        return false;
+    }
+};
+
+template <class S>
+concept names_content = requires {
+    { S::content } -> std::convertible_to<std::string_view>;
+};
+
+template <class S>
+concept encodes_values = requires(std::string& out, int const& value) {
+    { S::encode(out, value) } -> std::same_as<void>;
+};
+
+template <class S>
+concept decodes_values = requires(std::string_view bytes) {
+    { S::template decode<int>(bytes) } -> std::same_as<int>;
+};
+
+template <class S>
+concept encodes_arguments = requires(std::string& out, int const& x, std::string const& y) {
+    { S::encode_arguments(out) } -> std::same_as<void>;
+    { S::encode_arguments(out, x, y) } -> std::same_as<void>;
+};
+
+template <class S>
+concept decodes_arguments = requires(std::string_view bytes, std::span<std::string_view const> names,
+                                     std::tuple<int, std::string>& values, no_defaults fill) {
+    { S::decode_arguments(bytes, names, values, fill) } -> std::same_as<void>;
+};
+
+// clang-format off
+/// How arguments and results become bytes and come back. Stateless: all members are static, and safe from any thread.
+///
+/// expression                          | throws                | law
+/// S::content                          |                       | the name in FQ1's `content=`, constant; 1 to 64 of `a-z 0-9 -`
+/// S::encode(out, v)                   | error (bad_value)     | appends v to out; a result of a void handler is std::monostate
+/// S::decode<T>(bytes)                 | error (bad_value)     | the T that encode wrote; all of bytes is used, or it throws
+/// S::encode_arguments(out, v...)      | error (bad_value)     | appends a list of arguments by position
+/// S::decode_arguments(b, n, tuple, f) | error (bad_arguments) | reads each element of the tuple, or fills it by f, or leaves a
+///                                     |                       | std::optional empty, or throws and names the parameter;
+///                                     |                       | no bytes at all are no arguments. n: the parameters'
+///                                     |                       | names in order, fewer or empty where they have none
+///
+/// Bytes come from strangers: what is allocated stays within a small factor of their number, and nesting is bounded.
+/// The text of an error is a sentence for people, UTF-8.
+/// Implementations: serialization/json.hpp (the default), serialization/portable_binary.hpp.
+// clang-format on
+template <class S>
+concept serialization = names_content<S> && encodes_values<S> && decodes_values<S> && encodes_arguments<S> &&
+    decodes_arguments<S>;
+
+}  // namespace fastqueue::policy
+
 // ---- <fastqueue/serialization/arguments.hpp>
 
 // ---- <fastqueue/serialization/shape.hpp>
 
+#include <deque>
 #include <forward_list>
 #include <list>
 #include <map>
@@ -3976,6 +1370,7 @@ private:
 #include <type_traits>
 #include <unordered_map>
 #include <unordered_set>
+#include <variant>
 
 namespace fastqueue::serialization {
 
@@ -4316,6 +1711,140 @@ private:
 }  // namespace fastqueue::serialization
 
 // ---- <fastqueue/serialization/json_output.hpp>
+
+// ---- <fastqueue/json/writer.hpp>
+
+#include <cmath>
+
+namespace fastqueue::json {
+
+/// Appends one JSON document to a string and places the commas itself. The caller keeps the grammar: what it
+/// begins it ends, and in an object each value has a key.
+///
+/// What JSON cannot say is never written as something that is not JSON: a NaN or an infinity becomes `null`,
+/// an octet that is no UTF-8 becomes U+FFFD, and `ok()` is false from then on. Who must not lose anything
+/// asks `ok()` at the end.
+///
+/// \throws std::bad_alloc from each member that writes. One thread at a time.
+/// \source RFC 8259
+class writer {
+public:
+    /// \param out  appended to; must outlive the writer
+    explicit writer(std::string& out) noexcept : out_{&out} {}
+
+    writer& begin_object() { return open('{'); }
+    writer& end_object() { return close('}'); }
+    writer& begin_array() { return open('['); }
+    writer& end_array() { return close(']'); }
+
+    /// The name of the member that comes next.
+    writer& key(std::string_view name) {
+        separate();
+        quote(name);
+        out_->push_back(':');
+        separated_ = true;
+        return *this;
+    }
+
+    writer& value(std::string_view text) {
+        separate();
+        quote(text);
+        return *this;
+    }
+    writer& value(char const* text) { return value(std::string_view{text}); }
+    writer& value(std::string const& text) { return value(std::string_view{text}); }
+    writer& value(std::same_as<bool> auto flag) { return raw(flag ? "true" : "false"); }
+    writer& value(std::nullptr_t) { return raw("null"); }
+
+    /// In full, also above 2^53, where some readers (JavaScript's) lose digits.
+    template <std::integral Integer>
+    requires(!std::same_as<Integer, bool>) writer& value(Integer number) { return write_number(number); }
+
+    /// The shortest text that reads back as the same value; `null`, and no longer `ok`, for NaN and
+    /// infinities.
+    template <std::floating_point Real>
+    writer& value(Real number) {
+        if (std::isfinite(number)) return write_number(number);
+        ok_ = false;
+        return raw("null");
+    }
+
+    /// A value that is JSON already, and is not looked at.
+    writer& raw(std::string_view json) {
+        separate();
+        out_->append(json);
+        return *this;
+    }
+
+    /// Whether all that was given could be said in JSON.
+    [[nodiscard]] bool ok() const noexcept { return ok_; }
+
+private:
+    void separate() {
+        if (!separated_) out_->push_back(',');
+        separated_ = false;
+    }
+
+    writer& open(char bracket) {
+        separate();
+        out_->push_back(bracket);
+        separated_ = true;
+        return *this;
+    }
+
+    writer& close(char bracket) {
+        out_->push_back(bracket);
+        separated_ = false;
+        return *this;
+    }
+
+    template <class Number>
+    writer& write_number(Number number) {
+        char digits[64];  // 24 are enough for a double, 20 for an integer, 45 for a long double
+        auto const end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+        return raw({digits, static_cast<std::size_t>(end - digits)});
+    }
+
+    void quote(std::string_view text) {
+        out_->push_back('"');
+        std::size_t run = 0;  // where what is not yet copied begins
+        for (std::size_t i = 0; i < text.size();) {
+            auto const c = static_cast<unsigned char>(text[i]);
+            auto const length = c < 0x80 ? 1 : utf8_length(text.substr(i, 4));
+            if (length != 0 && c >= 0x20 && c != '"' && c != '\\') {
+                i += length;
+                continue;
+            }
+            out_->append(text, run, i - run);
+            if (length == 0) {
+                ok_ = false;
+                out_->append("\xEF\xBF\xBD");
+            } else {
+                escape(c);
+            }
+            run = ++i;
+        }
+        out_->append(text, run).push_back('"');
+    }
+
+    void escape(unsigned char c) {
+        constexpr std::string_view from = "\"\\\b\f\n\r\t";
+        constexpr std::string_view to = "\"\\bfnrt";
+        constexpr std::string_view hex = "0123456789abcdef";
+        out_->push_back('\\');
+        if (auto const found = from.find(static_cast<char>(c)); found != std::string_view::npos) {
+            out_->push_back(to[found]);
+            return;
+        }
+        out_->append("u00").append(1, hex[c >> 4U]).append(1, hex[c & 0xFU]);
+    }
+
+    std::string* out_;
+    bool separated_ = true;  // the next value needs no comma before it
+    bool ok_ = true;
+};
+
+}  // namespace fastqueue::json
 
 #include <cereal/cereal.hpp>
 
@@ -5029,6 +2558,2857 @@ static_assert(policy::serialization<json>);
 
 }  // namespace fastqueue::serialization
 
+namespace fastqueue {
+
+namespace detail {
+
+inline constexpr std::uint64_t max_wire_number = std::uint64_t{1} << 53U;  // FQ1's largest
+
+[[noreturn]] inline void bad_option(std::string_view option, std::string const& why) {
+    throw error{errc::bad_option, std::string{option} + ": " + why};
+}
+
+// In milliseconds, rounded up so that a short wait does not become none.
+template <class Rep, class Period>
+[[nodiscard]] std::uint64_t option_ms(std::string_view option, std::chrono::duration<Rep, Period> duration) {
+    using exact = std::chrono::duration<long double, std::milli>;
+    auto const ms = std::chrono::duration_cast<exact>(duration).count();
+    if (!(ms >= 0)) bad_option(option, "a duration must not be negative");  // catches NaN too
+    if (ms > static_cast<long double>(max_wire_number)) bad_option(option, "the duration is too long");
+    auto const whole = static_cast<std::uint64_t>(ms);
+    return static_cast<long double>(whole) < ms ? whole + 1 : whole;
+}
+
+template <class Rep, class Period>
+[[nodiscard]] std::uint64_t time_limit_ms(std::string_view option,
+                                          std::chrono::duration<Rep, Period> duration) {
+    auto const ms = option_ms(option, duration);
+    if (ms == 0) bad_option(option, "a time limit of nothing would let nothing run; leave it out for none");
+    return ms;
+}
+
+[[nodiscard]] inline bool is_wire_token(std::string_view text) noexcept {
+    return !text.empty() && text.size() <= 255 &&
+           std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
+}
+
+}  // namespace detail
+
+/// A task to be run: its name, its encoded arguments and how it wants to be treated. `R` is the type of its result. It is a
+/// value that a client's `call`, `delay` and batches take, and may be sent any number of times: each is another task
+/// unless `id` fixes which. Made by calling a `task` handle or by `invoke`. One thread at a time.
+///
+/// Options are set fluently: `tasks::add(5, 3).at(priority::critical).retries(3).timeout(2s)`. Each throws
+/// error (bad_option) for a value out of its range.
+template <class R>
+class invocation {
+public:
+    using result_type = R;
+
+    /// From parts; `arguments` are encoded already.
+    /// \throws error (bad_name) if `name` cannot name a task
+    invocation(std::string_view name, std::string arguments,
+               std::string_view content = serialization::json::content)
+        : name_{name}, arguments_{std::move(arguments)}, content_{content} {
+        if (!is_valid_name(name)) {
+            throw error{errc::bad_name, "a task's name is 1 to 255 of A-Z a-z 0-9 . _ : -"};
+        }
+    }
+
+    /// The same task, whatever is said of its result's type.
+    template <class Other>
+    explicit invocation(invocation<Other> const& other)
+        : name_{other.name()},
+          arguments_{other.arguments()},
+          content_{other.content()},
+          options_{other.options()},
+          id_{other.id()},
+          key_{other.key()} {}
+
+    invocation& at(priority p) & { return options_.priority = p, *this; }
+    invocation&& at(priority p) && { return std::move(at(p)); }
+
+    /// How often it is tried again after its handler failed or was too slow, 0 to 1000.
+    invocation& retries(std::uint32_t n) & {
+        if (n > max_retries) detail::bad_option("retries", "at most 1000");
+        return options_.retries = n, *this;
+    }
+    invocation&& retries(std::uint32_t n) && { return std::move(retries(n)); }
+
+    /// The wait before the first retry; each further one is longer by `backoff` (1 to 100), up to `longest`.
+    template <class Rep, class Period>
+    invocation& retry_delay(std::chrono::duration<Rep, Period> first, double backoff = 2,
+                            std::chrono::milliseconds longest = std::chrono::minutes{10}) & {
+        if (!(backoff >= 1 && backoff <= 100)) detail::bad_option("retry_delay", "the back-off is 1 to 100");
+        options_.retry_delay_ms = detail::option_ms("retry_delay", first);
+        options_.retry_max_ms = detail::option_ms("retry_delay", longest);
+        return options_.retry_backoff = backoff, *this;
+    }
+    template <class Rep, class Period>
+    invocation&& retry_delay(std::chrono::duration<Rep, Period> first, double backoff = 2,
+                             std::chrono::milliseconds longest = std::chrono::minutes{10}) && {
+        return std::move(retry_delay(first, backoff, longest));
+    }
+
+    /// An attempt that takes longer ends as `timeout`. Longer than 0.
+    template <class Rep, class Period>
+    invocation& timeout(std::chrono::duration<Rep, Period> limit) & {
+        return options_.timeout_ms = detail::time_limit_ms("timeout", limit), *this;
+    }
+    template <class Rep, class Period>
+    invocation&& timeout(std::chrono::duration<Rep, Period> limit) && {
+        return std::move(timeout(limit));
+    }
+
+    /// After this time the handler is asked to stop. Longer than 0.
+    template <class Rep, class Period>
+    invocation& soft_timeout(std::chrono::duration<Rep, Period> limit) & {
+        return options_.soft_timeout_ms = detail::time_limit_ms("soft_timeout", limit), *this;
+    }
+    template <class Rep, class Period>
+    invocation&& soft_timeout(std::chrono::duration<Rep, Period> limit) && {
+        return std::move(soft_timeout(limit));
+    }
+
+    /// Not before so long after it was accepted. Takes the place of an `eta`.
+    template <class Rep, class Period>
+    invocation& countdown(std::chrono::duration<Rep, Period> wait) & {
+        options_.countdown_ms = detail::option_ms("countdown", wait);
+        return options_.eta_us.reset(), *this;
+    }
+    template <class Rep, class Period>
+    invocation&& countdown(std::chrono::duration<Rep, Period> wait) && {
+        return std::move(countdown(wait));
+    }
+
+    /// Not before this time (UTC). Takes the place of a `countdown`.
+    template <class Duration>
+    invocation& eta(std::chrono::sys_time<Duration> when) & {
+        options_.eta_us = epoch_us("eta", when);
+        return options_.countdown_ms.reset(), *this;
+    }
+    template <class Duration>
+    invocation&& eta(std::chrono::sys_time<Duration> when) && {
+        return std::move(eta(when));
+    }
+
+    /// If it has not begun so long after it was accepted, it ends as `expired`. Takes the place of `expires_at`.
+    template <class Rep, class Period>
+    invocation& expires_in(std::chrono::duration<Rep, Period> wait) & {
+        options_.expires_ms = detail::option_ms("expires_in", wait);
+        return options_.expires_us.reset(), *this;
+    }
+    template <class Rep, class Period>
+    invocation&& expires_in(std::chrono::duration<Rep, Period> wait) && {
+        return std::move(expires_in(wait));
+    }
+
+    /// If it has not begun at this time (UTC), it ends as `expired`. Takes the place of `expires_in`.
+    template <class Duration>
+    invocation& expires_at(std::chrono::sys_time<Duration> when) & {
+        options_.expires_us = epoch_us("expires_at", when);
+        return options_.expires_ms.reset(), *this;
+    }
+    template <class Duration>
+    invocation&& expires_at(std::chrono::sys_time<Duration> when) && {
+        return std::move(expires_at(when));
+    }
+
+    /// Never run again after its worker was lost, and never sent ahead.
+    invocation& at_most_once() & { return options_.delivery = delivery::at_most_once, *this; }
+    invocation&& at_most_once() && { return std::move(at_most_once()); }
+
+    /// Which task this is: the same id sent again is the same task. Without it the client chooses one for each sending.
+    invocation& id(task_id const& id) & {
+        if (id.empty()) detail::bad_option("id", "all zeros name nothing");
+        return id_ = id, *this;
+    }
+    invocation&& id(task_id const& id) && { return std::move(this->id(id)); }
+
+    /// For balancing policies that keep a key with one worker: 1 to 255 printable ASCII characters without spaces.
+    invocation& key(std::string_view key) & {
+        if (!detail::is_wire_token(key))
+            detail::bad_option("key", "1 to 255 printable characters without spaces");
+        return key_ = key, *this;
+    }
+    invocation&& key(std::string_view key) && { return std::move(this->key(key)); }
+
+    /// The result tells attempt, worker and times.
+    invocation& with_meta() & { return options_.meta = true, *this; }
+    invocation&& with_meta() && { return std::move(with_meta()); }
+
+    [[nodiscard]] std::string const& name() const noexcept { return name_; }
+    [[nodiscard]] std::string const& arguments() const noexcept { return arguments_; }  ///< encoded
+    [[nodiscard]] std::string_view content() const noexcept { return content_; }  ///< how they are encoded
+    [[nodiscard]] task_options const& options() const noexcept { return options_; }
+    [[nodiscard]] task_id const& id() const noexcept { return id_; }  ///< empty: the client chooses
+    [[nodiscard]] std::string const& key() const noexcept { return key_; }
+
+private:
+    template <class Duration>
+    [[nodiscard]] static std::uint64_t epoch_us(std::string_view option,
+                                                std::chrono::sys_time<Duration> when) {
+        using exact = std::chrono::duration<long double, std::micro>;
+        auto const us = std::chrono::duration_cast<exact>(when.time_since_epoch()).count();
+        if (!(us >= 0)) detail::bad_option(option, "the time is before 1970");
+        if (us > static_cast<long double>(detail::max_wire_number))
+            detail::bad_option(option, "the time is too far away");
+        return static_cast<std::uint64_t>(us);
+    }
+
+    std::string name_;
+    std::string arguments_;
+    std::string_view content_;  // of a serialization policy: lives for ever
+    task_options options_;
+    task_id id_;
+    std::string key_;
+};
+
+/// An invocation by name, for callers that share no handle with the worker. Arguments are written as JSON by position.
+/// \throws error (bad_name), error (bad_value) for an argument JSON cannot carry
+template <class R, class... Ts>
+[[nodiscard]] invocation<R> invoke(std::string_view name, Ts const&... arguments) {
+    std::string bytes;
+    serialization::json::encode_arguments(bytes, arguments...);
+    return {name, std::move(bytes)};
+}
+
+}  // namespace fastqueue
+
+namespace fastqueue {
+
+/// Tasks that are handed over together, in one message: all are accepted, or none is. They may be different ones. At most
+/// 65536 tasks and 64 MiB. A value; one thread at a time.
+class batch {
+public:
+    template <class R>
+    batch& add(invocation<R> const& task) & {
+        tasks_.emplace_back(task);
+        return *this;
+    }
+    template <class R>
+    batch&& add(invocation<R> const& task) && {
+        return std::move(add(task));
+    }
+    void reserve(std::size_t count) { tasks_.reserve(count); }
+    [[nodiscard]] std::size_t size() const noexcept { return tasks_.size(); }
+    [[nodiscard]] bool empty() const noexcept { return tasks_.empty(); }
+    [[nodiscard]] auto begin() const noexcept { return tasks_.begin(); }
+    [[nodiscard]] auto end() const noexcept { return tasks_.end(); }
+
+private:
+    std::vector<invocation<void>> tasks_;
+};
+
+}  // namespace fastqueue
+
+// ---- <fastqueue/client_options.hpp>
+
+// ---- <fastqueue/model/endpoint.hpp>
+
+#include <arpa/inet.h>
+
+namespace fastqueue {
+
+/// Where something listens: `tcp://host:port`. The host is a name, an IPv4 address, an IPv6 address in
+/// brackets or, for listening only, `*`; the port is 0 to 65535, where 0 (or `*`) asks the system for a free
+/// one.
+struct endpoint {
+    std::string host;  ///< without brackets
+    std::uint16_t port = 0;
+
+    [[nodiscard]] bool is_wildcard() const noexcept {
+        return host == "*" || host == "0.0.0.0" || host == "::";
+    }
+    [[nodiscard]] bool is_ipv6() const noexcept { return host.find(':') != std::string::npos; }
+    [[nodiscard]] bool is_loopback() const noexcept {
+        return host == "localhost" || host == "::1" || host.starts_with("127.");
+    }
+    /// The same host, `offset` ports further; empty past 65535. A port of 0 stays 0: each is then taken free.
+    [[nodiscard]] std::optional<endpoint> plus(std::uint32_t offset) const {
+        if (port == 0) return endpoint{host, 0};
+        if (offset > 65535U - port) return std::nullopt;
+        return endpoint{host, static_cast<std::uint16_t>(port + offset)};
+    }
+    [[nodiscard]] std::string text() const {
+        return "tcp://" + (is_ipv6() ? "[" + host + "]" : host) + ":" + std::to_string(port);
+    }
+    friend bool operator==(endpoint const&, endpoint const&) = default;
+};
+
+namespace detail {
+
+/// Why `host` is none, or empty.
+[[nodiscard]] inline std::string_view host_problem(std::string_view host) noexcept {
+    if (host.empty()) return "the host is missing";
+    if (host == "*") return {};
+    if (host.size() > 253) return "the host name is longer than 253 characters";
+    auto const plain = std::ranges::all_of(host, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+               c == '-' || c == '_';
+    });
+    return plain ? std::string_view{} : "the host has a character that no host name has";
+}
+
+[[nodiscard]] inline std::string_view ipv6_problem(std::string_view host) noexcept {
+    auto const zone = host.find('%');
+    auto const address = host.substr(0, zone);
+    char text[INET6_ADDRSTRLEN] = {};  // the system's reader wants a zero at the end
+    in6_addr ignored{};
+    bool const fits = address.size() < sizeof text && address.find('\0') == std::string_view::npos;
+    if (fits) address.copy(text, sizeof text - 1);
+    if (!fits || ::inet_pton(AF_INET6, text, &ignored) != 1)
+        return "what stands in brackets is not an IPv6 address";
+    if (zone == std::string_view::npos) return {};
+    auto const name = host.substr(zone + 1);
+    return name.empty() || name == "*" || !host_problem(name).empty() ? "the address has a malformed zone"
+                                                                      : std::string_view{};
+}
+
+[[nodiscard]] inline std::string_view port_problem(std::string_view text, std::uint16_t& port) noexcept {
+    if (text == "*") return {};
+    if (text.empty()) return "the port is missing";
+    std::uint32_t number = 0;
+    auto const [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
+    bool const digits = std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+    if (!digits || (failed == std::errc{} && end != text.data() + text.size()))
+        return "the port is not a number";
+    if (failed != std::errc{} || number > 65535) return "the port is over 65535";
+    port = static_cast<std::uint16_t>(number);
+    return {};
+}
+
+}  // namespace detail
+
+/// Reads `tcp://host:port`, strictly: nothing is guessed, cut or wrapped.
+/// \param[out] out  written on success only
+/// \return empty on success, else the reason in words, fit for "... is not an address: <reason>"
+[[nodiscard]] inline std::string_view parse_endpoint(std::string_view text, endpoint& out) {
+    constexpr std::string_view scheme = "tcp://";
+    if (!text.starts_with(scheme)) return "it does not begin with tcp://";
+    auto rest = text.substr(scheme.size());
+    std::string_view host;
+    if (rest.starts_with('[')) {
+        auto const close = rest.find(']');
+        if (close == std::string_view::npos) return "the bracket is not closed";
+        host = rest.substr(1, close - 1);
+        rest = rest.substr(close + 1);
+        if (auto const problem = detail::ipv6_problem(host); !problem.empty()) return problem;
+        if (rest.empty() || rest.front() != ':') return "the port is missing";
+    } else {
+        auto const colon = rest.find(':');
+        if (colon == std::string_view::npos) return "the port is missing";
+        host = rest.substr(0, colon);
+        rest = rest.substr(colon);
+        if (rest.find(':', 1) != std::string_view::npos) return "an IPv6 address must stand in brackets";
+        if (auto const problem = detail::host_problem(host); !problem.empty()) return problem;
+    }
+    std::uint16_t port = 0;
+    if (auto const problem = detail::port_problem(rest.substr(1), port); !problem.empty()) return problem;
+    out = endpoint{std::string{host}, port};
+    return {};
+}
+
+/// The same for callers that want the endpoint or an exception.
+/// \throws error (errc::bad_address) that names the address, what is wrong with it and how one looks
+[[nodiscard]] inline endpoint make_endpoint(std::string_view text) {
+    endpoint out;
+    if (auto const problem = parse_endpoint(text, out); !problem.empty()) {
+        throw error{errc::bad_address, "'" + std::string{text.substr(0, 300)} + "' is not an address: " +
+                                           std::string{problem} + "; write it as tcp://127.0.0.1:5555"};
+    }
+    return out;
+}
+
+}  // namespace fastqueue
+
+// ---- <fastqueue/model/outcome.hpp>
+
+// ---- <fastqueue/model/task_state.hpp>
+
+namespace fastqueue {
+
+/// Where a task stands. The last four are final: nothing leaves them.
+enum class task_state : std::uint8_t {
+    scheduled,  ///< waits for its time
+    queued,     ///< waits for a worker
+    assigned,   ///< at a worker, not begun as far as known
+    running,
+    retrying,  ///< failed, waits for its next attempt
+    success,
+    failure,
+    cancelled,
+    expired,  ///< its time ran out before it began
+};
+
+inline constexpr std::array<std::string_view, 9> task_state_names{
+    "scheduled", "queued", "assigned", "running", "retrying", "success", "failure", "cancelled", "expired"};
+
+[[nodiscard]] constexpr std::string_view name_of(task_state s) noexcept {
+    return task_state_names[static_cast<std::size_t>(s)];
+}
+
+[[nodiscard]] constexpr std::optional<task_state> parse_task_state(std::string_view name) noexcept {
+    for (std::size_t i = 0; i < task_state_names.size(); ++i) {
+        if (task_state_names[i] == name) return static_cast<task_state>(i);
+    }
+    return std::nullopt;
+}
+
+[[nodiscard]] constexpr bool is_final(task_state s) noexcept { return s >= task_state::success; }
+
+/// Whether a task may go from one state straight to another. The table in docs/architecture.md is this
+/// function.
+[[nodiscard]] constexpr bool may_become(task_state from, task_state to) noexcept {
+    using enum task_state;
+    switch (from) {
+        case scheduled:
+            return to == queued || to == cancelled || to == expired;
+        case queued:
+            return to == assigned || to == running || to == cancelled || to == expired || to == failure;
+        case assigned:
+            return to == running || to == queued || is_final(to) || to == retrying;
+        case running:
+            return to == queued || to == retrying || is_final(to);
+        case retrying:
+            return to == queued || to == cancelled || to == expired;
+        default:
+            return false;
+    }
+}
+
+}  // namespace fastqueue
+
+namespace fastqueue {
+
+/// How and where a task ran, if it was asked for.
+struct task_meta {
+    std::uint32_t attempt = 0;
+    std::string worker;
+    std::uint64_t submitted_us = 0;  ///< the control plane's clock, microseconds UTC; 0: not yet
+    std::uint64_t started_us = 0;
+    std::uint64_t finished_us = 0;
+};
+
+/// What became of a task that has ended: its value, or why there is none. No result type needs a default
+/// constructor. A value; one thread at a time.
+template <class R>
+class outcome {
+public:
+    using value_type = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
+
+    /// A task that ended in success.
+    [[nodiscard]] static outcome succeeded(value_type value) {
+        outcome out{task_state::success, {}, {}};
+        out.value_.emplace(std::move(value));
+        return out;
+    }
+    /// A task that ended otherwise, or has not ended.
+    [[nodiscard]] static outcome ended(task_state state, std::error_code code, std::string text) {
+        return outcome{state, code, std::move(text)};
+    }
+
+    [[nodiscard]] explicit operator bool() const noexcept { return value_.has_value(); }
+    [[nodiscard]] bool has_value() const noexcept { return value_.has_value(); }
+    [[nodiscard]] task_state state() const noexcept { return state_; }
+    /// Why there is no value: `handler_error`, `timeout`, `cancelled` ...; empty with a value.
+    [[nodiscard]] std::error_code error() const noexcept { return code_; }
+    /// What the handler or the control plane said of it, UTF-8.
+    [[nodiscard]] std::string const& text() const noexcept { return text_; }
+
+    /// The result.
+    /// \throws fastqueue::error with error() and text() when there is none
+    [[nodiscard]] value_type& value() & {
+        check();
+        return *value_;
+    }
+    [[nodiscard]] value_type const& value() const& {
+        check();
+        return *value_;
+    }
+    [[nodiscard]] value_type&& value() && {
+        check();
+        return std::move(*value_);
+    }
+    [[nodiscard]] value_type& operator*() & noexcept { return *value_; }
+    [[nodiscard]] value_type const& operator*() const& noexcept { return *value_; }
+
+    /// Attempt, worker and times, where the control plane sent them.
+    [[nodiscard]] task_meta const& meta() const noexcept { return meta_; }
+    void meta(task_meta meta) { meta_ = std::move(meta); }
+
+private:
+    outcome(task_state state, std::error_code code, std::string text)
+        : state_{state}, code_{code}, text_{std::move(text)} {}
+    void check() const {
+        if (!value_) throw fastqueue::error{code_, text_};
+    }
+
+    task_state state_;
+    std::error_code code_;
+    std::string text_;
+    std::optional<value_type> value_;
+    task_meta meta_;
+};
+
+}  // namespace fastqueue
+
+#include <functional>
+
+namespace fastqueue {
+
+/// A task that is about to be sent, as an interceptor sees it.
+struct outgoing_task {
+    task_id const& id;
+    std::string_view name;
+    std::string_view arguments;  ///< encoded
+    task_options& options;
+    std::string& key;
+    std::string& traceparent;  ///< W3C trace context, for the worker; empty: none
+};
+
+/// How a client is set up.
+struct client_options {
+    endpoint discovery{"127.0.0.1", 5550};      ///< where the control plane is asked for
+    std::chrono::milliseconds timeout{30'000};  ///< for each operation, from its begin to its answer
+    std::uint32_t retries = 3;  ///< further dials before "nobody there", as long as there never was contact
+    std::uint64_t seed = 0;     ///< of back-off's jitter; 0: random
+    /// Sees each task before it is sent and may change how it is treated; on the thread that sends it. What it throws, the
+    /// call throws, and nothing is sent.
+    std::function<void(outgoing_task&)> before_call = {};
+};
+
+/// Where a task stands, as the control plane knows it.
+struct task_status {
+    task_state state = task_state::queued;
+    std::error_code error;  ///< of one that failed
+    std::string value;      ///< encoded, or the error's text; empty while there is none
+    task_meta meta;
+};
+
+}  // namespace fastqueue
+
+// ---- <fastqueue/shell/client_operations.hpp>
+
+// ---- <fastqueue/core/client.hpp>
+
+// ---- <fastqueue/core/backoff.hpp>
+
+namespace fastqueue::core {
+
+/// A small seeded generator (splitmix64): jitter and simulated ids, the same on every platform.
+/// \source Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014
+class random_source {
+public:
+    explicit random_source(std::uint64_t seed) noexcept : state_{seed} {}
+    [[nodiscard]] std::uint64_t next() noexcept {
+        auto z = (state_ += 0x9e3779b97f4a7c15U);
+        z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+        z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+        return z ^ (z >> 31U);
+    }
+    /// Uniform in [0, 1).
+    [[nodiscard]] double fraction() noexcept { return static_cast<double>(next() >> 11U) * 0x1.0p-53; }
+
+private:
+    std::uint64_t state_;
+};
+
+/// How long to wait before dialling again: doubling, with a cap, and half of it left to chance so that a
+/// thousand peers do not come back at once. Reset it only when a handshake was completed: a server that
+/// accepts and closes is not hammered.
+class backoff {
+public:
+    using duration = std::chrono::milliseconds;
+
+    backoff() noexcept = default;
+    backoff(duration first, duration most) noexcept : first_{first}, most_{most} {}
+
+    [[nodiscard]] duration next(random_source& random) noexcept {
+        auto const full = std::min(most_, first_ * (1 << std::min(failures_, 16U)));
+        ++failures_;
+        auto const half = static_cast<double>(full.count()) / 2;
+        return duration{static_cast<duration::rep>(half + half * random.fraction())};
+    }
+    void reset() noexcept { failures_ = 0; }
+    [[nodiscard]] unsigned failures() const noexcept { return failures_; }
+
+private:
+    duration first_{100};
+    duration most_{5000};
+    unsigned failures_ = 0;
+};
+
+}  // namespace fastqueue::core
+
+// ---- <fastqueue/core/client_options.hpp>
+
+// ---- <fastqueue/model/limits.hpp>
+
+namespace fastqueue {
+
+/// What a control plane takes, stated to its peers in `nodes` and `hello`. Everything that could grow has a
+/// number here.
+struct limits {
+    std::uint32_t max_header = 4096;             ///< octets of one header line
+    std::uint32_t max_payload = 16U << 20U;      ///< octets of one payload
+    std::uint32_t max_message = 64U << 20U;      ///< octets of one message, all frames together
+    std::uint32_t max_pairs = 65'536;            ///< pairs of one message
+    std::uint64_t max_tasks = 1'000'000;         ///< tasks that have not ended
+    std::uint64_t max_task_bytes = 1ULL << 30U;  ///< octets of the arguments of tasks that have not ended
+    std::uint32_t max_outstanding = 65'536;      ///< `call`, `wait` and `watch` unanswered on one connection
+    std::uint32_t max_workers = 4096;            ///< registered at once
+    std::uint32_t max_task_names = 65'536;       ///< different names ever registered or waited for
+    std::uint32_t max_names_a_worker = 4096;     ///< tasks that one worker may announce
+};
+
+}  // namespace fastqueue
+
+namespace fastqueue::core {
+
+/// The numbers and addresses of a client.
+struct client_options {
+    endpoint discovery{"127.0.0.1", 5550};
+    std::uint32_t retries =
+        3;  ///< dials after the first that may fail before "nobody there"; once there was contact, a
+            ///< lost control plane is sought until the calls' own time is over
+    std::size_t max_pending = 1'000'000;  ///< operations that may wait for their answers
+    fastqueue::limits limits;
+    std::uint64_t seed = 0;
+};
+
+}  // namespace fastqueue::core
+
+// ---- <fastqueue/core/deadlines.hpp>
+
+// ---- <fastqueue/model/indexed_heap.hpp>
+
+namespace fastqueue {
+
+/// A binary heap of dense slot numbers by key, in which each slot's place is known, so that a key can be
+/// changed and any slot taken out in O(log n). Memory grows with the largest slot number; the smallest key by
+/// `Less` is on top. One thread at a time.
+template <class Key, class Less = std::less<Key>>
+class indexed_heap {
+public:
+    using slot = std::uint32_t;
+
+    [[nodiscard]] bool empty() const noexcept { return heap_.empty(); }
+    [[nodiscard]] std::size_t size() const noexcept { return heap_.size(); }
+    [[nodiscard]] slot top() const noexcept { return heap_.front().second; }
+    [[nodiscard]] Key const& top_key() const noexcept { return heap_.front().first; }
+    [[nodiscard]] bool contains(slot s) const noexcept { return s < place_.size() && place_[s] != none; }
+    [[nodiscard]] Key const& key(slot s) const noexcept { return heap_[place_[s]].first; }
+
+    /// Puts `s` in, or moves it to its new key.
+    void set(slot s, Key key) {
+        if (s >= place_.size()) place_.resize(s + std::size_t{1}, none);
+        if (place_[s] == none) {
+            place_[s] = static_cast<std::uint32_t>(heap_.size());
+            heap_.emplace_back(std::move(key), s);
+            up(heap_.size() - 1);
+            return;
+        }
+        auto const at = place_[s];
+        bool const rises = less_(key, heap_[at].first);
+        heap_[at].first = std::move(key);
+        rises ? up(at) : down(at);
+    }
+
+    /// Takes `s` out; nothing happens where it is not in.
+    void erase(slot s) noexcept {
+        if (!contains(s)) return;
+        std::size_t const at = place_[s];
+        std::size_t const last = heap_.size() - 1;
+        place_[s] = none;
+        if (at != last) {
+            bool const rises = less_(heap_[last].first, heap_[at].first);
+            heap_[at] = std::move(heap_[last]);
+            place_[heap_[at].second] = static_cast<std::uint32_t>(at);
+            heap_.pop_back();
+            rises ? up(at) : down(at);
+            return;
+        }
+        heap_.pop_back();
+    }
+
+    void clear() noexcept {
+        heap_.clear();
+        place_.clear();
+    }
+
+private:
+    static constexpr std::uint32_t none = ~0U;
+
+    void put(std::size_t at, std::pair<Key, slot>&& entry) noexcept {
+        place_[entry.second] = static_cast<std::uint32_t>(at);
+        heap_[at] = std::move(entry);
+    }
+    void up(std::size_t at) noexcept {
+        auto entry = std::move(heap_[at]);
+        while (at > 0) {
+            auto const parent = (at - 1) / 2;
+            if (!less_(entry.first, heap_[parent].first)) break;
+            put(at, std::move(heap_[parent]));
+            at = parent;
+        }
+        put(at, std::move(entry));
+    }
+    void down(std::size_t at) noexcept {
+        auto entry = std::move(heap_[at]);
+        for (;;) {
+            auto child = 2 * at + 1;
+            if (child >= heap_.size()) break;
+            if (child + 1 < heap_.size() && less_(heap_[child + 1].first, heap_[child].first)) ++child;
+            if (!less_(heap_[child].first, entry.first)) break;
+            put(at, std::move(heap_[child]));
+            at = child;
+        }
+        put(at, std::move(entry));
+    }
+
+    std::vector<std::pair<Key, slot>> heap_;
+    std::vector<std::uint32_t> place_;
+    [[no_unique_address]] Less less_;
+};
+
+}  // namespace fastqueue
+
+namespace fastqueue::core {
+
+/// Moments on the monotonic clock, one a slot. A tick costs what is due, not what waits.
+class deadlines {
+public:
+    void set(std::uint32_t slot, instant at) { heap_.set(slot, at); }
+    void clear(std::uint32_t slot) noexcept { heap_.erase(slot); }
+    /// A slot whose moment has come, taken out; empty when there is none.
+    [[nodiscard]] std::optional<std::uint32_t> pop(instant now) noexcept {
+        if (heap_.empty() || heap_.top_key() > now) return std::nullopt;
+        auto const slot = heap_.top();
+        heap_.erase(slot);
+        return slot;
+    }
+    [[nodiscard]] std::optional<instant> at(std::uint32_t slot) const noexcept {
+        return heap_.contains(slot) ? std::optional{heap_.key(slot)} : std::nullopt;
+    }
+    [[nodiscard]] instant next() const noexcept { return heap_.empty() ? instant::max() : heap_.top_key(); }
+
+private:
+    indexed_heap<instant> heap_;
+};
+
+/// Moments in UTC, one a slot. Who sleeps until one must look at the wall clock now and then: it may be set.
+class wall_deadlines {
+public:
+    void set(std::uint32_t slot, wall_instant at) { heap_.set(slot, at); }
+    void clear(std::uint32_t slot) noexcept { heap_.erase(slot); }
+    [[nodiscard]] std::optional<std::uint32_t> pop(wall_instant now) noexcept {
+        if (heap_.empty() || heap_.top_key() > now) return std::nullopt;
+        auto const slot = heap_.top();
+        heap_.erase(slot);
+        return slot;
+    }
+    [[nodiscard]] std::optional<wall_instant> at(std::uint32_t slot) const noexcept {
+        return heap_.contains(slot) ? std::optional{heap_.key(slot)} : std::nullopt;
+    }
+    /// When to look again, on the monotonic clock: at the moment as the wall clock stands now, in a second at
+    /// the latest.
+    [[nodiscard]] instant next(clock_reading const& now) const noexcept {
+        if (heap_.empty()) return instant::max();
+        auto const left = std::max(heap_.top_key() - now.wall, std::chrono::microseconds{0});
+        return now.steady + std::min(left, std::chrono::microseconds{std::chrono::seconds{1}});
+    }
+
+private:
+    indexed_heap<wall_instant> heap_;
+};
+
+}  // namespace fastqueue::core
+
+// ---- <fastqueue/core/outbox.hpp>
+
+// ---- <fastqueue/model/peer.hpp>
+
+namespace fastqueue {
+
+/// Names one connection of one transport, for as long as that transport lives: a number is never used again.
+enum class peer_id : std::uint64_t { none = 0 };
+
+/// What a transport knows of a connection when its handshake is done.
+struct peer_info {
+    std::uint32_t tag = 0;       ///< what `listen` or `dial` was given
+    bool accepted = false;       ///< it came to a listener of ours
+    bool one_at_a_time = false;  ///< it sends one request and then waits for one reply (REQ)
+    bool same_process = false;   ///< both ends live in this process (inproc)
+    std::string_view address;    ///< the peer's host as text, without port; valid during the call
+};
+
+}  // namespace fastqueue
+
+// ---- <fastqueue/policy/store.hpp>
+
+namespace fastqueue::policy {
+
+/// Counts what was written to a store: each write has a number, and all up to `committed` survive a crash.
+using store_sequence = std::uint64_t;
+
+/// A task as it is stored. The views live only during the call that passes them.
+struct task_record {
+    task_id id;
+    std::string_view name;
+    std::string_view content;
+    std::string_view arguments;
+    task_options options;
+    priority level = priority::normal;
+    std::uint64_t fingerprint = 0;   ///< of name, content and arguments
+    std::uint64_t submitted_us = 0;  ///< UTC
+};
+
+/// The end of a task as it is stored.
+struct result_record {
+    task_id id;
+    task_state state = task_state::success;
+    errc code{};  ///< none on success
+    std::string_view value;
+    std::uint32_t attempt = 0;
+    std::string_view worker;
+    std::uint64_t started_us = 0;
+    std::uint64_t finished_us = 0;
+};
+
+/// A `put` that lost: the store held that id already, from another control plane. What is there stands.
+struct already_stored {
+    task_id id;
+    task_state state = task_state::queued;
+    std::uint64_t fingerprint = 0;
+};
+
+/// What a store tells when it is asked.
+struct store_news {
+    store_sequence committed = 0;          ///< everything up to this number is safe
+    std::vector<already_stored> existing;  ///< puts among them that found the id taken
+    std::optional<std::string> failure;    ///< it can't write any more, and why: stop accepting at once
+};
+
+template <class S>
+concept writes_tasks = requires(S s, task_record const& task, result_record const& result, task_id id,
+                                std::uint32_t attempt) {
+    { s.put(task) } -> std::same_as<store_sequence>;
+    { s.claim(id, attempt) } -> std::same_as<store_sequence>;
+    { s.requeue(id, attempt) } -> std::same_as<store_sequence>;
+    { s.finish(result) } -> std::same_as<store_sequence>;
+    { s.forget(id) } -> std::same_as<store_sequence>;
+};
+
+template <class S>
+concept tells_commits = requires(S s, store_news& news) {
+    { s.flush() } -> std::same_as<void>;
+    { s.poll(news) } -> std::same_as<void>;
+};
+
+/// Where tasks survive. Every write is appended to a batch and numbered; nothing waits for a disk. Nothing that a client
+/// can see leaves the control plane before the write that it rests on is committed.
+///
+/// expression              | throws    | law
+/// s.attach(wake)          | bad_alloc | `wake` may be called from any thread when `poll` has news
+/// s.put(task)             | bad_alloc | adds it, unless the id is there: then the news say so at its commit
+/// s.claim(id, attempt)    | bad_alloc | this attempt has been given to a worker
+/// s.requeue(id, attempt)  | bad_alloc | this attempt has ended without a result; the task waits again
+/// s.finish(result)        | bad_alloc | the task has ended; the first one stands
+/// s.forget(id)            | bad_alloc | drops the result; the id stays used
+/// s.flush()               | never     | at the end of a turn: what was appended may be written now, as one batch
+/// s.poll(news)            | bad_alloc | what was committed, found taken or failed since; sequences grow by one a write
+/// s.epoch()               | never     | names this store's life: kept by a durable store, new with each volatile one
+template <class S>
+concept store = writes_tasks<S> && tells_commits<S> &&
+    requires(S s, S const& cs, std::function<void()> wake) {
+    s.attach(wake);
+    { cs.epoch() } -> std::same_as<uuid>;
+};
+
+}  // namespace fastqueue::policy
+
+// ---- <fastqueue/wire/pair_writer.hpp>
+
+// ---- <fastqueue/wire/header_writer.hpp>
+
+namespace fastqueue::wire {
+
+/// Writes one header line at the end of a buffer, token by token. The buffer outlives it.
+class header_writer {
+public:
+    header_writer(std::string& out, std::string_view verb) : out_{&out} {
+        out_->append("FQ1 ");
+        out_->append(verb);
+    }
+    header_writer& token(std::string_view text) {
+        out_->push_back(' ');
+        out_->append(text);
+        return *this;
+    }
+    header_writer& token(uuid const& id) {
+        char text[uuid::text_size + 1];
+        text[0] = ' ';
+        id.write(text + 1);
+        out_->append(text, sizeof text);
+        return *this;
+    }
+    header_writer& token(std::uint64_t number) {
+        out_->push_back(' ');
+        return digits(number);
+    }
+    /// Tokens that are written already, each with a space before it.
+    header_writer& raw(std::string_view tokens) {
+        out_->append(tokens);
+        return *this;
+    }
+    header_writer& field(std::string_view key, std::string_view value) {
+        open(key);
+        out_->append(value);
+        return *this;
+    }
+    header_writer& field(std::string_view key, std::uint64_t number) {
+        open(key);
+        return digits(number);
+    }
+    header_writer& field(std::string_view key, uuid const& id) {
+        open(key);
+        char text[uuid::text_size];
+        id.write(text);
+        out_->append(text, sizeof text);
+        return *this;
+    }
+
+private:
+    void open(std::string_view key) {
+        out_->push_back(' ');
+        out_->append(key);
+        out_->push_back('=');
+    }
+    header_writer& digits(std::uint64_t number) {
+        char text[20];
+        auto const end = std::to_chars(text, text + sizeof text, number).ptr;
+        out_->append(text, static_cast<std::size_t>(end - text));
+        return *this;
+    }
+
+    std::string* out_;
+};
+
+}  // namespace fastqueue::wire
+
+// ---- <fastqueue/wire/pair_cursor.hpp>
+
+// ---- <fastqueue/wire/header.hpp>
+
+namespace fastqueue::wire {
+
+/// Why something was refused: the code a peer is told, the reason in words, and the token it is about.
+struct problem {
+    errc code = errc::bad_request;
+    std::string_view why;
+    std::string_view token{};
+};
+
+struct field {
+    std::string_view key;
+    std::string_view value;
+};
+
+/// A header line taken apart: views into the line, no allocation.
+/// \source docs/protocol.md, "Messages"
+class header {
+public:
+    static constexpr std::size_t max_positional = 8;
+    static constexpr std::size_t max_fields = 32;
+
+    /// Takes `line` apart. `*this` shows into it from then on.
+    /// \param max_octets  a longer line is `too_large`
+    /// \return why it cannot be read, or empty
+    [[nodiscard]] std::optional<problem> parse(std::string_view line, std::size_t max_octets) noexcept {
+        verb_ = {};
+        positional_count_ = field_count_ = 0;
+        if (line.size() > max_octets) return problem{errc::too_large, "the header is longer than the limit"};
+        if (!line.starts_with("FQ1 ")) return version_problem(line);
+        auto rest = line.substr(4);
+        verb_ = take(rest);
+        if (verb_.empty()) return problem{errc::bad_request, "the verb is missing"};
+        if (!is_plain(verb_)) return problem{errc::bad_request, "a header is printable ASCII"};
+        return rest.data() == nullptr ? std::nullopt : tokens(rest);
+    }
+
+    [[nodiscard]] std::string_view verb() const noexcept { return verb_; }
+    [[nodiscard]] std::span<std::string_view const> positional() const noexcept {
+        return {positional_.data(), positional_count_};
+    }
+    [[nodiscard]] std::span<field const> fields() const noexcept { return {fields_.data(), field_count_}; }
+    /// The value of `key`; empty where it is not there.
+    [[nodiscard]] std::string_view get(std::string_view key) const noexcept {
+        for (auto const& f : fields()) {
+            if (f.key == key) return f.value;
+        }
+        return {};
+    }
+
+private:
+    static std::optional<problem> version_problem(std::string_view line) noexcept {
+        auto const digit = [&](std::size_t at) { return line[at] >= '0' && line[at] <= '9'; };
+        bool const other =
+            line.size() > 3 && line.starts_with("FQ") && digit(2) && (line[2] != '1' || digit(3));
+        return other ? problem{errc::unsupported_version, "this peer speaks FQ1", line.substr(0, 8)}
+                     : problem{errc::bad_request, "the header does not begin with 'FQ1 '"};
+    }
+    /// Cuts the token before the next space off `rest`; what is left has no data where there was no space.
+    static std::string_view take(std::string_view& rest) noexcept {
+        auto const space = rest.find(' ');
+        auto const token = rest.substr(0, space);
+        rest = space == std::string_view::npos ? std::string_view{} : rest.substr(space + 1);
+        return token;
+    }
+    static bool is_plain(std::string_view token) noexcept {
+        return std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
+    }
+    /// Whether all octets are 0x20 to 0x7e; eight at a time. An octet out of range sets the top bit of its own in one
+    /// of the three terms, and what it may carry into its neighbour matters no more.
+    [[nodiscard]] static bool is_printable(std::string_view line) noexcept {
+        constexpr std::uint64_t ones = 0x0101010101010101U;
+        constexpr std::uint64_t tops = 0x8080808080808080U;
+        std::uint64_t bad = 0;
+        auto const* at = line.data();
+        auto left = line.size();
+        for (; left >= 8; at += 8, left -= 8) {
+            std::uint64_t w = 0;
+            std::memcpy(&w, at, 8);
+            bad |= w | (w - 0x20 * ones) | (w + ones);  // over 0x7f, under 0x20, 0x7f
+        }
+        for (; left > 0; ++at, --left) bad |= (*at < 0x20 || *at > 0x7e) ? tops : 0U;
+        return (bad & tops) == 0;
+    }
+    [[nodiscard]] std::optional<problem> tokens(std::string_view rest) noexcept {
+        if (!is_printable(rest)) return problem{errc::bad_request, "a header is printable ASCII"};
+        while (true) {
+            auto const end = std::min(rest.find(' '), rest.size());
+            auto const token = rest.substr(0, end);
+            if (auto const bad = add(token, std::min(token.find('='), end))) return bad;
+            if (end == rest.size()) return std::nullopt;
+            rest.remove_prefix(end + 1);
+        }
+    }
+    std::optional<problem> add(std::string_view token, std::size_t equals) noexcept {
+        if (token.empty()) return problem{errc::bad_request, "tokens are separated by exactly one space"};
+        if (equals == token.size()) {
+            if (positional_count_ == max_positional)
+                return problem{errc::bad_request, "too many tokens", token};
+            positional_[positional_count_++] = token;
+            return std::nullopt;
+        }
+        field const f{token.substr(0, equals), token.substr(equals + 1)};
+        if (f.key.empty()) return problem{errc::bad_request, "a key is missing before '='", token};
+        if (std::ranges::any_of(fields(), [&](field const& other) { return other.key == f.key; })) {
+            return problem{errc::bad_request, "the key stands twice", f.key};
+        }
+        if (field_count_ == max_fields) return problem{errc::bad_request, "more than 32 keys", f.key};
+        fields_[field_count_++] = f;
+        return std::nullopt;
+    }
+
+    std::string_view verb_;
+    std::size_t positional_count_ = 0;
+    std::size_t field_count_ = 0;
+    std::array<std::string_view, max_positional> positional_;
+    std::array<field, max_fields> fields_;
+};
+
+}  // namespace fastqueue::wire
+
+// ---- <fastqueue/wire/number.hpp>
+
+namespace fastqueue::wire {
+
+/// The largest number a header may hold: what a double, and so every JSON reader, still holds exactly.
+inline constexpr std::uint64_t max_number = 1ULL << 53U;
+
+/// Reads a decimal number without sign, 0 to `max`; empty for anything else.
+[[nodiscard]] inline std::optional<std::uint64_t> read_number(std::string_view text,
+                                                              std::uint64_t max = max_number) noexcept {
+    if (text.empty() || text.front() < '0' || text.front() > '9') return std::nullopt;
+    std::uint64_t value = 0;
+    auto const* const end = text.data() + text.size();
+    auto const [at, failed] = std::from_chars(text.data(), end, value);
+    if (failed != std::errc{} || at != end || value > max) return std::nullopt;
+    return value;
+}
+
+/// Reads a plain decimal fraction such as `0.1` or `2`, 0 to `max`; empty for anything else, exponents
+/// included.
+[[nodiscard]] inline std::optional<double> read_fraction(std::string_view text, double max) noexcept {
+    if (text.empty() || text.front() < '0' || text.front() > '9') return std::nullopt;
+    double value = 0;
+    auto const* const end = text.data() + text.size();
+    auto const [at, failed] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
+    if (failed != std::errc{} || at != end || !(value <= max)) return std::nullopt;
+    return value;
+}
+
+}  // namespace fastqueue::wire
+
+namespace fastqueue::wire {
+
+/// How the pairs of a message are laid out. A request is answered in its own form.
+enum class form : std::uint8_t { frames, packed };
+
+/// A header line and what belongs to it.
+struct pair {
+    std::string_view header;
+    std::string_view payload;
+};
+
+/// The frames before the first pair, kept flat so that a later reply can mirror them: for each a u32 length
+/// (big-endian) and its octets. Empty for a peer that sends none.
+using envelope = std::string;
+
+inline constexpr std::size_t max_envelope_frames = 8;
+inline constexpr std::size_t max_envelope_octets = 512;
+
+namespace detail {
+
+inline std::uint32_t load_u32(char const* at) noexcept {
+    auto const* b = reinterpret_cast<unsigned char const*>(at);
+    return (std::uint32_t{b[0]} << 24U) | (std::uint32_t{b[1]} << 16U) | (std::uint32_t{b[2]} << 8U) | b[3];
+}
+inline void store_u32(char* at, std::uint32_t value) noexcept {
+    at[0] = static_cast<char>(value >> 24U);
+    at[1] = static_cast<char>(value >> 16U);
+    at[2] = static_cast<char>(value >> 8U);
+    at[3] = static_cast<char>(value);
+}
+
+}  // namespace detail
+
+/// Walks the pairs of one message, whether each is two frames or all are packed into one. The whole layout is
+/// checked when the cursor is made, so that a message is either walked to its end or refused as a whole.
+/// Shows into the frames it was given. One thread at a time.
+class pair_cursor {
+public:
+    /// \param delimited  the sender is a REQ socket: what stands before its delimiter is envelope, readable or not
+    explicit pair_cursor(std::span<std::string_view const> frames, std::uint32_t max_pairs = 65'536,
+                         bool delimited = false)
+        : rest_{frames} {
+        if (frames.size() == 1 && frames[0].empty()) {
+            rest_ = {};
+            probe_ = true;
+            return;
+        }
+        cut_envelope(delimited);
+        if (rest_.size() == 1 && rest_[0].starts_with("FQ1 pack ")) {
+            form_ = form::packed;
+            open_pack(max_pairs);
+        } else if (rest_.empty() || rest_.size() % 2 != 0) {
+            problem_ = problem{errc::bad_request, "a message is pairs of a header frame and a payload frame"};
+        } else if (rest_.size() / 2 > max_pairs) {
+            problem_ = problem{errc::too_large, "the message has more pairs than the limit"};
+        } else {
+            left_ = static_cast<std::uint32_t>(rest_.size() / 2);
+        }
+        if (problem_) left_ = 0;
+    }
+
+    /// Why the message is refused as a whole, or empty.
+    [[nodiscard]] std::optional<problem> const& trouble() const noexcept { return problem_; }
+    /// A message of one empty frame: to be ignored.
+    [[nodiscard]] bool is_probe() const noexcept { return probe_; }
+    [[nodiscard]] wire::form form() const noexcept { return form_; }
+    [[nodiscard]] std::uint32_t pairs_left() const noexcept { return left_; }
+
+    /// The next pair; false after the last.
+    [[nodiscard]] bool next(pair& out) noexcept {
+        if (left_ == 0) return false;
+        --left_;
+        if (form_ == form::packed) {
+            out.header = take_block();
+            out.payload = take_block();
+        } else {
+            out = {rest_[0], rest_[1]};
+            rest_ = rest_.subspan(2);
+        }
+        return true;
+    }
+
+    /// Copies what a reply must mirror.
+    void copy_envelope(envelope& out) const {
+        out.clear();
+        for (auto const frame : envelope_) {
+            char length[4];
+            detail::store_u32(length, static_cast<std::uint32_t>(frame.size()));
+            out.append(length, 4);
+            out.append(frame);
+        }
+    }
+
+private:
+    void cut_envelope(bool delimited) noexcept {
+        if (rest_.empty() || rest_[0].starts_with("FQ1 ")) return;
+        std::size_t octets = 0;
+        for (std::size_t i = 0; i + 1 < rest_.size() && i < max_envelope_frames; ++i) {
+            octets += rest_[i].size() + 4;
+            if (rest_[i].empty() && (delimited || rest_[i + 1].starts_with("FQ1 "))) {
+                if (octets > max_envelope_octets) {
+                    problem_ = problem{errc::too_large, "the envelope is longer than 512 octets"};
+                }
+                envelope_ = rest_.first(i + 1);
+                rest_ = rest_.subspan(i + 1);
+                return;
+            }
+        }
+    }
+    void open_pack(std::uint32_t max_pairs) noexcept {
+        packed_ = rest_[0];
+        auto const line_end = packed_.find('\n');
+        auto const count = line_end == std::string_view::npos
+                               ? std::nullopt
+                               : read_number(packed_.substr(9, line_end - 9), 65'536);
+        if (!count || *count == 0) {
+            problem_ = problem{errc::bad_request, "the pack's count is not 1 to 65536"};
+            return;
+        }
+        if (*count > max_pairs) {
+            problem_ = problem{errc::too_large, "the message has more pairs than the limit"};
+            return;
+        }
+        packed_ = packed_.substr(line_end + 1);
+        left_ = static_cast<std::uint32_t>(*count);
+        if (!adds_up()) problem_ = problem{errc::bad_request, "the pack's lengths do not add up"};
+    }
+    [[nodiscard]] bool adds_up() const noexcept {
+        std::size_t at = 0;
+        for (std::uint64_t block = 0; block < std::uint64_t{left_} * 2; ++block) {
+            if (packed_.size() - at < 4) return false;
+            std::size_t const length = detail::load_u32(packed_.data() + at);
+            at += 4;
+            if (packed_.size() - at < length) return false;
+            if (block % 2 == 0 && packed_.substr(at, length).starts_with("FQ1 pack ")) return false;
+            at += length;
+        }
+        return at == packed_.size();
+    }
+    std::string_view take_block() noexcept {
+        std::size_t const length = detail::load_u32(packed_.data());
+        auto const block = packed_.substr(4, length);
+        packed_.remove_prefix(4 + length);
+        return block;
+    }
+
+    std::span<std::string_view const> envelope_;
+    std::span<std::string_view const> rest_;
+    std::string_view packed_;
+    std::uint32_t left_ = 0;
+    wire::form form_ = form::frames;
+    bool probe_ = false;
+    std::optional<problem> problem_;
+};
+
+}  // namespace fastqueue::wire
+
+namespace fastqueue::wire {
+
+/// Gathers the pairs of one message, and shows them as frames when it is sent. The buffer keeps its room when
+/// it is cleared, so that a writer in steady use allocates nothing. One thread at a time.
+class pair_writer {
+public:
+    pair_writer() { clear(); }
+
+    void clear() {
+        if (buffer_.capacity() > keep_octets) buffer_ = {};
+        buffer_.assign(headroom, ' ');
+        pairs_ = 0;
+    }
+
+    /// Begins a pair; write its header with what this returns, then call `finish`.
+    header_writer begin(std::string_view verb) {
+        open_ = buffer_.size();
+        buffer_.append(4, '\0');
+        return header_writer{buffer_, verb};
+    }
+    /// Ends the pair that `begin` began.
+    void finish(std::string_view payload) {
+        close_header();
+        char length[4];
+        detail::store_u32(length, static_cast<std::uint32_t>(payload.size()));
+        buffer_.append(length, 4);
+        buffer_.append(payload);
+        ++pairs_;
+    }
+    /// A whole pair whose header is there already.
+    void add(std::string_view header, std::string_view payload) {
+        open_ = buffer_.size();
+        buffer_.append(4, '\0');
+        buffer_.append(header);
+        finish(payload);
+    }
+
+    [[nodiscard]] std::uint32_t pairs() const noexcept { return pairs_; }
+    [[nodiscard]] bool empty() const noexcept { return pairs_ == 0; }
+    /// Octets of the message, about.
+    [[nodiscard]] std::size_t octets() const noexcept { return buffer_.size() - headroom; }
+
+    /// The message's frames, in `out`, which show into this writer and into `mirrored` until either changes.
+    /// \param mirrored  the envelope of the request that is answered, or empty
+    void frames(form layout, std::string_view mirrored, std::vector<std::string_view>& out) {
+        out.clear();
+        while (!mirrored.empty()) {
+            std::size_t const length = detail::load_u32(mirrored.data());
+            out.push_back(mirrored.substr(4, length));
+            mirrored.remove_prefix(4 + length);
+        }
+        layout == form::packed ? show_packed(out) : show_frames(out);
+    }
+
+private:
+    static constexpr std::size_t headroom =
+        16;  // "FQ1 pack 65536\n" before the blocks, so that a pack is one piece
+    static constexpr std::size_t keep_octets = 256 * 1024;
+
+    void close_header() noexcept {
+        detail::store_u32(buffer_.data() + open_, static_cast<std::uint32_t>(buffer_.size() - open_ - 4));
+    }
+    void show_packed(std::vector<std::string_view>& out) {
+        char line[headroom];
+        std::string_view constexpr verb = "FQ1 pack ";
+        verb.copy(line, verb.size());
+        auto* end = std::to_chars(line + verb.size(), line + headroom, pairs_).ptr;
+        *end++ = '\n';
+        auto const size = static_cast<std::size_t>(end - line);
+        buffer_.replace(headroom - size, size, line, size);
+        out.push_back(std::string_view{buffer_}.substr(headroom - size));
+    }
+    void show_frames(std::vector<std::string_view>& out) const {
+        auto rest = std::string_view{buffer_}.substr(headroom);
+        while (!rest.empty()) {
+            std::size_t const length = detail::load_u32(rest.data());
+            out.push_back(rest.substr(4, length));
+            rest.remove_prefix(4 + length);
+        }
+    }
+
+    std::string buffer_;
+    std::size_t open_ = 0;
+    std::uint32_t pairs_ = 0;
+};
+
+}  // namespace fastqueue::wire
+
+namespace fastqueue::core {
+
+/// A message that a machine wants sent, gathered over a turn.
+struct outgoing {
+    peer_id to = peer_id::none;
+    wire::form layout = wire::form::frames;
+    wire::envelope envelope;
+    policy::store_sequence after =
+        0;  ///< it rests on this write, and must not leave before that is committed
+    wire::pair_writer pairs;
+};
+
+struct dial_action {
+    dial_action(endpoint where, std::uint32_t named) : to{std::move(where)}, tag{named} {}
+    endpoint to;
+    std::uint32_t tag;
+};
+struct close_action {
+    explicit close_action(peer_id whom) noexcept : peer{whom} {}
+    peer_id peer;
+};
+using link_action = std::variant<dial_action, close_action>;
+
+/// What a machine wants done: messages, and connections to make and end. It is only ever appended to, and
+/// performed by the shell at the end of the turn. This is also the commit barrier: a message stays until what
+/// it rests on is stored. Buffers are kept from turn to turn. One thread at a time.
+class outbox {
+public:
+    /// A new message to `to`; the index is valid until `perform`.
+    [[nodiscard]] std::size_t open(peer_id to, wire::form layout, wire::envelope const& envelope = {}) {
+        if (used_ == messages_.size()) messages_.emplace_back();
+        auto& m = messages_[used_];
+        m.to = to;
+        m.layout = layout;
+        m.envelope = envelope;
+        m.after = 0;
+        m.pairs.clear();
+        return used_++;
+    }
+    [[nodiscard]] outgoing& operator[](std::size_t index) noexcept { return messages_[index]; }
+    /// Counts the times that `perform` has ended: an index is good as long as this stands.
+    [[nodiscard]] std::uint64_t turn() const noexcept { return turn_; }
+
+    void dial(endpoint to, std::uint32_t tag) {
+        links_.emplace_back(std::in_place_type<dial_action>, std::move(to), tag);
+    }
+    void close(peer_id peer) { links_.emplace_back(std::in_place_type<close_action>, peer); }
+
+    /// Hands out what may leave, oldest first: `send(outgoing&)`, then `link(link_action const&)`, so that a
+    /// last word reaches a peer before its connection is closed.
+    template <class Send, class Link>
+    void perform(policy::store_sequence committed, Send&& send, Link&& link) {
+        release(committed, send);
+        for (std::size_t i = 0; i < used_; ++i) {
+            auto& m = messages_[i];
+            if (m.pairs.empty()) continue;
+            m.after <= committed ? send(m) : held_.push_back(std::move(m));
+        }
+        used_ = 0;
+        ++turn_;
+        auto const links = std::exchange(links_, {});
+        for (auto const& action : links) link(action);
+    }
+    /// Whether something waits for a commit.
+    [[nodiscard]] bool holds() const noexcept { return !held_.empty(); }
+
+private:
+    template <class Send>
+    void release(policy::store_sequence committed, Send&& send) {
+        if (held_.empty()) return;
+        for (auto& m : held_) {
+            if (m.after <= committed) send(m);
+        }
+        std::erase_if(held_, [&](outgoing const& m) { return m.after <= committed; });
+    }
+
+    std::deque<outgoing> messages_;
+    std::size_t used_ = 0;
+    std::uint64_t turn_ = 1;
+    std::deque<outgoing> held_;
+    std::vector<link_action> links_;
+};
+
+}  // namespace fastqueue::core
+
+// ---- <fastqueue/core/slab.hpp>
+
+#include <memory>
+
+namespace fastqueue::core {
+
+/// Names nothing: no slot of a slab, no index.
+inline constexpr std::uint32_t none = ~0U;
+
+/// A pool of objects that stay where they are and are named by small dense numbers. What is given back keeps
+/// its members' memory, and is the first to be taken again: steady work allocates nothing. One thread at a
+/// time.
+template <class T, std::uint32_t ChunkSize = 256>
+class slab {
+public:
+    /// A slot. Its object is as it was when it was given back: the taker sets every member.
+    /// \throws std::bad_alloc
+    [[nodiscard]] std::uint32_t take() {
+        if (free_.empty()) grow();
+        auto const slot = free_.back();
+        free_.pop_back();
+        ++used_;
+        return slot;
+    }
+    void give(std::uint32_t slot) noexcept {
+        assert(used_ > 0);
+        free_.push_back(slot);  // has room: reserved in grow()
+        --used_;
+    }
+    [[nodiscard]] T& operator[](std::uint32_t slot) noexcept {
+        return chunks_[slot / ChunkSize][slot % ChunkSize];
+    }
+    [[nodiscard]] T const& operator[](std::uint32_t slot) const noexcept {
+        return chunks_[slot / ChunkSize][slot % ChunkSize];
+    }
+    [[nodiscard]] std::size_t used() const noexcept { return used_; }
+    /// One past the largest slot that was ever taken.
+    [[nodiscard]] std::uint32_t capacity() const noexcept {
+        return static_cast<std::uint32_t>(chunks_.size()) * ChunkSize;
+    }
+
+private:
+    void grow() {
+        auto const first = capacity();
+        free_.reserve(first + std::size_t{ChunkSize});
+        chunks_.push_back(std::make_unique<T[]>(ChunkSize));
+        for (std::uint32_t i = ChunkSize; i-- > 0;) free_.push_back(first + i);
+    }
+
+    std::vector<std::unique_ptr<T[]>> chunks_;
+    std::vector<std::uint32_t> free_;
+    std::size_t used_ = 0;
+};
+
+}  // namespace fastqueue::core
+
+// ---- <fastqueue/core/slot_list.hpp>
+
+namespace fastqueue::core {
+
+/// A doubly linked list through the members `previous` and `next` of what lives in a slab. An object is in
+/// one list at a time. Every call is O(1), but for `insert_in_order`.
+class slot_list {
+public:
+    [[nodiscard]] bool empty() const noexcept { return head_ == none; }
+    [[nodiscard]] std::uint32_t front() const noexcept { return head_; }
+    [[nodiscard]] std::uint32_t back() const noexcept { return tail_; }
+    [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
+
+    template <class Slab>
+    void push_back(Slab& pool, std::uint32_t slot) noexcept {
+        insert_before(pool, none, slot);
+    }
+    template <class Slab>
+    void push_front(Slab& pool, std::uint32_t slot) noexcept {
+        insert_before(pool, head_, slot);
+    }
+    /// Keeps the list ascending by `sequence`, looking from the front: what comes back is older than what
+    /// waits.
+    template <class Slab>
+    void insert_in_order(Slab& pool, std::uint32_t slot) noexcept {
+        if (head_ == none || pool[tail_].sequence < pool[slot].sequence) return push_back(pool, slot);
+        auto at = head_;
+        while (at != none && pool[at].sequence < pool[slot].sequence) at = pool[at].next;
+        insert_before(pool, at, slot);
+    }
+    template <class Slab>
+    void erase(Slab& pool, std::uint32_t slot) noexcept {
+        auto& node = pool[slot];
+        (node.previous == none ? head_ : pool[node.previous].next) = node.next;
+        (node.next == none ? tail_ : pool[node.next].previous) = node.previous;
+        node.previous = node.next = none;
+        --size_;
+    }
+
+private:
+    template <class Slab>
+    void insert_before(Slab& pool, std::uint32_t at, std::uint32_t slot) noexcept {
+        auto& node = pool[slot];
+        node.next = at;
+        node.previous = at == none ? tail_ : pool[at].previous;
+        (node.previous == none ? head_ : pool[node.previous].next) = slot;
+        (at == none ? tail_ : pool[at].previous) = slot;
+        ++size_;
+    }
+
+    std::uint32_t head_ = none;
+    std::uint32_t tail_ = none;
+    std::uint32_t size_ = 0;
+};
+
+}  // namespace fastqueue::core
+
+// ---- <fastqueue/wire/nodes.hpp>
+
+namespace fastqueue::wire {
+
+/// One entry of the discovery document `nodes`.
+struct node {
+    std::string id;
+    std::string role;  ///< `control-plane` or `subworker`
+    std::string base;
+    std::string management;            ///< of a control plane
+    std::string results;               ///< of a control plane
+    std::string state;                 ///< of a subworker
+    std::vector<std::uint16_t> ports;  ///< of a control plane: those for tasks, critical to low
+    uuid epoch;                        ///< of a control plane
+    std::uint32_t max_payload = 0;
+};
+
+/// Writes the limits as members of an object that is open.
+inline void write_limits(json::writer& out, limits const& l) {
+    out.key("max_header").value(l.max_header).key("max_payload").value(l.max_payload);
+    out.key("max_message").value(l.max_message).key("max_pairs").value(l.max_pairs);
+    out.key("max_outstanding").value(l.max_outstanding);
+}
+
+namespace detail {
+
+[[nodiscard]] inline bool read_node_limits(json::reader& in, node& out) {
+    if (in.next() != json::token::begin_object) return false;
+    for (auto t = in.next(); t != json::token::end_object; t = in.next()) {
+        if (t != json::token::key) return false;
+        bool const payload = in.text() == "max_payload";
+        if (!payload) {
+            if (!in.skip()) return false;
+            continue;
+        }
+        std::uint64_t number = 0;
+        if (in.next() != json::token::number || !in.to(number)) return false;
+        out.max_payload = static_cast<std::uint32_t>(std::min<std::uint64_t>(number, 0xffffffffU));
+    }
+    return true;
+}
+
+[[nodiscard]] inline bool read_ports_of_node(json::reader& in, node& out) {
+    if (in.next() != json::token::begin_array) return false;
+    for (auto t = in.next(); t != json::token::end_array; t = in.next()) {
+        std::uint64_t port = 0;
+        if (t != json::token::number || !in.to(port) || port > 65535 || out.ports.size() == 4) return false;
+        out.ports.push_back(static_cast<std::uint16_t>(port));
+    }
+    return true;
+}
+
+[[nodiscard]] inline bool read_node(json::reader& in, node& out) {
+    for (auto t = in.next(); t != json::token::end_object; t = in.next()) {
+        if (t != json::token::key) return false;
+        std::string const key{in.text()};
+        if (key == "limits" || key == "ports") {
+            if (key == "limits" ? !read_node_limits(in, out) : !read_ports_of_node(in, out)) return false;
+            continue;
+        }
+        std::string* const into = key == "id"           ? &out.id
+                                  : key == "role"       ? &out.role
+                                  : key == "base"       ? &out.base
+                                  : key == "management" ? &out.management
+                                  : key == "results"    ? &out.results
+                                  : key == "state"      ? &out.state
+                                                        : nullptr;
+        if (into == nullptr && key != "epoch") {
+            if (!in.skip()) return false;
+            continue;
+        }
+        if (in.next() != json::token::string) return false;
+        if (into != nullptr)
+            *into = in.text();
+        else
+            out.epoch = uuid::parse(in.text()).value_or(uuid{});
+    }
+    return true;
+}
+
+}  // namespace detail
+
+/// Reads a `nodes` document; empty where it is none.
+[[nodiscard]] inline std::optional<std::vector<node>> read_nodes(std::string_view text) {
+    json::reader in{text};
+    std::vector<node> out;
+    if (in.next() != json::token::begin_array) return std::nullopt;
+    for (auto t = in.next(); t != json::token::end_array; t = in.next()) {
+        if (t != json::token::begin_object || !detail::read_node(in, out.emplace_back())) return std::nullopt;
+    }
+    if (in.next() != json::token::end) return std::nullopt;
+    return out;
+}
+
+}  // namespace fastqueue::wire
+
+namespace fastqueue::core {
+
+/// Where a request goes.
+enum class client_port : std::uint8_t { tasks, management, discovery };
+
+/// One pair of a batch.
+struct client_pair {
+    std::string tokens;  ///< with a space before each
+    std::string payload;
+};
+
+/// What a client asks. The header's tokens behind the verb are written by who asks; `ref` and `resent` are added here.
+struct client_request {
+    std::string_view verb;  ///< of a static string
+    client_port port = client_port::tasks;
+    std::string tokens;  ///< with a space before each
+    std::string payload;
+    std::vector<client_pair>
+        batch;                 ///< not empty: these go in one message, in place of `tokens` and `payload`
+    std::uint64_t cookie = 0;  ///< names the operation to the caller
+    std::uint64_t number = 0;  ///< names it for `cancel`, never used twice; 0: it cannot be cancelled
+    std::chrono::microseconds timeout{std::chrono::seconds{30}};
+};
+
+/// An answer, or why there is none. What it shows lives only during the call that gives it.
+struct client_answer {
+    std::uint64_t cookie = 0;
+    std::error_code error;                 ///< nothing was answered, or an `error` was
+    wire::header const* header = nullptr;  ///< none where nothing was answered
+    std::string_view payload;              ///< the answer's, or words about the error
+};
+
+/// A client's brain: it finds the control plane, keeps its connections, and sees each operation to its end: across lost
+/// connections and restarts, where what was sent is sent again under the same id. It has no socket, clock or thread.
+/// A shell calls `at(now)`, then events, then `turn(done)`, then performs `outbox()`; and wakes it at `next_deadline()`.
+/// `done(client_answer const&)` is called once for each operation; it must not call back. One thread at a time.
+class client {
+public:
+    static constexpr std::uint32_t discovery_tag = 200;
+    static constexpr std::uint32_t tasks_tag = 201;
+    static constexpr std::uint32_t management_tag = 202;
+
+    explicit client(client_options options) : options_{std::move(options)}, random_{options_.seed} {}
+
+    void at(clock_reading now) noexcept { now_ = now; }
+
+    /// Begins an operation. \return queue_full: too many are pending; too_large: the payload is over the limit
+    [[nodiscard]] std::error_code start(client_request&& request) {
+        if (operations_.used() >= options_.max_pending) return make_error_code(errc::queue_full);
+        if (request.verb == "submit" && request.tokens.empty() && request.batch.empty())
+            return make_error_code(errc::bad_option);
+        if (is_too_large(request)) return make_error_code(errc::too_large);
+        auto const slot = operations_.take();
+        auto& o = operations_[slot];
+        o.generation = (o.generation + 1) & generation_mask;
+        o.request = std::move(request);
+        o.first_epoch = {};
+        o.sent = false;
+        o.live = true;
+        if (o.request.number != 0) numbered_[o.request.number] = slot;
+        unsent_.push_back(operations_, slot);
+        if (o.request.timeout.count() >= 0)
+            timeouts_.set(slot, saturating_add(now_.steady, o.request.timeout));
+        if (phase_ == phase::idle) connect();
+        return {};
+    }
+
+    // ---- the transport's events
+
+    void dialled(std::uint32_t tag, peer_id peer) noexcept {
+        if (tag == discovery_tag)
+            discovery_.peer = peer;
+        else if (tag == tasks_tag)
+            tasks_.peer = peer;
+        else
+            management_.peer = peer;
+    }
+    void opened(peer_id peer) {
+        if (peer == discovery_.peer) {
+            discovery_.open = true;
+            ask_discovery();
+        } else if (peer == tasks_.peer) {
+            tasks_.open = true;
+            phase_ = phase::ready;
+            was_there_ = true;
+            backoff_.reset();
+        } else if (peer == management_.peer) {
+            management_.open = true;
+        }
+    }
+    template <class Done>
+    void closed(peer_id peer, std::error_code why, Done&& done) {
+        if (peer == management_.peer) {
+            management_ = {};
+            return retry_port(client_port::management);
+        }
+        bool const ours = peer == discovery_.peer || peer == tasks_.peer;
+        if (!ours) return;
+        if (peer == discovery_.peer && phase_ != phase::discovering) {
+            discovery_ = {};
+            return retry_port(client_port::discovery);
+        }
+        lost(why, done);
+    }
+    template <class Done>
+    void message(peer_id peer, std::span<std::string_view const> frames, Done&& done) {
+        wire::pair_cursor cursor{frames, options_.limits.max_pairs};
+        wire::pair pair;
+        while (cursor.next(pair)) {
+            wire::header h;
+            if (h.parse(pair.header, options_.limits.max_header)) continue;
+            if (peer == discovery_.peer && h.verb() == "nodes" && phase_ == phase::discovering)
+                found(pair.payload, done);
+            answer(h, pair.payload, done);
+        }
+    }
+
+    // ---- time
+
+    template <class Done>
+    void turn(Done&& done) {
+        while (auto const slot = timeouts_.pop(now_.steady)) {
+            finish(*slot,
+                   {operations_[*slot].request.cookie, make_error_code(errc::timed_out), nullptr,
+                    "no answer in the time given"},
+                   done);
+        }
+        if (phase_ == phase::discovering && now_.steady >= discover_by_) {
+            lost(make_error_code(errc::timed_out), done);  // somebody accepts there, and never answers
+        }
+        if (now_.steady >= retry_at_) {
+            retry_at_ = instant::max();
+            connect();
+        }
+        if (phase_ == phase::ready) send_unsent();
+    }
+    [[nodiscard]] instant next_deadline() const noexcept {
+        auto const discovery = phase_ == phase::discovering ? discover_by_ : instant::max();
+        return std::min({timeouts_.next(), retry_at_, discovery});
+    }
+
+    /// Nobody waits for the operation any more: it ends as `operation_canceled`. What was sent is not taken back.
+    template <class Done>
+    void cancel(std::uint64_t number, Done&& done) {
+        auto const at = numbered_.find(number);
+        if (at == numbered_.end()) return;  // it has ended meanwhile
+        auto const why = std::make_error_code(std::errc::operation_canceled);
+        finish(at->second, {operations_[at->second].request.cookie, why, nullptr, {}}, done);
+    }
+    /// Ends every operation with `why`.
+    template <class Done>
+    void fail_all(std::error_code why, std::string_view text, Done&& done) {
+        for (auto* list : {&unsent_, &sent_}) {
+            while (!list->empty())
+                finish(list->front(), {operations_[list->front()].request.cookie, why, nullptr, text}, done);
+        }
+    }
+
+    [[nodiscard]] core::outbox& outbox() noexcept { return out_; }
+    [[nodiscard]] std::size_t pending() const noexcept { return operations_.used(); }
+    [[nodiscard]] uuid const& epoch() const noexcept { return epoch_; }
+
+private:
+    enum class phase : std::uint8_t { idle, discovering, connecting, ready, waiting };
+    static constexpr std::chrono::seconds discovery_time{5};
+    static constexpr std::uint32_t slot_bits = 21;
+    static constexpr std::uint64_t generation_mask = (1ULL << 31U) - 1;
+
+    struct link {
+        peer_id peer = peer_id::none;
+        bool open = false;
+        bool dialling = false;
+    };
+    struct operation {
+        client_request request;
+        std::uint64_t generation = 0;
+        uuid first_epoch;  // where it was sent first
+        std::uint64_t sequence = 0;
+        std::uint32_t previous = none;
+        std::uint32_t next = none;
+        bool sent = false;
+        bool live = false;
+        std::size_t answers = 0;  // to a batch
+        std::error_code refused;  // why the batch was, and the words
+        std::string refusal;
+    };
+
+    [[nodiscard]] bool is_too_large(client_request const& r) const noexcept {
+        std::uint64_t sum = 0;
+        for (auto const& pair : r.batch) {
+            if (pair.payload.size() > max_payload_) return true;
+            sum += pair.tokens.size() + pair.payload.size() + 128;
+        }
+        return r.payload.size() > max_payload_ || r.batch.size() > options_.limits.max_pairs ||
+               sum > options_.limits.max_message;
+    }
+
+    // ---- finding the control plane
+
+    void connect() {
+        phase_ = phase::discovering;
+        discover_by_ = saturating_add(now_.steady, discovery_time);
+        discovery_ = {};
+        out_.dial(options_.discovery, discovery_tag);
+    }
+    void ask_discovery() {
+        auto& pairs = out_[out_.open(discovery_.peer, wire::form::frames)].pairs;
+        pairs.begin("discover");
+        pairs.finish({});
+    }
+    template <class Done>
+    void found(std::string_view document, Done&& done) {
+        auto const nodes = wire::read_nodes(document);
+        endpoint base;
+        endpoint management;
+        bool const good = nodes && !nodes->empty() && nodes->front().role == "control-plane" &&
+                          parse_endpoint(nodes->front().base, base).empty() &&
+                          parse_endpoint(nodes->front().management, management).empty();
+        if (!good) return lost(make_error_code(errc::bad_value), done);
+        epoch_ = nodes->front().epoch;
+        if (nodes->front().max_payload != 0) max_payload_ = nodes->front().max_payload;
+        management_at_ = management;
+        phase_ = phase::connecting;
+        out_.dial(normal_port(nodes->front(), base), tasks_tag);
+    }
+    /// What is not said otherwise is of normal priority.
+    static endpoint normal_port(wire::node const& plane, endpoint base) {
+        constexpr std::uint32_t normal = 2;
+        if (plane.ports.size() == 4) {
+            base.port = plane.ports[normal];
+            return base;
+        }
+        return base.plus(normal).value_or(base);
+    }
+    /// The way to the control plane is cut: what was sent will be sent again when it is found again.
+    template <class Done>
+    void lost(std::error_code why, Done&& done) {
+        for (auto* l : {&discovery_, &tasks_, &management_}) {
+            if (l->peer != peer_id::none) out_.close(l->peer);
+            *l = {};
+        }
+        while (!sent_.empty()) unsend(sent_.front());
+        phase_ = phase::waiting;
+        if (!was_there_ && backoff_.failures() >= options_.retries) {
+            phase_ = phase::idle;
+            backoff_.reset();
+            std::string const text = "nobody answers at " + options_.discovery.text() + " (" + why.message() +
+                                     "); is the control plane running?";
+            return fail_all(make_error_code(errc::unreachable), text, done);
+        }
+        if (operations_.used() == 0) {
+            phase_ = phase::idle;
+            return;
+        }
+        retry_at_ = saturating_add(now_.steady, backoff_.next(random_));
+    }
+
+    // ---- operations
+
+    void unsend(std::uint32_t slot) {
+        sent_.erase(operations_, slot);
+        operations_[slot].sent = false;
+        unsent_.push_back(operations_, slot);
+    }
+    void retry_port(client_port port) {
+        for (auto slot = sent_.front(); slot != none;) {
+            auto const next = operations_[slot].next;
+            if (operations_[slot].request.port == port) unsend(slot);
+            slot = next;
+        }
+    }
+    [[nodiscard]] link& link_of(client_port port) noexcept {
+        return port == client_port::tasks        ? tasks_
+               : port == client_port::management ? management_
+                                                 : discovery_;
+    }
+    void send_unsent() {
+        for (auto slot = unsent_.front(); slot != none;) {
+            auto const next = operations_[slot].next;
+            auto& to = link_of(operations_[slot].request.port);
+            if (to.open)
+                send(slot, to.peer);
+            else
+                dial_port(operations_[slot].request.port, to);
+            slot = next;
+        }
+    }
+    void dial_port(client_port port, link& to) {
+        if (std::exchange(to.dialling, true)) return;
+        if (port == client_port::management)
+            out_.dial(management_at_, management_tag);
+        else if (port == client_port::discovery)
+            out_.dial(options_.discovery, discovery_tag);
+    }
+    /// What one turn asks at a connection shares a message. Submits have one for themselves, since the submits of a message
+    /// are all accepted or all refused.
+    void send(std::uint32_t slot, peer_id peer) {
+        auto& o = operations_[slot];
+        bool const alone = o.request.verb == "submit";
+        auto& pairs = alone ? out_[out_.open(peer, wire::form::packed)].pairs : shared(peer);
+        o.answers = 0;
+        if (o.request.batch.empty()) write(pairs, slot, o.request.tokens, o.request.payload);
+        for (auto const& pair : o.request.batch) write(pairs, slot, pair.tokens, pair.payload);
+        if (o.first_epoch.empty()) o.first_epoch = epoch_;
+        unsent_.erase(operations_, slot);
+        sent_.push_back(operations_, slot);
+        o.sent = true;
+    }
+    void write(wire::pair_writer& pairs, std::uint32_t slot, std::string_view tokens,
+               std::string_view payload) {
+        auto const& o = operations_[slot];
+        auto header = pairs.begin(o.request.verb);
+        header.raw(tokens).field("ref", (o.generation << slot_bits) | slot);
+        bool const creates = o.request.verb == "call" || o.request.verb == "submit";
+        if (creates && !o.first_epoch.empty()) header.field("resent", o.first_epoch);
+        pairs.finish(payload);
+    }
+    [[nodiscard]] wire::pair_writer& shared(peer_id peer) {
+        constexpr std::size_t enough_octets = 1U << 20U;
+        bool const fits = shared_turn_ == out_.turn() && shared_to_ == peer &&
+                          shared_->octets() <= enough_octets && shared_->pairs() < 4096;
+        if (!fits) {
+            shared_ = &out_[out_.open(peer, wire::form::packed)].pairs;
+            shared_turn_ = out_.turn();
+            shared_to_ = peer;
+        }
+        return *shared_;
+    }
+    template <class Done>
+    void answer(wire::header const& h, std::string_view payload, Done&& done) {
+        auto const ref = wire::read_number(h.get("ref"), ~std::uint64_t{0} >> 1U);
+        if (!ref) return;
+        auto const slot = static_cast<std::uint32_t>(*ref & ((1U << slot_bits) - 1));
+        if (slot >= operations_.capacity()) return;
+        auto& o = operations_[slot];
+        if (!o.live || !o.sent || o.generation != *ref >> slot_bits) return;  // late: its operation has ended
+        client_answer given{o.request.cookie, {}, &h, payload};
+        if (h.verb() == "error") {
+            auto const code =
+                errc_from_name(h.positional().size() > 1 ? h.positional()[1] : "", errc::bad_request);
+            if (code == errc::shutting_down && o.request.verb == "call") return unsend_later(slot);
+            given.error = make_error_code(code);
+        }
+        if (!o.request.batch.empty() && !batch_is_answered(o, given)) return;
+        finish(slot, given, done);
+    }
+    /// The answer to a batch is that to all its pairs: where one was refused, the reason is that one's.
+    static bool batch_is_answered(operation& o, client_answer& given) {
+        auto const others = make_error_code(errc::batch_refused);
+        if (given.error && (!o.refused || o.refused == others)) {
+            auto const about = given.header->positional().empty() ? "-" : given.header->positional()[0];
+            o.refused = given.error;
+            o.refusal = std::string{about} + ": " + std::string{given.payload};
+        }
+        if (++o.answers < o.request.batch.size()) return false;
+        given = {o.request.cookie, o.refused, given.header, o.refusal};
+        return true;
+    }
+    /// The control plane ends: the call is made again, under the same id, when it is back.
+    void unsend_later(std::uint32_t slot) {
+        auto& o = operations_[slot];
+        o.generation = (o.generation + 1) & generation_mask;
+    }
+    template <class Done>
+    void finish(std::uint32_t slot, client_answer const& given, Done&& done) {
+        done(given);
+        auto& o = operations_[slot];
+        timeouts_.clear(slot);
+        if (o.request.number != 0) numbered_.erase(o.request.number);
+        (o.sent ? sent_ : unsent_).erase(operations_, slot);
+        o.live = o.sent = false;
+        o.refused = {};
+        o.refusal.clear();
+        o.request.batch = {};
+        if (o.request.payload.capacity() > 4096) o.request.payload = {};
+        operations_.give(slot);
+    }
+
+    client_options options_;
+    core::outbox out_;
+    random_source random_;
+    backoff backoff_{std::chrono::milliseconds{50}, std::chrono::milliseconds{2'000}};
+    clock_reading now_{};
+    phase phase_ = phase::idle;
+    bool was_there_ = false;
+    link discovery_;
+    link tasks_;
+    link management_;
+    endpoint management_at_;
+    uuid epoch_;
+    std::uint64_t max_payload_ = 16U << 20U;
+    instant retry_at_ = instant::max();
+    instant discover_by_ = instant::max();
+    slab<operation> operations_;
+    slot_list unsent_;
+    slot_list sent_;
+    deadlines timeouts_;
+    std::unordered_map<std::uint64_t, std::uint32_t> numbered_;  // operations that can be cancelled
+    wire::pair_writer* shared_ = nullptr;
+    std::uint64_t shared_turn_ = 0;
+    peer_id shared_to_ = peer_id::none;
+};
+
+}  // namespace fastqueue::core
+
+// ---- <fastqueue/policies.hpp>
+
+// ---- <fastqueue/balancing/least_loaded.hpp>
+
+namespace fastqueue::balancing {
+
+/// Picks the worker with the least load for its weight; among equals, the one that was picked longest ago, so
+/// that work spreads over idle workers. The default. A worker of weight 2 is given work until it has twice
+/// the load of one of weight 1. O(log n) a call, about 48 octets a worker.
+class least_loaded {
+public:
+    /// The seed is not used: nothing here is left to chance.
+    explicit least_loaded(std::uint64_t) noexcept {}
+
+    /// \throws std::bad_alloc
+    void joined(policy::worker_slot w, std::uint32_t weight, policy::load l) {
+        if (w >= workers_.size()) workers_.resize(w + std::size_t{1});
+        workers_[w].weight = weight > 0 ? weight : 1;
+        load_changed(w, l);
+    }
+    void left(policy::worker_slot w) noexcept { heap_.erase(w); }
+    /// \throws std::bad_alloc
+    void load_changed(policy::worker_slot w, policy::load l) {
+        auto const& [weight, picked] = workers_[w];
+        heap_.set(w, rank{(std::uint64_t{l} << 10U) / weight, picked});
+    }
+    [[nodiscard]] policy::worker_slot pick(std::uint64_t) noexcept {
+        assert(!heap_.empty());  // the fleet never asks without a candidate
+        auto const w = heap_.top();
+        workers_[w].picked = ++now_;
+        heap_.set(w, rank{heap_.top_key().weighted_load, now_});
+        return w;
+    }
+
+private:
+    struct rank {
+        std::uint64_t weighted_load;
+        std::uint64_t picked;  // when it was picked last
+        friend auto operator<=>(rank const&, rank const&) noexcept = default;
+    };
+    struct worker {
+        std::uint32_t weight = 1;
+        std::uint64_t picked =
+            0;  // stays while a worker is full, or it would be first again each time it has room
+    };
+
+    indexed_heap<rank> heap_;
+    std::vector<worker> workers_;
+    std::uint64_t now_ = 0;  // counts picks
+};
+
+static_assert(policy::balancing<least_loaded>);
+
+}  // namespace fastqueue::balancing
+
+// ---- <fastqueue/eviction/lru.hpp>
+
+// ---- <fastqueue/eviction/slot_ring.hpp>
+
+// ---- <fastqueue/policy/eviction.hpp>
+
+namespace fastqueue::policy {
+
+using slot = std::uint32_t;  ///< dense: 0 to the cache's capacity - 1
+
+template <class E>
+concept tracks_slots = requires(E e, slot s, std::uint64_t hash) {
+    { e.inserted(s, hash) }
+    noexcept->std::same_as<void>;
+    { e.used(s) }
+    noexcept->std::same_as<void>;
+    { e.erased(s) }
+    noexcept->std::same_as<void>;
+};
+
+template <class E>
+concept names_victim = requires(E e) {
+    { e.victim() }
+    noexcept->std::same_as<slot>;
+};
+
+/// Decides which cached result leaves first. The cache owns keys and values; a policy sees slot numbers only.
+///
+/// expression       | throws    | law
+/// E(capacity)      | bad_alloc | the only call that may allocate
+/// e.inserted(s, h) | never     | s was not tracked, now it is; h is the key's hash, for policies with a memory
+/// e.used(s)        | never     | s is tracked
+/// e.erased(s)      | never     | s was tracked, now it is not
+/// e.victim()       | never     | a tracked slot; may move the policy's own hand (CLOCK, S3-FIFO)
+///
+/// The library promises one thread at a time, the preconditions above, and never to ask an empty policy for a victim.
+/// Prove your own with tests/laws/eviction_laws.hpp.
+template <class E>
+concept eviction = std::constructible_from<E, slot> && tracks_slots<E> && names_victim<E>;
+
+}  // namespace fastqueue::policy
+
+namespace fastqueue::eviction::detail {
+
+/// Slots in an order, as a doubly linked ring within one array: every call is O(1), and only the constructor
+/// allocates (8 octets a slot).
+class slot_ring {
+public:
+    explicit slot_ring(policy::slot capacity)
+        : links_(capacity + std::size_t{1}, link{capacity, capacity}), end_{capacity} {}
+
+    void push_front(policy::slot s) noexcept {
+        assert(s < end_);
+        auto const second = links_[end_].next;
+        links_[s] = link{end_, second};
+        links_[second].previous = s;
+        links_[end_].next = s;
+    }
+    void unlink(policy::slot s) noexcept {
+        assert(s < end_);
+        auto const [previous, next] = links_[s];
+        links_[previous].next = next;
+        links_[next].previous = previous;
+    }
+    [[nodiscard]] policy::slot back() const noexcept {
+        assert(links_[end_].previous != end_);  // the cache never asks an empty policy
+        return links_[end_].previous;
+    }
+
+private:
+    struct link {
+        policy::slot previous;
+        policy::slot next;
+    };
+
+    std::vector<link> links_;  // the last one is the ring's anchor
+    policy::slot end_;
+};
+
+}  // namespace fastqueue::eviction::detail
+
+namespace fastqueue::eviction {
+
+/// Evicts the slot whose last use is oldest. The default: a result that was just asked for is likely to be
+/// asked for again. O(1) a call, 8 octets a slot, no allocation after construction.
+class lru {
+public:
+    /// \param capacity  slots are 0 to capacity - 1
+    /// \throws std::bad_alloc
+    explicit lru(policy::slot capacity) : ring_{capacity} {}
+
+    void inserted(policy::slot s, std::uint64_t) noexcept { ring_.push_front(s); }
+    void used(policy::slot s) noexcept {
+        ring_.unlink(s);
+        ring_.push_front(s);
+    }
+    void erased(policy::slot s) noexcept { ring_.unlink(s); }
+    [[nodiscard]] policy::slot victim() const noexcept { return ring_.back(); }
+
+private:
+    detail::slot_ring ring_;  // most recently used first
+};
+
+static_assert(policy::eviction<lru>);
+
+}  // namespace fastqueue::eviction
+
+// ---- <fastqueue/executor/threads.hpp>
+
+// ---- <fastqueue/executor/finished_list.hpp>
+
+// ---- <fastqueue/policy/executor.hpp>
+
+#include <atomic>
+
+namespace fastqueue::policy {
+
+enum class job_state : std::uint8_t { idle, queued, running, finished, retracted };
+
+/// One run of a handler, as an executor sees it: a node for its lists and a function to call. Owned and
+/// pooled by the worker; an executor holds it from `submit` until it hands it back through `finished` or
+/// `retract`.
+struct job {
+    using function = void (*)(job&) noexcept;
+
+    function run = nullptr;
+    std::uint8_t level =
+        0;  ///< 0 is begun before 1, 1 before 2, 2 before 3; first come first served within a level
+    std::uint64_t took_us = 0;  ///< set by the function; an executor in virtual time sets it anew behind it
+    std::atomic<job_state> state{job_state::idle};
+    job* next = nullptr;       ///< for the executor's own lists and the list that `finished` gives
+    std::uint64_t ticket = 0;  ///< for the executor: where it put the job, from `submit` on
+    std::uint32_t thread =
+        0;  ///< set by the executor before it runs it: which of its threads, 0 to concurrency - 1
+
+    job() = default;
+    job(job const&) = delete;
+    job& operator=(job const&) = delete;
+
+protected:
+    ~job() = default;
+};
+
+inline constexpr std::uint8_t job_levels = 4;
+
+struct executor_options {
+    std::uint32_t concurrency = 1;                        ///< handlers that run at once, 1 to 1024
+    std::uint32_t capacity = 1024;                        ///< jobs that may be held at once
+    std::function<void(std::uint32_t)> thread_ends = {};  ///< called on each thread after its last job
+};
+
+template <class E>
+concept takes_jobs = requires(E e, job& j) {
+    { e.submit(j) }
+    noexcept->std::same_as<void>;
+    { e.kick() }
+    noexcept->std::same_as<void>;
+    { e.retract(j) }
+    noexcept->std::same_as<bool>;
+};
+
+template <class E>
+concept gives_back = requires(E e) {
+    { e.finished() }
+    noexcept->std::same_as<job*>;
+    { e.stop() }
+    noexcept->std::same_as<void>;
+};
+
+/// Where handlers run.
+///
+/// expression             | throws    | law
+/// E(executor_options, w) | yes       | w is `std::function<void()>`: called from any thread, when jobs have finished
+///                        |           | and there is none to go on with. Before that short ones may gather, so an owner
+///                        |           | that holds jobs looks at `finished` from time to time
+/// e.submit(j)            | never     | j is idle and becomes queued; never more than `capacity` jobs are held
+/// e.kick()               | never     | after a batch of submits: now somebody must begin them. An executor may begin earlier
+/// e.retract(j)           | never     | true: j had not begun, it never will, and it is the caller's again (state
+///                        |           | `retracted`); false: it has begun or finished, and comes by `finished`
+/// e.finished()           | never     | all jobs that have finished since the last call, as a list through `next`,
+///                        |           | oldest first; they are the caller's again
+/// e.stop()               | never     | no job is begun any more; returns when those that run have finished
+///
+/// `thread_ends(n)` is called before `stop` returns, on the thread that ran the jobs with `j.thread` n.
+/// Each job is run once, by `j.run(j)`, with `j.state` running; after it the state is finished. `submit`, `kick`, `retract`,
+/// `finished` and `stop` are called from one thread at a time. Only the state may be read by that thread meanwhile.
+template <class E>
+concept executor = takes_jobs<E> && gives_back<E>;
+
+/// An executor that a role can make for itself. Another must be handed over as an instance.
+template <class E>
+concept makeable_executor =
+    executor<E> && std::constructible_from<E, executor_options, std::function<void()>>;
+
+}  // namespace fastqueue::policy
+
+namespace fastqueue::executor::detail {
+
+/// Jobs that have run, linked through `next`: any thread adds, the owner takes all at once. No locks, no
+/// allocation.
+class finished_list {
+public:
+    /// Any thread. Marks `j` finished; the owner may have it again before this returns.
+    /// \return whether the list was empty, so that the owner must be told
+    bool add(policy::job& j) noexcept {
+        j.state.store(policy::job_state::finished, std::memory_order_relaxed);
+        auto* seen = newest_.load(std::memory_order_relaxed);
+        do {
+            j.next = seen;
+        } while (
+            !newest_.compare_exchange_weak(seen, &j, std::memory_order_acq_rel, std::memory_order_relaxed));
+        return seen == nullptr;
+    }
+
+    /// Owner only. Everything that was added since the last call, oldest first; nullptr if nothing was.
+    policy::job* take_all() noexcept {
+        auto* newest = newest_.exchange(nullptr, std::memory_order_acq_rel);
+        policy::job* oldest = nullptr;
+        while (newest != nullptr) {
+            auto* const older = newest->next;
+            newest->next = oldest;
+            oldest = newest;
+            newest = older;
+        }
+        return oldest;
+    }
+
+private:
+    alignas(64) std::atomic<policy::job*> newest_{nullptr};
+};
+
+}  // namespace fastqueue::executor::detail
+
+// ---- <fastqueue/executor/job_ring.hpp>
+
+#include <bit>
+
+namespace fastqueue::executor::detail {
+
+/// A bounded first-in-first-out ring of jobs: one owner puts in and takes back, any number of threads claim.
+/// No locks, and no allocation after construction.
+///
+/// An entry belongs to whoever moves its ticket on from "full": a claiming thread or the owner who retracts.
+/// Tickets are positions and never come again, and nobody looks into a job before its entry is won. So a
+/// retracted job may be freed or put in again at once, whatever a slow thread has read before.
+class job_ring {
+public:
+    /// \param capacity  the most jobs that are ever in the ring at once, 1 and up
+    /// \throws std::bad_alloc
+    explicit job_ring(std::uint32_t capacity)
+        : mask_{std::bit_ceil(std::size_t{capacity}) * 2 - 1}, entries_{new entry[mask_ + 1]} {}
+
+    /// Owner only. The ring has twice the room that it needs, since a retracted job leaves a hole behind:
+    /// when holes fill it up it is tidied, which costs O(1) a call on average.
+    /// \return how many jobs became claimable by this call: more than one if it has tidied up
+    std::uint32_t put(policy::job& j) noexcept {
+        auto const moved = filled_ - head_.load(std::memory_order_acquire) > mask_ ? tidy() : 0U;
+        append(j);
+        return moved + 1;
+    }
+
+    /// Owner only. Takes back a job that has been put in.
+    /// \return whether it had not been claimed, and now never is
+    bool retract(policy::job& j) noexcept {
+        auto expected = full(j.ticket);
+        return at(j.ticket).ticket.compare_exchange_strong(expected, expected + 1, std::memory_order_acq_rel,
+                                                           std::memory_order_relaxed);
+    }
+
+    /// Takes out the oldest job; nullptr if there is none. Any thread.
+    policy::job* claim() noexcept {
+        for (;;) {
+            auto const position = head_.load(std::memory_order_acquire);
+            if (position >= tail_.load(std::memory_order_acquire)) return nullptr;
+            if (auto* const j = claim(position)) return j;
+        }
+    }
+
+    /// Whether there is nothing to claim; holes count as something until a `claim` has passed them.
+    [[nodiscard]] bool empty() const noexcept {
+        return head_.load(std::memory_order_acquire) >= tail_.load(std::memory_order_acquire);
+    }
+
+private:
+    struct entry {
+        std::atomic<std::uint64_t> ticket{0};
+        std::atomic<policy::job*> task{nullptr};
+    };
+    static constexpr std::size_t cache_line = 64;
+
+    static constexpr std::uint64_t full(std::uint64_t position) noexcept { return 2 * position + 1; }
+    entry& at(std::uint64_t position) noexcept { return entries_[position & mask_]; }
+
+    void append(policy::job& j) noexcept {
+        auto& e = at(filled_);
+        j.ticket = filled_;
+        e.task.store(&j, std::memory_order_relaxed);
+        e.ticket.store(full(filled_), std::memory_order_release);
+        tail_.store(++filled_, std::memory_order_release);
+    }
+
+    // Claims the entry there and moves the head past it; nullptr if somebody else has had it. The job is read
+    // before the ticket is won: afterwards the owner may fill the entry again.
+    policy::job* claim(std::uint64_t position) noexcept {
+        auto& e = at(position);
+        auto seen = e.ticket.load(std::memory_order_acquire);
+        policy::job* won = nullptr;
+        if (seen == full(position)) {
+            auto* const j = e.task.load(std::memory_order_relaxed);
+            if (e.ticket.compare_exchange_strong(seen, seen + 1, std::memory_order_acq_rel)) won = j;
+        }
+        head_.compare_exchange_strong(position, position + 1, std::memory_order_acq_rel,
+                                      std::memory_order_relaxed);
+        return won;
+    }
+
+    // Moves every job behind the last one, in order, so that the holes are left in front of the head. At most
+    // half of the entries are jobs, so the next time is at least half a ring away. Meanwhile a thread may
+    // miss the one job that is on its way; `put` counts it as new, so that somebody is woken for it.
+    std::uint32_t tidy() noexcept {
+        std::uint32_t moved = 0;
+        auto const end = filled_;
+        for (auto position = head_.load(std::memory_order_acquire); position < end;
+             position = head_.load(std::memory_order_acquire)) {
+            if (auto* const j = claim(position)) {
+                append(*j);
+                ++moved;
+            }
+        }
+        assert(moved <= (mask_ + 1) / 2);  // the worker never holds more jobs than the capacity it asked for
+        return moved;
+    }
+
+    std::size_t mask_;
+    std::unique_ptr<entry[]> entries_;
+    std::uint64_t filled_ = 0;  // the owner's copy of tail_
+    alignas(cache_line) std::atomic<std::uint64_t> tail_{0};
+    alignas(cache_line) std::atomic<std::uint64_t> head_{0};
+};
+
+}  // namespace fastqueue::executor::detail
+
+// ---- <fastqueue/executor/sleepers.hpp>
+
+// ---- <fastqueue/executor/futex.hpp>
+
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+// `std::atomic::wait` of GCC 12 yields the processor several times before it sleeps, and `notify_one` is a system
+// call a thread. On Linux the system's own way is cheaper.
+namespace fastqueue::executor::detail {
+
+/// Sleeps while `word` is `value`; may also return early. Any thread.
+inline void wait_while(std::atomic<std::uint32_t>& word, std::uint32_t value) noexcept {
+#if defined(__linux__)
+    static_assert(sizeof word == sizeof value);
+    ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, value, nullptr, nullptr, 0);
+#else
+    word.wait(value, std::memory_order_acquire);
+#endif
+}
+
+/// Ends the sleep of up to `count` threads that wait for `word`. Any thread.
+inline void wake(std::atomic<std::uint32_t>& word, std::uint32_t count) noexcept {
+#if defined(__linux__)
+    if (count > 0) ::syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0);
+#else
+    for (; count > 0; --count) word.notify_one();
+#endif
+}
+
+}  // namespace fastqueue::executor::detail
+
+namespace fastqueue::executor::detail {
+
+/// Lets idle threads sleep and wakes just as many as are needed, without a lock.
+///
+/// A thread says `announce`, looks once more for work, and then sleeps or withdraws. Whoever makes work says
+/// `rouse` after it. Both change the same counter: if the thread comes first `rouse` counts it, and if it
+/// comes second it sees the work. So nobody sleeps beside work.
+class sleepers {
+public:
+    void announce() noexcept { idle_.fetch_add(1, std::memory_order_acq_rel); }
+
+    /// Takes back an announcement. If `rouse` has counted this thread by then its call stays open, and
+    /// whoever sleeps next looks for work once more.
+    void withdraw() noexcept {
+        auto idle = idle_.load(std::memory_order_relaxed);
+        while (idle > 0 && !idle_.compare_exchange_weak(idle, idle - 1, std::memory_order_acq_rel)) {}
+    }
+
+    /// After `announce`: blocks until this thread is called.
+    void sleep() noexcept {
+        auto calls = calls_.load(std::memory_order_acquire);
+        for (;;) {
+            if (calls == 0) {
+                wait_while(calls_, 0);
+                calls = calls_.load(std::memory_order_acquire);
+            } else if (calls_.compare_exchange_weak(calls, calls - 1, std::memory_order_acq_rel)) {
+                return;
+            }
+        }
+    }
+
+    /// Calls up to `wanted` of the threads that have announced themselves. Any thread.
+    void rouse(std::uint32_t wanted) noexcept {
+        auto idle = idle_.fetch_add(0, std::memory_order_acq_rel);  // a write, for the order told above
+        while (idle > 0) {
+            auto const called = std::min(idle, wanted);
+            if (idle_.compare_exchange_weak(idle, idle - called, std::memory_order_acq_rel)) {
+                call(called);
+                return;
+            }
+        }
+    }
+
+    /// Lets `count` sleeps end, announced or not: for the end of all.
+    void call(std::uint32_t count) noexcept {
+        calls_.fetch_add(count, std::memory_order_seq_cst);
+        wake(calls_, count);
+    }
+
+private:
+    alignas(64) std::atomic<std::uint32_t> idle_{0};   // announced, and not yet called
+    alignas(64) std::atomic<std::uint32_t> calls_{0};  // made, and not yet followed
+};
+
+}  // namespace fastqueue::executor::detail
+
+#include <thread>
+
+#include <pthread.h>
+#include <signal.h>
+
+namespace fastqueue::executor {
+
+namespace detail {
+
+/// While it lives this thread takes no signals, and threads begun by it never do, so that a program's signal
+/// handling stays in the program's own threads. Left out are those that a thread raises by its own mistake.
+class signals_blocked {
+public:
+    signals_blocked() noexcept {
+        sigset_t set;
+        sigfillset(&set);
+        for (int const own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS})
+            sigdelset(&set, own);
+        pthread_sigmask(SIG_BLOCK, &set, &before_);
+    }
+    ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    signals_blocked(signals_blocked const&) = delete;
+    signals_blocked& operator=(signals_blocked const&) = delete;
+
+private:
+    sigset_t before_;
+};
+
+inline void name_this_thread(std::string const& name) noexcept {
+#if defined(__APPLE__)
+    pthread_setname_np(name.c_str());
+#else
+    pthread_setname_np(pthread_self(), name.c_str());
+#endif
+}
+
+}  // namespace detail
+
+/// Runs jobs on threads of its own, which are named `fq-exec-0` and so on, sleep while there is nothing to do
+/// and take no signals (nor does a program that a handler starts, unless it unblocks them). Levels are
+/// strict: a thread begins nothing while a job of a lower number waits. No lock and no allocation a job.
+///
+/// `submit`, `kick`, `retract`, `finished` and `stop` belong to one thread at a time, the owner; none of them
+/// blocks but `stop`. Does not survive `fork`: the child has none of the threads.
+class threads {
+public:
+    /// Begins the threads.
+    /// \param wake  called by the threads; must not block, and must not call back
+    /// \throws error (errc::bad_option) for a number out of range; std::system_error if the system gives no
+    ///         thread, std::bad_alloc
+    threads(policy::executor_options options, std::function<void()> wake)
+        : rings_{ring(options), ring(options), ring(options), ring(options)},
+          wake_{std::move(wake)},
+          thread_ends_{std::move(options.thread_ends)} {
+        pool_.reserve(options.concurrency);
+        detail::signals_blocked const blocked;
+        try {
+            for (std::uint32_t i = 0; i < options.concurrency; ++i)
+                pool_.emplace_back([this, i] { work(i); });
+        } catch (...) {
+            stop();
+            throw;
+        }
+    }
+    ~threads() { stop(); }
+    threads(threads const&) = delete;
+    threads& operator=(threads const&) = delete;
+
+    /// Puts `j` in line; a thread that is awake may begin it at once.
+    void submit(policy::job& j) noexcept {
+        assert(j.level < policy::job_levels);
+        j.state.store(policy::job_state::queued, std::memory_order_relaxed);
+        fresh_ += rings_[j.level].put(j);
+    }
+
+    /// Wakes as many threads as there are new jobs, and no more.
+    void kick() noexcept {
+        if (fresh_ > 0) sleepers_.rouse(std::exchange(fresh_, 0));
+    }
+
+    /// Also after `stop`, for all that was not begun.
+    bool retract(policy::job& j) noexcept {
+        if (!rings_[j.level].retract(j)) return false;
+        j.state.store(policy::job_state::retracted, std::memory_order_relaxed);
+        return true;
+    }
+
+    policy::job* finished() noexcept { return finished_.take_all(); }
+
+    /// Returns when the jobs that run have returned. What is still in line stays there until it is retracted.
+    void stop() noexcept {
+        stopping_.store(true, std::memory_order_release);
+        sleepers_.rouse(0);
+        sleepers_.call(static_cast<std::uint32_t>(pool_.size()));
+        for (auto& thread : pool_) thread.join();
+        pool_.clear();
+    }
+
+private:
+    static detail::job_ring ring(policy::executor_options const& options) {
+        check("concurrency", options.concurrency, 1024);
+        check("capacity", options.capacity, 1U << 24U);
+        return detail::job_ring{options.capacity};
+    }
+    static void check(char const* name, std::uint32_t value, std::uint32_t most) {
+        if (value >= 1 && value <= most) return;
+        throw error{errc::bad_option, std::string{"the executor's "} + name + " is " + std::to_string(value) +
+                                          ": it must be 1 to " + std::to_string(most)};
+    }
+
+    static constexpr std::uint64_t most_untold_us = 50;
+    static constexpr std::uint32_t most_untold_jobs = 128;
+
+    void work(std::uint32_t index) noexcept {
+        detail::name_this_thread("fq-exec-" + std::to_string(index));
+        untold owed;
+        while (!stopping_.load(std::memory_order_acquire)) {
+            if (auto* const j = claim()) {
+                j->thread = index;
+                run(*j, owed);
+            } else {
+                tell(owed);
+                rest();
+            }
+        }
+        tell(owed);
+        if (thread_ends_) thread_ends_(index);
+    }
+
+    /// What a thread has finished and its owner may not have been told of.
+    struct untold {
+        bool first = false;  // it found the list empty: nobody else tells of what is in it
+        std::uint32_t jobs = 0;
+        std::uint64_t us = 0;
+    };
+    void tell(untold& owed) noexcept {
+        if (owed.first && wake_) wake_();
+        owed = {};
+    }
+
+    policy::job* claim() noexcept {
+        for (auto& ring : rings_) {
+            if (auto* const j = ring.claim()) return j;
+        }
+        return nullptr;
+    }
+
+    /// Short jobs are told of together, when some have gathered or there is no other: being woken costs the owner
+    /// more than they do.
+    void run(policy::job& j, untold& owed) noexcept {
+        j.state.store(policy::job_state::running, std::memory_order_relaxed);
+        j.run(j);
+        owed.us += j.took_us;  // before the owner has it back
+        ++owed.jobs;
+        if (finished_.add(j)) owed.first = true;
+        if (owed.us >= most_untold_us || owed.jobs >= most_untold_jobs) tell(owed);
+    }
+
+    void rest() noexcept {
+        sleepers_.announce();
+        bool busy = stopping_.load(std::memory_order_acquire);
+        for (auto const& ring : rings_) busy = busy || !ring.empty();
+        busy ? sleepers_.withdraw() : sleepers_.sleep();
+    }
+
+    std::array<detail::job_ring, policy::job_levels> rings_;
+    detail::sleepers sleepers_;
+    detail::finished_list finished_;
+    std::function<void()> wake_;
+    std::function<void(std::uint32_t)> thread_ends_;
+    std::atomic<bool> stopping_{false};
+    std::uint32_t fresh_ = 0;  // submitted and not yet kicked: the owner's
+    std::vector<std::thread> pool_;
+};
+
+static_assert(policy::executor<threads>);
+
+}  // namespace fastqueue::executor
+
+// ---- <fastqueue/observer/none.hpp>
+
+// ---- <fastqueue/policy/observer.hpp>
+
+namespace fastqueue::policy {
+
+/// Something happened to a task. `worker` is empty where none is concerned.
+struct task_event {
+    task_id id;
+    std::string_view name;
+    task_state state;
+    std::uint32_t attempt;
+    std::string_view worker;
+};
+
+enum class worker_change : std::uint8_t { joined, inactive, lost, left };
+
+struct worker_event {
+    std::string_view worker;
+    worker_change change;
+    std::string_view reason;  ///< in words, for a person
+};
+
+/// Something worth a line in an operator's log: a peer that was cut, a stale answer that was dropped.
+struct notice_event {
+    errc code;
+    std::string_view text;
+};
+
+/// Who watches a role. Called on the role's own thread, from inside its turn: it must be quick and must not block.
+///
+/// expression  | throws | law
+/// o.on(event) | never  | may copy what the event shows; the views live only during the call
+template <class O>
+concept observer = std::default_initializable<O> &&
+    requires(O o, task_event const& t, worker_event const& w, notice_event const& n) {
+    { o.on(t) }
+    noexcept;
+    { o.on(w) }
+    noexcept;
+    { o.on(n) }
+    noexcept;
+};
+
+}  // namespace fastqueue::policy
+
+namespace fastqueue::observer {
+
+/// Watches nothing and costs nothing. The default.
+class none {
+public:
+    void on(policy::task_event const&) noexcept {}
+    void on(policy::worker_event const&) noexcept {}
+    void on(policy::notice_event const&) noexcept {}
+};
+
+static_assert(policy::observer<none>);
+
+}  // namespace fastqueue::observer
+
+// ---- <fastqueue/policy/transport.hpp>
+
+namespace fastqueue::policy {
+
+/// Who a transport tells what happens. All calls come from one thread at a time, and none while another is
+/// under way. A sink may call the transport back from any of these; the transport never calls the sink from
+/// inside such a call.
+class transport_sink {
+public:
+    transport_sink() = default;
+    transport_sink(transport_sink const&) = delete;
+    transport_sink& operator=(transport_sink const&) = delete;
+    virtual ~transport_sink() = default;
+
+    /// A connection is ready: the handshake is done, messages may be sent.
+    virtual void opened(peer_id peer, peer_info const& info) = 0;
+    /// A whole message has come. `frames` and what they show live only during the call.
+    virtual void message(peer_id peer, std::span<std::string_view const> frames) = 0;
+    /// A connection has ended, or a dial has failed (then without an `opened`; `errc::refused` if nobody
+    /// listens). Never told of a peer that the sink itself closed.
+    virtual void closed(peer_id peer, std::error_code why) = 0;
+    /// The moment given to `arm` has come.
+    virtual void due() = 0;
+    /// `wake` was called since the last time.
+    virtual void woken() = 0;
+    /// All that was ready has been told: now act on it. What is sent here leaves in one write a connection.
+    virtual void turn_end() = 0;
+};
+
+template <class T>
+concept listens_and_dials = requires(T t, endpoint const& where, std::uint32_t tag, endpoint& bound) {
+    { t.listen(where, tag, bound) } -> std::same_as<std::error_code>;
+    { t.stop_listening() } -> std::same_as<void>;
+    { t.dial(where, tag) } -> std::same_as<peer_id>;
+};
+
+template <class T>
+concept carries_messages = requires(T t, peer_id peer, std::span<std::string_view const> frames) {
+    { t.send(peer, frames) } -> std::same_as<std::error_code>;
+    { t.close(peer) } -> std::same_as<void>;
+};
+
+template <class T>
+concept keeps_time = requires(T t, T const& ct, std::optional<instant> deadline) {
+    { t.arm(deadline) } -> std::same_as<void>;
+    { ct.now() } -> std::same_as<clock_reading>;
+};
+
+template <class T>
+concept can_be_woken = requires(T t) {
+    { t.wake() }
+    noexcept->std::same_as<void>;
+};
+
+/// How messages travel between the roles. Free of any library's types: a message is its frames.
+///
+/// expression                | throws    | law
+/// t.attach(sink)            | never     | before anything else, once; the sink outlives the transport's last event
+/// t.listen(at, tag, bound)  | bad_alloc | success: connections come with that tag, `bound` is where (port 0 resolved);
+///                           |           | else the system's error and nothing is bound
+/// t.stop_listening()        | never     | no new connection is accepted; those there are live on
+/// t.dial(to, tag)           | bad_alloc | one attempt, a name never used before; `opened` or `closed` follows, later
+/// t.send(peer, frames)      | bad_alloc | the whole message is queued, in order; or an error and nothing is:
+///                           |           | `no_such_peer`, `send_queue_full` (that peer is then cut: `closed` follows),
+///                           |           | `message_too_large`
+/// t.close(peer)             | never     | what was queued is written if the peer reads it soon, then it ends; no event
+/// t.arm(deadline)           | never     | replaces the one armed before; empty: none. `due` comes at it or later
+/// t.now()                   | never     | the time of this turn: the clock is read once
+/// t.wake()                  | never     | the one call that is safe from any thread; `woken` follows once, soon
+///
+/// Back-off is not its business: who dials again, and when, is decided in `core/`, where it can be simulated.
+template <class T>
+concept transport = listens_and_dials<T> && carries_messages<T> && keeps_time<T> && can_be_woken<T> &&
+    requires(T t, transport_sink& sink) {
+    t.attach(sink);
+};
+
+/// A transport that a thread can be lent to. A simulated one cannot: its network turns it.
+template <class T>
+concept runnable_transport = transport<T> && requires(T t) {
+    t.run();   // until stop()
+    t.stop();  // from within a turn: what is queued is written within a second, all is closed, run() returns
+};
+
+}  // namespace fastqueue::policy
+
 // ---- <fastqueue/store/memory.hpp>
 
 namespace fastqueue::store {
@@ -5072,9 +5452,124 @@ static_assert(policy::store<memory>);
 
 // ---- <fastqueue/transport/tcp.hpp>
 
+// ---- <fastqueue/transport/loop_gate.hpp>
+
+// ---- <fastqueue/transport/turn_clock.hpp>
+
+namespace fastqueue::transport {
+
+/// Both clocks of the machine, read at most once a turn and only if somebody asks. Outside a turn each
+/// question reads them. One thread at a time.
+class turn_clock {
+public:
+    void begin_turn() noexcept {
+        in_turn_ = true;
+        fresh_ = false;
+    }
+    void end_turn() noexcept { in_turn_ = false; }
+
+    [[nodiscard]] clock_reading now() const noexcept {
+        if (!in_turn_ || !fresh_) {
+            reading_ = read();
+            fresh_ = true;
+        }
+        return reading_;
+    }
+
+private:
+    [[nodiscard]] static clock_reading read() noexcept {
+        using std::chrono::microseconds;
+        auto const wall = std::chrono::system_clock::now();
+        return {std::chrono::steady_clock::now(), std::chrono::time_point_cast<microseconds>(wall)};
+    }
+
+    mutable clock_reading reading_{};
+    mutable bool fresh_ = false;
+    bool in_turn_ = false;
+};
+
+}  // namespace fastqueue::transport
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+
+namespace fastqueue::transport::detail {
+
+/// The loop that a transport lives in: one of its own, which it turns itself, or somebody else's, where it is a guest. A
+/// guest does what a turn's end does in a handler of its own, posted by the first thing that happens: so all that was ready
+/// then is still written at once. When the guest has left, handlers of his that are still in the loop do nothing.
+///
+/// One thread at a time, `post` excepted.
+class loop_gate {
+public:
+    /// \param host  nullptr: a loop of its own
+    explicit loop_gate(asio::io_context* host)
+        : own_{host == nullptr ? std::make_unique<asio::io_context>(1) : nullptr},
+          io_{host == nullptr ? own_.get() : host},
+          present_{host == nullptr ? nullptr : std::make_shared<bool>(true)} {
+        if (own_) work_.emplace(own_->get_executor());
+    }
+    ~loop_gate() { leave(); }
+    loop_gate(loop_gate const&) = delete;
+    loop_gate& operator=(loop_gate const&) = delete;
+
+    /// A guest has no more to do here.
+    void leave() noexcept {
+        if (present_) *present_ = false;
+    }
+    [[nodiscard]] asio::io_context& io() const noexcept { return *io_; }
+    [[nodiscard]] bool is_guest() const noexcept { return present_ != nullptr; }
+    /// What a guest does at a turn's end; it returns whether another turn is wanted. Once, before anything else.
+    void on_turn(std::function<bool()> turn) { turn_ = std::move(turn); }
+
+    /// `f` as a handler for the loop.
+    template <class F>
+    [[nodiscard]] auto wrap(F f) {
+        return [this, present = present_, f = std::move(f)](auto&&... arguments) mutable {
+            if (present && !*present) return;
+            enter();
+            f(std::forward<decltype(arguments)>(arguments)...);
+        };
+    }
+    /// Something was done that a turn's end must see. Nothing for a transport that turns its loop itself.
+    void enter() {
+        if (!is_guest() || entered_ || !*present_) return;
+        entered_ = true;
+        clock_.begin_turn();
+        asio::post(*io_, [this, present = present_] {
+            if (!*present) return;
+            bool const again = turn_();
+            clock_.end_turn();
+            entered_ = false;
+            if (again) enter();
+        });
+    }
+    /// Lets `f` run in the loop. Any thread, as long as the transport lives.
+    template <class F>
+    void post(F f) {
+        asio::post(*io_, [this, present = present_, f = std::move(f)] {
+            if (!*present) return;
+            enter();
+            f();
+        });
+    }
+    [[nodiscard]] turn_clock& clock() noexcept { return clock_; }
+
+private:
+    std::unique_ptr<asio::io_context> own_;
+    asio::io_context* io_;
+    std::shared_ptr<bool> present_;  // none where the loop is our own, and so never outlives us
+    std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_;
+    std::function<bool()> turn_;
+    turn_clock clock_;
+    bool entered_ = false;
+};
+
+}  // namespace fastqueue::transport::detail
+
 // ---- <fastqueue/transport/loop_timer.hpp>
 
-#include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 
 namespace fastqueue::transport::detail {
@@ -5083,7 +5578,7 @@ namespace fastqueue::transport::detail {
 /// timer stays where it is, rings too early once, and is then set anew.
 class loop_timer {
 public:
-    explicit loop_timer(asio::io_context& io) : timer_{io} {}
+    explicit loop_timer(loop_gate& gate) : gate_{gate}, timer_{gate.io()} {}
 
     /// Sees to it that the loop is awake at `earliest` at the latest; it may be so before.
     void set(std::optional<instant> earliest) {
@@ -5091,12 +5586,17 @@ public:
         if (set_to_ && *set_to_ <= *earliest) return;
         set_to_ = earliest;
         timer_.expires_at(*earliest);
-        timer_.async_wait([this](std::error_code const& ec) {
+        timer_.async_wait(gate_.wrap([this](std::error_code const& ec) {
             if (!ec) set_to_.reset();
-        });
+        }));
+    }
+    void cancel() {
+        timer_.cancel();
+        set_to_.reset();
     }
 
 private:
+    loop_gate& gate_;
     asio::steady_timer timer_;
     std::optional<instant> set_to_;
 };
@@ -5356,42 +5856,6 @@ namespace detail {
 
 }  // namespace fastqueue::transport
 
-// ---- <fastqueue/transport/turn_clock.hpp>
-
-namespace fastqueue::transport {
-
-/// Both clocks of the machine, read at most once a turn and only if somebody asks. Outside a turn each
-/// question reads them. One thread at a time.
-class turn_clock {
-public:
-    void begin_turn() noexcept {
-        in_turn_ = true;
-        fresh_ = false;
-    }
-    void end_turn() noexcept { in_turn_ = false; }
-
-    [[nodiscard]] clock_reading now() const noexcept {
-        if (!in_turn_ || !fresh_) {
-            reading_ = read();
-            fresh_ = true;
-        }
-        return reading_;
-    }
-
-private:
-    [[nodiscard]] static clock_reading read() noexcept {
-        using std::chrono::microseconds;
-        auto const wall = std::chrono::system_clock::now();
-        return {std::chrono::steady_clock::now(), std::chrono::time_point_cast<microseconds>(wall)};
-    }
-
-    mutable clock_reading reading_{};
-    mutable bool fresh_ = false;
-    bool in_turn_ = false;
-};
-
-}  // namespace fastqueue::transport
-
 #include <asio/socket_base.hpp>
 
 namespace fastqueue::transport {
@@ -5404,8 +5868,8 @@ public:
     /// moved from) and the peer's address.
     using admission = std::function<void(std::uint32_t, asio::ip::tcp::socket&&, std::string)>;
 
-    tcp_acceptor(asio::io_context& io, turn_clock const& clock, admission admit)
-        : io_{io}, clock_{clock}, admit_{std::move(admit)} {}
+    tcp_acceptor(detail::loop_gate& gate, admission admit)
+        : gate_{gate}, io_{gate.io()}, admit_{std::move(admit)} {}
 
     /// \return success, or why nothing is bound: see `open_listener`
     [[nodiscard]] std::error_code listen(endpoint const& where, std::uint32_t tag, int backlog,
@@ -5442,12 +5906,13 @@ private:
     void await_connections(tcp_listener& l) {
         if (l.waiting) return;
         l.waiting = true;
-        l.acceptor.async_wait(asio::socket_base::wait_read, [this, id = l.id](std::error_code const& ec) {
+        auto ready = [this, id = l.id](std::error_code const& ec) {
             auto* const listener = listeners_.find(id);
             if (ec || listener == nullptr) return;
             listener->waiting = false;
             accept(*listener);
-        });
+        };
+        l.acceptor.async_wait(asio::socket_base::wait_read, gate_.wrap(std::move(ready)));
     }
 
     void accept(tcp_listener& l) {
@@ -5458,7 +5923,7 @@ private:
             if (ec == std::errc::operation_would_block) break;
             if (ec == std::errc::connection_aborted || ec == std::errc::interrupted) continue;
             if (ec) {
-                again_ = clock_.now().steady + rest;
+                again_ = gate_.clock().now().steady + rest;
                 return;
             }
             admit_(l.tag, std::move(socket), detail::address_text(from.address()));
@@ -5466,8 +5931,8 @@ private:
         await_connections(l);
     }
 
+    detail::loop_gate& gate_;
     asio::io_context& io_;
-    turn_clock const& clock_;
     admission admit_;
     peer_table<tcp_listener> listeners_;
     std::optional<instant> again_;
@@ -6994,7 +7459,6 @@ struct tcp_options {
 
 // ---- <fastqueue/transport/waker.hpp>
 
-#include <asio/post.hpp>
 #include <new>
 
 namespace fastqueue::transport::detail {
@@ -7033,10 +7497,12 @@ struct slot_allocator {
 class waker {
 public:
     /// From any thread.
-    void wake(asio::io_context& io) noexcept {
-        if (!pending_.exchange(true, std::memory_order_acq_rel)) {
-            asio::post(io.get_executor(), handler{this});
-        }
+    void wake(loop_gate& gate) noexcept {
+        if (pending_.exchange(true, std::memory_order_acq_rel)) return;
+        if (gate.is_guest())
+            gate.post([this] { arrived_ = true; });
+        else
+            asio::post(gate.io().get_executor(), handler{this});
     }
 
     /// In the loop: whether `wake` was called since the last time.
@@ -7119,7 +7585,6 @@ private:
 }  // namespace fastqueue::zmtp
 
 #include <asio/buffer.hpp>
-#include <asio/executor_work_guard.hpp>
 
 namespace fastqueue::transport {
 
@@ -7134,10 +7599,10 @@ namespace fastqueue::transport {
 /// \source RFC 37/ZMTP 3.1; `policy/transport.hpp` has the laws
 class tcp {
 public:
-    explicit tcp(tcp_options options = {})
-        : options_{options},
-          guard_{{.total = options.max_handshakes, .per_address = options.max_handshakes_a_host}},
-          scratch_(std::max<std::size_t>(options.read_bytes, 1024)) {}
+    explicit tcp(tcp_options options = {}) : tcp{nullptr, options} {}
+    /// As a guest in somebody else's loop, which must not be turned by several threads at once: it has no `run` then, and does
+    /// its work whenever the loop is turned. Destroyed in the loop's thread, or while nobody turns the loop; before the loop.
+    explicit tcp(asio::io_context& host, tcp_options options = {}) : tcp{&host, options} {}
     tcp(tcp const&) = delete;
     tcp& operator=(tcp const&) = delete;
     ~tcp() = default;
@@ -7166,11 +7631,11 @@ public:
             c.dial->addresses.emplace_back(numeric, where.port);
             connect_next(c);
         } else {
+            auto done = [this, id](std::error_code const& failed, auto const& found) {
+                resolved(id, failed, found);
+            };
             resolver_.async_resolve(where.host, std::to_string(where.port),
-                                    asio::ip::resolver_base::numeric_service,
-                                    [this, id](std::error_code const& failed, auto const& found) {
-                                        resolved(id, failed, found);
-                                    });
+                                    asio::ip::resolver_base::numeric_service, gate_.wrap(std::move(done)));
         }
         return id;
     }
@@ -7196,9 +7661,12 @@ public:
         retire(*c);
     }
 
-    void arm(std::optional<instant> deadline) noexcept { armed_ = deadline; }
+    void arm(std::optional<instant> deadline) {
+        armed_ = deadline;
+        gate_.enter();
+    }
     [[nodiscard]] clock_reading now() const noexcept { return clock_.now(); }
-    void wake() noexcept { waker_.wake(io_); }
+    void wake() noexcept { waker_.wake(gate_); }
 
     /// Turns the loop until `stop`. Whatever else was posted to `context()` runs in the same turns.
     void run() {
@@ -7230,10 +7698,23 @@ public:
         peers_.for_each([this](tcp_connection& c) { close(c.id); });
     }
 
+    /// Whether the loop is somebody else's.
+    [[nodiscard]] bool is_guest() const noexcept { return gate_.is_guest(); }
     /// The loop, for what wants to run in the same thread.
     [[nodiscard]] asio::io_context& context() noexcept { return io_; }
 
 private:
+    tcp(asio::io_context* host, tcp_options const& options)
+        : options_{options},
+          guard_{{.total = options.max_handshakes, .per_address = options.max_handshakes_a_host}},
+          gate_{host},
+          scratch_(std::max<std::size_t>(options.read_bytes, 1024)) {
+        gate_.on_turn([this] {
+            end_turn();
+            return !lost_.empty();  // what is still to be told must not wait for the network
+        });
+    }
+
     /// What `zmtp::connection` tells of one peer.
     struct receiver {
         tcp& owner;
@@ -7260,13 +7741,23 @@ private:
             io_.poll_one();
         }
         for (int i = 0; i < most_handlers_a_turn && io_.poll_one() != 0; ++i) {}
+        end_turn();
+        clock_.end_turn();
+    }
+    void end_turn() {
         tell_lost();
         tell_elapsed();
         if (waker_.take() && !stopping_) sink_->woken();
         if (!stopping_) sink_->turn_end();
         settle();
         set_timer();
-        clock_.end_turn();
+        if (gate_.is_guest() && finished()) leave();
+    }
+    /// A guest's last turn: nothing of his keeps the loop going.
+    void leave() noexcept {
+        cut_all();
+        gate_.leave();
+        timer_.cancel();
     }
 
     [[nodiscard]] bool finished() const noexcept {
@@ -7327,6 +7818,7 @@ private:
     void touch(tcp_connection& c) noexcept {
         if (std::exchange(c.touched, true)) return;
         touched_.push_back(c.id);  // has room: see make_peer
+        gate_.enter();
     }
 
     void settle() {
@@ -7383,12 +7875,13 @@ private:
 
     void await_room(tcp_connection& c) {
         c.writing = true;
-        c.socket.async_wait(asio::ip::tcp::socket::wait_write, [this, id = c.id](std::error_code const& ec) {
+        auto ready = [this, id = c.id](std::error_code const& ec) {
             auto* const peer = peers_.find(id);
             if (ec || peer == nullptr) return;
             peer->writing = false;
             touch(*peer);
-        });
+        };
+        c.socket.async_wait(asio::ip::tcp::socket::wait_write, gate_.wrap(std::move(ready)));
     }
 
     void await_octets(tcp_connection& c) {
@@ -7397,13 +7890,14 @@ private:
         if (unread <= options_.read_pause_bytes / 2) c.paused = false;
         if (c.reading || c.paused) return;
         c.reading = true;
-        c.socket.async_wait(asio::ip::tcp::socket::wait_read, [this, id = c.id](std::error_code const& ec) {
+        auto ready = [this, id = c.id](std::error_code const& ec) {
             auto* const peer = peers_.find(id);
             if (ec || peer == nullptr) return;
             peer->reading = false;
             touch(*peer);
             if (peer->connected()) read(*peer);
-        });
+        };
+        c.socket.async_wait(asio::ip::tcp::socket::wait_read, gate_.wrap(std::move(ready)));
     }
 
     // ---- octets come ----
@@ -7529,11 +8023,12 @@ private:
             c.limit = now().steady + options_.connect_time;
             deadlines_.erase(peers_.slot_of(c.id));
             c.address = detail::address_text(address.address());
-            c.socket.async_connect(address, [this, id = c.id, n = ++d.attempt](std::error_code const& ec) {
+            auto done = [this, id = c.id, n = ++d.attempt](std::error_code const& ec) {
                 auto* const peer = peers_.find(id);
                 if (peer == nullptr || peer->stage != peer_stage::connecting) return;
                 if (peer->dial->attempt == n) connected(*peer, ec);
-            });
+            };
+            c.socket.async_connect(address, gate_.wrap(std::move(done)));
             return touch(c);
         }
         ++d.attempt;
@@ -7574,12 +8069,12 @@ private:
     zmtp::handshake_guard guard_;
     policy::transport_sink* sink_ = nullptr;
     detail::waker waker_;  // before the loop, which may hold its handler to the end
-    asio::io_context io_{1};
-    asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
+    detail::loop_gate gate_;
+    asio::io_context& io_ = gate_.io();
     asio::ip::tcp::resolver resolver_{io_};
-    detail::loop_timer timer_{io_};
-    turn_clock clock_;
-    tcp_acceptor acceptor_{io_, clock_, [this](std::uint32_t tag, auto&& socket, std::string address) {
+    detail::loop_timer timer_{gate_};
+    turn_clock& clock_ = gate_.clock();
+    tcp_acceptor acceptor_{gate_, [this](std::uint32_t tag, auto&& socket, std::string address) {
                                admit(tag, std::move(socket), std::move(address));
                            }};
     peer_table<tcp_connection> peers_;
@@ -7676,7 +8171,85 @@ template <class P>
 
 }  // namespace fastqueue
 
+// ---- <fastqueue/shell/async_operation.hpp>
+
 // ---- <fastqueue/shell/client_driver.hpp>
+
+// ---- <fastqueue/shell/client_inbox.hpp>
+
+#include <mutex>
+
+namespace fastqueue::shell {
+
+/// What other threads want of a client's loop: operations to begin and to cancel. It outlives the loop, so that who comes
+/// too late finds it closed. Any thread.
+class client_inbox {
+public:
+    /// \param wake  wakes the loop; called under the lock, never after `close` has returned
+    explicit client_inbox(std::function<void()> wake) : wake_{std::move(wake)} {}
+
+    /// \param asleep  the loop may be; else it will look here anyway
+    /// \return false: the client has been stopped, and the request is as it was
+    [[nodiscard]] bool post(core::client_request& request, bool asleep) {
+        std::scoped_lock const lock{mutex_};
+        if (closed_) return false;
+        requests_.push_back(std::move(request));
+        if (asleep) wake();
+        return true;
+    }
+    void cancel(std::uint64_t number) {
+        std::scoped_lock const lock{mutex_};
+        if (closed_) return;
+        cancels_.push_back(number);
+        wake();
+    }
+    /// Nothing is taken any more; the loop is told.
+    void close() {
+        std::scoped_lock const lock{mutex_};
+        closed_ = true;
+        if (wake_) wake_();
+    }
+    /// The loop goes away.
+    void detach() {
+        std::scoped_lock const lock{mutex_};
+        closed_ = true;
+        wake_ = nullptr;
+    }
+    /// A number for an operation that can be cancelled.
+    [[nodiscard]] std::uint64_t next_number() {
+        std::scoped_lock const lock{mutex_};
+        return ++numbers_;
+    }
+
+    /// For the loop: takes all there is, in place of what the arguments held.
+    /// \return whether it was closed
+    [[nodiscard]] bool take(std::vector<core::client_request>& requests,
+                            std::vector<std::uint64_t>& cancels) {
+        requests.clear();
+        cancels.clear();
+        std::scoped_lock const lock{mutex_};
+        requests.swap(requests_);
+        cancels.swap(cancels_);
+        woken_ = false;
+        return closed_;
+    }
+
+private:
+    void wake() {
+        if (std::exchange(woken_, true)) return;
+        if (wake_) wake_();
+    }
+
+    std::mutex mutex_;  // taken once an operation by who begins it, once a turn by the loop
+    std::function<void()> wake_;
+    std::vector<core::client_request> requests_;
+    std::vector<std::uint64_t> cancels_;
+    std::uint64_t numbers_ = 0;
+    bool woken_ = false;
+    bool closed_ = false;
+};
+
+}  // namespace fastqueue::shell
 
 // ---- <fastqueue/shell/perform.hpp>
 
@@ -7704,8 +8277,6 @@ void perform(core::outbox& box, policy::store_sequence committed, Transport& tra
 
 }  // namespace fastqueue::shell
 
-#include <mutex>
-
 namespace fastqueue::shell {
 
 /// Who is told how an operation ended. Called once, on the driver's thread; it must not block.
@@ -7718,78 +8289,79 @@ protected:
 };
 
 /// A client's machine with its transport: operations go in from any thread, answers come out on the driver's. The blocking
-/// client lends it a thread; a simulated network turns it in virtual time.
+/// client lends it a thread, an asynchronous one is a guest in its user's loop, and a simulated network turns it in virtual
+/// time.
 template <class Policies>
 class client_driver : private detail::checked<Policies>, private policy::transport_sink {
 public:
     using transport_type = typename Policies::transport_policy;
 
     client_driver(core::client_options options, std::unique_ptr<transport_type> transport)
-        : transport_{detail::given_or_made(std::move(transport))}, core_{std::move(options)} {
+        : transport_{detail::given_or_made(std::move(transport))},
+          core_{std::move(options)},
+          inbox_{std::make_shared<client_inbox>([this] { transport_->wake(); })} {
         transport_->attach(*this);
     }
+    ~client_driver() override { inbox_->detach(); }
 
     /// Begins an operation; `handler` hears of its end and lives until then. Safe from any thread.
     void post(core::client_request request, answer_handler& handler) {
-        bool first = false;
-        {
-            std::scoped_lock const lock{mutex_};
-            if (!closed_) {
-                request.cookie = reinterpret_cast<std::uintptr_t>(&handler);
-                first = inbox_.empty();
-                inbox_.push_back(std::move(request));
-            } else {
-                request.cookie = 0;
-            }
-        }
-        if (request.cookie == 0 && closed_) return tell_stopped(handler);
-        if (first) transport_->wake();
+        request.cookie = reinterpret_cast<std::uintptr_t>(&handler);
+        if (inbox_->post(request, !inside())) return;
+        handler.answered({0, make_error_code(errc::stopped), nullptr, "the client has been stopped"});
     }
+    /// Where an operation can be cancelled by its number, also when the driver is gone.
+    [[nodiscard]] std::shared_ptr<client_inbox> const& inbox() const noexcept { return inbox_; }
+
     void run() requires policy::runnable_transport<transport_type> { transport_->run(); }
     /// Ends all operations with `errc::stopped`; then `run` returns. Safe from any thread.
-    void stop() noexcept {
-        {
-            std::scoped_lock const lock{mutex_};
-            closed_ = true;
-        }
-        transport_->wake();
+    void stop() noexcept { inbox_->close(); }
+    /// The same at once, for an owner whose thread is the loop's.
+    void stop_here() {
+        inbox_->close();
+        if (!inside()) turn_end();
+    }
+    /// Whether the loop is somebody else's.
+    [[nodiscard]] bool is_guest() const noexcept {
+        if constexpr (requires { transport_->is_guest(); })
+            return transport_->is_guest();
+        else
+            return false;
     }
     [[nodiscard]] transport_type& transport() noexcept { return *transport_; }
     [[nodiscard]] core::client const& machine() const noexcept { return core_; }
 
 private:
-    static answer_handler& handler_of(std::uint64_t cookie) noexcept {
-        return *reinterpret_cast<answer_handler*>(static_cast<std::uintptr_t>(cookie));
-    }
     static void deliver(core::client_answer const& answer) noexcept {
-        handler_of(answer.cookie).answered(answer);
-    }
-    static void tell_stopped(answer_handler& handler) noexcept {
-        handler.answered({0, make_error_code(errc::stopped), nullptr, "the client has been stopped"});
+        reinterpret_cast<answer_handler*>(static_cast<std::uintptr_t>(answer.cookie))->answered(answer);
     }
 
-    void opened(peer_id peer, peer_info const&) override {
+    [[nodiscard]] bool inside() const noexcept {
+        return inside_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+    }
+    /// An event of the loop: what is posted in it will be seen at its turn's end.
+    void enter() {
         core_.at(transport_->now());
+        inside_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    }
+    void opened(peer_id peer, peer_info const&) override {
+        enter();
         core_.opened(peer);
     }
     void message(peer_id peer, std::span<std::string_view const> frames) override {
-        core_.at(transport_->now());
+        enter();
         core_.message(peer, frames, deliver);
     }
     void closed(peer_id peer, std::error_code why) override {
-        core_.at(transport_->now());
+        enter();
         core_.closed(peer, why, deliver);
     }
     void due() override {}
     void woken() override {}
     void turn_end() override {
         core_.at(transport_->now());
+        inside_.store({}, std::memory_order_relaxed);
         bool const closing = take_inbox();
-        for (auto& request : taken_) {
-            auto const cookie = request.cookie;
-            if (auto const failed = core_.start(std::move(request))) deliver({cookie, failed, nullptr, {}});
-        }
-        taken_.clear();
         if (closing) core_.fail_all(make_error_code(errc::stopped), "the client has been stopped", deliver);
         core_.turn(deliver);
         shell::perform(core_.outbox(), ~policy::store_sequence{0}, *transport_, frames_,
@@ -7800,18 +8372,22 @@ private:
         if constexpr (policy::runnable_transport<transport_type>) transport_->stop();
     }
     bool take_inbox() {
-        std::scoped_lock const lock{mutex_};
-        taken_.swap(inbox_);
-        return closed_;
+        bool const closing = inbox_->take(requests_, cancels_);
+        for (auto& request : requests_) {
+            auto const cookie = request.cookie;
+            if (auto const failed = core_.start(std::move(request))) deliver({cookie, failed, nullptr, {}});
+        }
+        for (auto const number : cancels_) core_.cancel(number, deliver);
+        return closing;
     }
 
     std::unique_ptr<transport_type> transport_;
     core::client core_;
-    std::mutex mutex_;  // of the inbox: taken once an operation by its caller, once a turn by the loop
-    std::vector<core::client_request> inbox_;
-    std::vector<core::client_request> taken_;
+    std::shared_ptr<client_inbox> inbox_;
+    std::vector<core::client_request> requests_;
+    std::vector<std::uint64_t> cancels_;
     std::vector<std::string_view> frames_;
-    std::atomic<bool> closed_{false};
+    std::atomic<std::thread::id> inside_;  // the thread that is in an event
 };
 
 }  // namespace fastqueue::shell
@@ -7878,6 +8454,467 @@ private:
 
 }  // namespace fastqueue::shell
 
+#include <asio/associated_allocator.hpp>
+#include <asio/associated_cancellation_slot.hpp>
+#include <asio/associated_executor.hpp>
+#include <asio/dispatch.hpp>
+#include <asio/error.hpp>
+
+namespace fastqueue::shell {
+
+/// An operation whose end a completion handler is told of: with its executor, its allocator and its cancellation slot, none
+/// of which needs to be known to the machine. It destroys itself when it has ended, before the handler is called.
+///
+/// \tparam Convert  makes of a `kept_answer` what the handler takes, and calls it: `convert(handler, std::move(answer))`
+template <class Handler, class Convert, class Fallback>
+class async_operation final : public answer_handler {
+public:
+    using executor_type = asio::associated_executor_t<Handler, Fallback>;
+
+    /// \param fallback  where a handler runs that has no executor of its own
+    template <class Driver>
+    static void start(Driver& driver, Fallback const& fallback, core::client_request request, Handler handler,
+                      Convert convert) {
+        auto slot = asio::get_associated_cancellation_slot(handler);
+        if (slot.is_connected()) {
+            request.number = driver.inbox()->next_number();
+            slot.assign([inbox = std::weak_ptr<client_inbox>{driver.inbox()},
+                         number = request.number](asio::cancellation_type) {
+                if (auto const there = inbox.lock()) there->cancel(number);
+            });
+        }
+        allocator memory{asio::get_associated_allocator(handler)};
+        auto* const made = traits::allocate(memory, 1);
+        try {
+            auto const executor = asio::get_associated_executor(handler, fallback);
+            traits::construct(memory, made, std::move(handler), std::move(convert), executor,
+                              driver.is_guest());
+        } catch (...) {
+            traits::deallocate(memory, made, 1);
+            throw;
+        }
+        driver.post(std::move(request), *made);
+    }
+
+    async_operation(Handler handler, Convert convert, executor_type const& executor, bool later)
+        : handler_{std::move(handler)}, convert_{std::move(convert)}, work_{executor}, later_{later} {}
+
+    void answered(core::client_answer const& answer) noexcept override {
+        kept_answer kept;
+        keep(answer, kept);
+        if (kept.error == std::errc::operation_canceled) kept.error = asio::error::operation_aborted;
+        auto const work = std::move(work_);
+        bool const later = later_;
+        ending end{std::move(handler_), std::move(convert_), std::move(kept)};
+        allocator memory{asio::get_associated_allocator(end.handler)};
+        traits::destroy(memory, this);
+        traits::deallocate(memory, this, 1);
+        later ? asio::post(work.get_executor(), std::move(end))
+              : asio::dispatch(work.get_executor(), std::move(end));
+    }
+
+private:
+    using allocator = typename std::allocator_traits<
+        asio::associated_allocator_t<Handler>>::template rebind_alloc<async_operation>;
+    using traits = std::allocator_traits<allocator>;
+
+    /// The call of the handler.
+    struct ending {
+        Handler handler;
+        Convert convert;
+        kept_answer answer;
+
+        void operator()() {
+            auto slot = asio::get_associated_cancellation_slot(handler);
+            if (slot.is_connected()) slot.clear();
+            convert(std::move(handler), std::move(answer));
+        }
+    };
+
+    Handler handler_;
+    Convert convert_;
+    asio::executor_work_guard<executor_type> work_;  // it has something to do until the handler was called
+    bool later_;  // not within the client's own turn: the handler may destroy the client
+};
+
+}  // namespace fastqueue::shell
+
+// ---- <fastqueue/shell/client_answers.hpp>
+
+namespace fastqueue::shell {
+
+/// The value in an answer.
+/// \throws error (unsupported_content, bad_value ...) if it cannot be read
+template <class T, class Serialization>
+[[nodiscard]] T decode(kept_answer const& answer) {
+    if (answer.content.empty() || answer.content == serialization::json::content)
+        return serialization::json::decode<T>(answer.payload);
+    if (answer.content == Serialization::content) return Serialization::template decode<T>(answer.payload);
+    throw error{errc::unsupported_content,
+                "the result's content '" + answer.content + "' cannot be read by this client"};
+}
+
+/// What a `result` tells of a task.
+/// \throws error if its value cannot be read
+template <class R, class Serialization>
+[[nodiscard]] outcome<R> outcome_of(kept_answer answer) {
+    using value = typename outcome<R>::value_type;
+    auto made = [&] {
+        if (answer.state == task_state::success)
+            return outcome<R>::succeeded(decode<value, Serialization>(answer));
+        auto const code = !is_final(answer.state) ? std::error_code{}
+                          : answer.code != errc{} ? make_error_code(answer.code)
+                                                  : make_error_code(errc::handler_error);
+        return outcome<R>::ended(answer.state, code, std::move(answer.payload));
+    }();
+    made.meta(std::move(answer.meta));
+    return made;
+}
+
+[[nodiscard]] inline task_status status_of(kept_answer answer) {
+    task_status s;
+    s.state = answer.state;
+    if (answer.code != errc{}) s.error = make_error_code(answer.code);
+    s.value = std::move(answer.payload);
+    s.meta = std::move(answer.meta);
+    return s;
+}
+
+}  // namespace fastqueue::shell
+
+// ---- <fastqueue/shell/client_requests.hpp>
+
+// ---- <fastqueue/model/id_source.hpp>
+
+namespace fastqueue {
+
+/// Makes ids of version 7 from random bits that it fetches for many at once, since asking the system for them each time
+/// costs as much as all else that a client does for a small task. One thread at a time. A child after `fork` would make
+/// its parent's ids: it must have a source of its own.
+class id_source {
+public:
+    /// \throws error if the system has no random numbers to give
+    [[nodiscard]] task_id next(wall_instant now) {
+        if (used_ == pool_.size()) refill();
+        std::uint64_t parts[2];
+        std::memcpy(parts, &pool_[used_], sizeof parts);
+        std::memset(&pool_[used_], 0, sizeof parts);  // an id that was given out cannot be found here again
+        used_ += sizeof parts;
+        return task_id::make_v7(now, parts[0], parts[1]);
+    }
+
+private:
+    void refill() {
+        random_bytes(pool_.data(), pool_.size());
+        used_ = 0;
+    }
+
+    std::array<std::uint8_t, 2048> pool_;
+    std::size_t used_ = pool_.size();
+};
+
+}  // namespace fastqueue
+
+// ---- <fastqueue/wire/task_options.hpp>
+
+namespace fastqueue::wire {
+
+/// What a `submit` or `call` says beside id and name. The views show into the header.
+struct request_options {
+    task_options task;
+    std::string_view content;  ///< empty: json
+    std::string_view ref;
+    std::string_view key;
+    std::string_view traceparent;
+};
+
+namespace detail {
+
+class options_reader {
+public:
+    explicit options_reader(request_options& out) noexcept : out_{out} {}
+
+    [[nodiscard]] std::optional<problem> read(header const& h) {
+        for (auto const& f : h.fields()) {
+            if (!take(f)) return problem_;
+        }
+        auto const& t = out_.task;
+        if (t.countdown_ms && t.eta_us)
+            return problem{errc::bad_request, "countdown_ms and eta_us exclude each other"};
+        return std::nullopt;
+    }
+
+private:
+    bool take(field const& f) {
+        auto& t = out_.task;
+        switch (f.key.front()) {
+            case 'c':
+                return take_c(f);
+            case 'd':
+                return f.key != "delivery" || delivery(f);
+            case 'e':
+                if (f.key == "eta_us") return number(f, t.eta_us);
+                if (f.key == "expires_ms") return number(f, t.expires_ms);
+                return f.key != "expires_us" || number(f, t.expires_us);
+            case 'k':
+                return f.key != "key" || key(f);
+            case 'm':
+                return f.key != "meta" || flag(f, t.meta);
+            case 'o':
+                return f.key != "on_duplicate" || unsupported(f);
+            case 'p':
+                return f.key != "priority" || level(f);
+            case 'r':
+                return take_r(f);
+            case 's':
+                return f.key != "soft_timeout_ms" || time_limit(f, t.soft_timeout_ms);
+            case 't':
+                if (f.key == "timeout_ms") return time_limit(f, t.timeout_ms);
+                if (f.key == "traceparent") out_.traceparent = f.value;
+                return true;
+            case 'u':
+                return f.key != "unique" || unsupported(f);
+            default:
+                return true;  // unknown: from a newer peer
+        }
+    }
+    bool take_c(field const& f) {
+        if (f.key == "countdown_ms") return number(f, out_.task.countdown_ms);
+        if (f.key == "content") return content(f);
+        return (f.key != "callback" && f.key != "callback_data") || unsupported(f);
+    }
+    bool take_r(field const& f) {
+        auto& t = out_.task;
+        if (f.key == "ref") return ref(f);
+        if (f.key == "retries") return retries(f);
+        if (f.key == "retry_delay_ms") return number(f, t.retry_delay_ms);
+        if (f.key == "retry_max_ms") return number(f, t.retry_max_ms);
+        if (f.key == "retry_backoff")
+            return fraction(f, t.retry_backoff, 100) && (t.retry_backoff >= 1 || bad(f));
+        if (f.key == "retry_jitter") return fraction(f, t.retry_jitter, 1);
+        if (f.key == "reply") return reply(f);
+        return f.key != "resent" || resent(f);
+    }
+
+    bool bad(field const& f, std::string_view why = "the value cannot be read") {
+        problem_ = {errc::bad_request, why, f.key};
+        return false;
+    }
+    bool unsupported(field const& f) { return bad(f, "the option is not supported by this version"); }
+    bool number(field const& f, std::uint64_t& out) {
+        auto const value = read_number(f.value);
+        if (!value) return bad(f);
+        out = *value;
+        return true;
+    }
+    bool time_limit(field const& f, std::uint64_t& out) {
+        return number(f, out) && (out > 0 || bad(f, "a time limit is at least 1 ms"));
+    }
+    bool number(field const& f, std::optional<std::uint64_t>& out) {
+        out = read_number(f.value);
+        return out || bad(f);
+    }
+    bool fraction(field const& f, double& out, double max) {
+        auto const value = read_fraction(f.value, max);
+        if (!value) return bad(f);
+        out = *value;
+        return true;
+    }
+    bool flag(field const& f, bool& out) {
+        if (f.value != "0" && f.value != "1") return bad(f);
+        out = f.value == "1";
+        return true;
+    }
+    bool level(field const& f) {
+        out_.task.priority = parse_priority(f.value);
+        return out_.task.priority || bad(f, "the priority is critical, high, normal or low");
+    }
+    bool delivery(field const& f) {
+        if (f.value == "at_least_once") return true;
+        if (f.value != "at_most_once") return bad(f);
+        out_.task.delivery = fastqueue::delivery::at_most_once;
+        return true;
+    }
+    bool retries(field const& f) {
+        auto const value = read_number(f.value, max_retries);
+        if (!value) return bad(f, "the retries are 0 to 1000");
+        out_.task.retries = static_cast<std::uint32_t>(*value);
+        return true;
+    }
+    bool key(field const& f) {
+        if (f.value.empty() || f.value.size() > 255) return bad(f, "a key has 1 to 255 characters");
+        out_.key = f.value;
+        out_.task.key_hash = hash_bytes(f.value) | 1U;  // never 0: that means none
+        return true;
+    }
+    bool content(field const& f) {
+        if (f.value.empty() || f.value.size() > 64) return bad(f, "a content type has 1 to 64 characters");
+        out_.content = f.value == "json" ? std::string_view{} : f.value;
+        return true;
+    }
+    bool ref(field const& f) {
+        if (f.value.empty() || f.value.size() > 64) return bad(f, "a ref has 1 to 64 characters");
+        out_.ref = f.value;
+        return true;
+    }
+    bool reply(field const& f) {
+        if (f.value != "accepted" && f.value != "both") return bad(f);
+        out_.task.reply_both = f.value == "both";
+        return true;
+    }
+    bool resent(field const& f) {
+        auto const epoch = uuid::parse(f.value);
+        if (!epoch) return bad(f);
+        out_.task.resent = *epoch;
+        return true;
+    }
+
+    request_options& out_;
+    problem problem_;
+};
+
+inline void write_fraction(header_writer& out, std::string_view key, double value) {
+    char text[64];
+    auto written = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed);
+    if (written.ec != std::errc{})  // too small to be written out exactly
+        written = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, 20);
+    out.field(key, std::string_view{text, static_cast<std::size_t>(written.ptr - text)});
+}
+
+}  // namespace detail
+
+/// Reads the options of a `submit` or `call`.
+/// \return what is wrong with one of them, or empty
+[[nodiscard]] inline std::optional<problem> read_options(header const& h, request_options& out) {
+    return detail::options_reader{out}.read(h);
+}
+
+/// Writes those options that differ from their defaults. `resent` and `ref` are the connection's business,
+/// not written.
+inline void write_options(header_writer& out, task_options const& o) {
+    static task_options const usual;
+    if (o.priority) out.field("priority", name_of(*o.priority));
+    if (o.delivery == delivery::at_most_once) out.field("delivery", "at_most_once");
+    if (o.meta) out.field("meta", "1");
+    if (o.reply_both) out.field("reply", "both");
+    if (o.retries != 0) out.field("retries", std::uint64_t{o.retries});
+    if (o.retry_delay_ms != usual.retry_delay_ms) out.field("retry_delay_ms", o.retry_delay_ms);
+    if (o.retry_backoff != usual.retry_backoff) detail::write_fraction(out, "retry_backoff", o.retry_backoff);
+    if (o.retry_max_ms != usual.retry_max_ms) out.field("retry_max_ms", o.retry_max_ms);
+    if (o.retry_jitter != usual.retry_jitter) detail::write_fraction(out, "retry_jitter", o.retry_jitter);
+    if (o.soft_timeout_ms != 0) out.field("soft_timeout_ms", o.soft_timeout_ms);
+    if (o.timeout_ms != 0) out.field("timeout_ms", o.timeout_ms);
+    if (o.countdown_ms) out.field("countdown_ms", *o.countdown_ms);
+    if (o.eta_us) out.field("eta_us", *o.eta_us);
+    if (o.expires_ms) out.field("expires_ms", *o.expires_ms);
+    if (o.expires_us) out.field("expires_us", *o.expires_us);
+}
+
+}  // namespace fastqueue::wire
+
+namespace fastqueue::shell {
+
+/// Turns what a caller wants into what the client's machine sends. Any thread.
+class client_requests {
+public:
+    explicit client_requests(client_options options) : options_{std::move(options)} {}
+
+    /// A task with its id: `call` or `submit`.
+    template <class R>
+    [[nodiscard]] core::client_request task(std::string_view verb, invocation<R> const& task,
+                                            task_id const& id) const {
+        auto request = plain(verb);
+        request.tokens = tokens(task, id);
+        request.payload = task.arguments();
+        return request;
+    }
+    /// Tasks that are accepted together, each with the id at its place in `ids`.
+    [[nodiscard]] core::client_request tasks(batch const& tasks, std::vector<task_id> const& ids) const {
+        auto request = plain("submit");
+        request.batch.reserve(tasks.size());
+        auto id = ids.begin();
+        for (auto const& task : tasks) request.batch.push_back({tokens(task, *id++), task.arguments()});
+        return request;
+    }
+    [[nodiscard]] core::client_request about(std::string_view verb, task_id const& id) const {
+        auto request = plain(verb);
+        request.tokens = " " + id.text();
+        return request;
+    }
+    /// \param timeout  when the control plane answers though the task has not ended
+    [[nodiscard]] core::client_request wait(task_id const& id, std::chrono::milliseconds timeout) const {
+        auto request = about("wait", id);
+        auto const ms = std::max<std::chrono::milliseconds::rep>(timeout.count(), 0);
+        request.tokens += " timeout_ms=" + std::to_string(ms);
+        request.timeout = timeout + options_.timeout;
+        return request;
+    }
+    [[nodiscard]] core::client_request document(std::string_view verb, std::string_view arguments) const {
+        auto request = plain(verb);
+        if (!arguments.empty()) request.tokens = " " + std::string{arguments};
+        request.port = core::client_port::management;
+        return request;
+    }
+
+    template <class R>
+    [[nodiscard]] task_id id_of(invocation<R> const& task) {
+        if (!task.id().empty()) return task.id();
+        std::scoped_lock const lock{mutex_};
+        return ids_.next(wall_now());
+    }
+    [[nodiscard]] std::vector<task_id> ids_of(batch const& tasks) {
+        std::vector<task_id> ids;
+        ids.reserve(tasks.size());
+        for (auto const& task : tasks) ids.push_back(id_of(task));
+        return ids;
+    }
+    [[nodiscard]] client_options const& options() const noexcept { return options_; }
+
+    [[nodiscard]] static wall_instant wall_now() noexcept {
+        using std::chrono::microseconds;
+        return std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
+    }
+
+private:
+    [[nodiscard]] core::client_request plain(std::string_view verb) const {
+        core::client_request request;
+        request.verb = verb;
+        request.timeout = options_.timeout;
+        return request;
+    }
+    static void check(std::string_view what, std::string_view token) {
+        if (!token.empty() && !fastqueue::detail::is_wire_token(token))
+            fastqueue::detail::bad_option(what, "1 to 255 printable characters without spaces");
+    }
+    template <class R>
+    [[nodiscard]] std::string tokens(invocation<R> const& task, task_id const& id) const {
+        auto options = task.options();
+        auto key = task.key();
+        std::string traceparent;
+        if (options_.before_call) {
+            outgoing_task seen{id, task.name(), task.arguments(), options, key, traceparent};
+            options_.before_call(seen);
+            check("key", key);
+            check("traceparent", traceparent);
+        }
+        std::string head;
+        wire::header_writer header{head, {}};
+        header.token(id).token(task.name());
+        wire::write_options(header, options);
+        if (!key.empty()) header.field("key", key);
+        if (task.content() != serialization::json::content) header.field("content", task.content());
+        if (!traceparent.empty()) header.field("traceparent", traceparent);
+        head.erase(0, 4);  // "FQ1 "
+        return head;
+    }
+
+    client_options options_;
+    std::mutex mutex_;
+    id_source ids_;
+};
+
+}  // namespace fastqueue::shell
+
 // ---- <fastqueue/task.hpp>
 
 // The light door: all that a task's author needs, and no sockets. Handles, registry, context, invocations.
@@ -7921,6 +8958,56 @@ struct parameter {
 
 // ---- <fastqueue/tasks/context.hpp>
 
+// ---- <fastqueue/tasks/resources.hpp>
+
+#include <typeindex>
+
+namespace fastqueue {
+
+/// How each thread of a worker makes something for itself.
+struct resource_factory {
+    std::type_index type;
+    std::function<std::shared_ptr<void>()> make;
+};
+
+/// What one thread of a worker has for itself: a database connection, a cache, a parser. Each is made when a handler on that
+/// thread first asks for it, and destroyed on the same thread when that ends. One thread at a time.
+class thread_resources {
+public:
+    /// \param factories  outlive it
+    explicit thread_resources(std::vector<resource_factory> const& factories)
+        : factories_{&factories}, made_(factories.size()) {}
+    thread_resources(thread_resources&&) = default;
+    thread_resources& operator=(thread_resources&&) = default;
+    ~thread_resources() { clear(); }
+
+    /// \throws what its factory throws: it is tried again the next time; error (bad_option) if there is no factory for it
+    template <class T>
+    [[nodiscard]] T& get() {
+        for (std::size_t i = 0; i < made_.size(); ++i) {
+            if ((*factories_)[i].type != typeid(T)) continue;
+            if (!made_[i]) {
+                made_[i] = (*factories_)[i].make();
+                order_.push_back(i);
+            }
+            return *static_cast<T*>(made_[i].get());
+        }
+        throw error{errc::bad_option, std::string{"the worker has no "} + typeid(T).name() +
+                                          " a thread; see registry::per_thread"};
+    }
+    /// Destroys them, the last made first.
+    void clear() noexcept {
+        for (; !order_.empty(); order_.pop_back()) made_[order_.back()].reset();
+    }
+
+private:
+    std::vector<resource_factory> const* factories_;
+    std::vector<std::shared_ptr<void>> made_;
+    std::vector<std::size_t> order_;
+};
+
+}  // namespace fastqueue
+
 #include <stop_token>
 
 namespace fastqueue {
@@ -7943,9 +9030,10 @@ public:
     /// \param name  of the task; must outlive the context
     context(task_id const& id, std::uint32_t attempt, std::string_view name, std::stop_token stop) noexcept
         : id_{id}, attempt_{attempt}, name_{name}, stop_{std::move(stop)} {}
-    context(task_id const& id, std::uint32_t attempt, std::string_view name,
-            stop_source_bridge& stop) noexcept
-        : id_{id}, attempt_{attempt}, name_{name}, bridge_{&stop} {}
+    /// \param resources  of the thread; nullptr: it has none
+    context(task_id const& id, std::uint32_t attempt, std::string_view name, stop_source_bridge& stop,
+            thread_resources* resources = nullptr) noexcept
+        : id_{id}, attempt_{attempt}, name_{name}, bridge_{&stop}, resources_{resources} {}
     context(context const&) = delete;
     context& operator=(context const&) = delete;
 
@@ -7963,12 +9051,22 @@ public:
     /// The same as a token, for `std::condition_variable_any`, `std::stop_callback` and the like.
     [[nodiscard]] std::stop_token stop() const { return bridge_ != nullptr ? bridge_->token() : stop_; }
 
+    /// What this thread of the worker has for itself; see registry::per_thread.
+    /// \throws what making it throws; error (bad_option) if the worker has no such thing
+    template <class T>
+    [[nodiscard]] T& resource() const {
+        if (resources_ == nullptr)
+            throw error{errc::bad_option, "a task of a module has no resources of its worker's threads"};
+        return resources_->get<T>();
+    }
+
 private:
     task_id id_;
     std::uint32_t attempt_;
     std::string_view name_;
     std::stop_token stop_;
     stop_source_bridge* bridge_ = nullptr;
+    thread_resources* resources_ = nullptr;
 };
 
 }  // namespace fastqueue
@@ -7994,266 +9092,6 @@ public:
 }  // namespace fastqueue
 
 // ---- <fastqueue/tasks/handle.hpp>
-
-// ---- <fastqueue/tasks/invocation.hpp>
-
-// ---- <fastqueue/model/name.hpp>
-
-namespace fastqueue {
-
-inline constexpr std::size_t max_name_size = 255;
-
-/// Whether `name` may name a task or a worker: 1 to 255 of `A-Z a-z 0-9 . _ : -`.
-[[nodiscard]] constexpr bool is_valid_name(std::string_view name) noexcept {
-    if (name.empty() || name.size() > max_name_size) return false;
-    return std::ranges::all_of(name, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-               c == '_' || c == ':' || c == '-';
-    });
-}
-
-/// Levenshtein's distance: how many characters must be put in, taken out or changed.
-[[nodiscard]] inline std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-    for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i;
-        for (std::size_t j = 1; j <= b.size(); ++j) {
-            auto const substituted = diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U);
-            diagonal = row[j];
-            row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
-        }
-    }
-    return row[b.size()];
-}
-
-/// The names most like `wanted`, nearest first, at most `most`; those too unlike to have been meant are left
-/// out.
-template <class Names>
-[[nodiscard]] std::vector<std::string> nearest_names(std::string_view wanted, Names const& names,
-                                                     std::size_t most = 3) {
-    std::vector<std::pair<std::size_t, std::string>> found;
-    auto const limit = std::max<std::size_t>(2, wanted.size() / 3);
-    for (std::string_view const name : names) {
-        auto const distance = edit_distance(wanted, name);
-        if (distance <= limit) found.emplace_back(distance, name);
-    }
-    std::ranges::sort(found);
-    if (found.size() > most) found.resize(most);
-    std::vector<std::string> out;
-    for (auto& [distance, name] : found) out.push_back(std::move(name));
-    return out;
-}
-
-}  // namespace fastqueue
-
-namespace fastqueue {
-
-namespace detail {
-
-inline constexpr std::uint64_t max_wire_number = std::uint64_t{1} << 53U;  // FQ1's largest
-
-[[noreturn]] inline void bad_option(std::string_view option, std::string const& why) {
-    throw error{errc::bad_option, std::string{option} + ": " + why};
-}
-
-// In milliseconds, rounded up so that a short wait does not become none.
-template <class Rep, class Period>
-[[nodiscard]] std::uint64_t option_ms(std::string_view option, std::chrono::duration<Rep, Period> duration) {
-    using exact = std::chrono::duration<long double, std::milli>;
-    auto const ms = std::chrono::duration_cast<exact>(duration).count();
-    if (!(ms >= 0)) bad_option(option, "a duration must not be negative");  // catches NaN too
-    if (ms > static_cast<long double>(max_wire_number)) bad_option(option, "the duration is too long");
-    auto const whole = static_cast<std::uint64_t>(ms);
-    return static_cast<long double>(whole) < ms ? whole + 1 : whole;
-}
-
-template <class Rep, class Period>
-[[nodiscard]] std::uint64_t time_limit_ms(std::string_view option,
-                                          std::chrono::duration<Rep, Period> duration) {
-    auto const ms = option_ms(option, duration);
-    if (ms == 0) bad_option(option, "a time limit of nothing would let nothing run; leave it out for none");
-    return ms;
-}
-
-[[nodiscard]] inline bool is_wire_token(std::string_view text) noexcept {
-    return !text.empty() && text.size() <= 255 &&
-           std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
-}
-
-}  // namespace detail
-
-/// A task to be run: its name, its encoded arguments and how it wants to be treated. `R` is the type of its result. It is a
-/// value that a client's `call`, `delay` and batches take, and may be sent any number of times: each is another task
-/// unless `id` fixes which. Made by calling a `task` handle or by `invoke`. One thread at a time.
-///
-/// Options are set fluently: `tasks::add(5, 3).at(priority::critical).retries(3).timeout(2s)`. Each throws
-/// error (bad_option) for a value out of its range.
-template <class R>
-class invocation {
-public:
-    using result_type = R;
-
-    /// From parts; `arguments` are encoded already.
-    /// \throws error (bad_name) if `name` cannot name a task
-    invocation(std::string_view name, std::string arguments,
-               std::string_view content = serialization::json::content)
-        : name_{name}, arguments_{std::move(arguments)}, content_{content} {
-        if (!is_valid_name(name)) {
-            throw error{errc::bad_name, "a task's name is 1 to 255 of A-Z a-z 0-9 . _ : -"};
-        }
-    }
-
-    invocation& at(priority p) & { return options_.priority = p, *this; }
-    invocation&& at(priority p) && { return std::move(at(p)); }
-
-    /// How often it is tried again after its handler failed or was too slow, 0 to 1000.
-    invocation& retries(std::uint32_t n) & {
-        if (n > max_retries) detail::bad_option("retries", "at most 1000");
-        return options_.retries = n, *this;
-    }
-    invocation&& retries(std::uint32_t n) && { return std::move(retries(n)); }
-
-    /// The wait before the first retry; each further one is longer by `backoff` (1 to 100), up to `longest`.
-    template <class Rep, class Period>
-    invocation& retry_delay(std::chrono::duration<Rep, Period> first, double backoff = 2,
-                            std::chrono::milliseconds longest = std::chrono::minutes{10}) & {
-        if (!(backoff >= 1 && backoff <= 100)) detail::bad_option("retry_delay", "the back-off is 1 to 100");
-        options_.retry_delay_ms = detail::option_ms("retry_delay", first);
-        options_.retry_max_ms = detail::option_ms("retry_delay", longest);
-        return options_.retry_backoff = backoff, *this;
-    }
-    template <class Rep, class Period>
-    invocation&& retry_delay(std::chrono::duration<Rep, Period> first, double backoff = 2,
-                             std::chrono::milliseconds longest = std::chrono::minutes{10}) && {
-        return std::move(retry_delay(first, backoff, longest));
-    }
-
-    /// An attempt that takes longer ends as `timeout`. Longer than 0.
-    template <class Rep, class Period>
-    invocation& timeout(std::chrono::duration<Rep, Period> limit) & {
-        return options_.timeout_ms = detail::time_limit_ms("timeout", limit), *this;
-    }
-    template <class Rep, class Period>
-    invocation&& timeout(std::chrono::duration<Rep, Period> limit) && {
-        return std::move(timeout(limit));
-    }
-
-    /// After this time the handler is asked to stop. Longer than 0.
-    template <class Rep, class Period>
-    invocation& soft_timeout(std::chrono::duration<Rep, Period> limit) & {
-        return options_.soft_timeout_ms = detail::time_limit_ms("soft_timeout", limit), *this;
-    }
-    template <class Rep, class Period>
-    invocation&& soft_timeout(std::chrono::duration<Rep, Period> limit) && {
-        return std::move(soft_timeout(limit));
-    }
-
-    /// Not before so long after it was accepted. Takes the place of an `eta`.
-    template <class Rep, class Period>
-    invocation& countdown(std::chrono::duration<Rep, Period> wait) & {
-        options_.countdown_ms = detail::option_ms("countdown", wait);
-        return options_.eta_us.reset(), *this;
-    }
-    template <class Rep, class Period>
-    invocation&& countdown(std::chrono::duration<Rep, Period> wait) && {
-        return std::move(countdown(wait));
-    }
-
-    /// Not before this time (UTC). Takes the place of a `countdown`.
-    template <class Duration>
-    invocation& eta(std::chrono::sys_time<Duration> when) & {
-        options_.eta_us = epoch_us("eta", when);
-        return options_.countdown_ms.reset(), *this;
-    }
-    template <class Duration>
-    invocation&& eta(std::chrono::sys_time<Duration> when) && {
-        return std::move(eta(when));
-    }
-
-    /// If it has not begun so long after it was accepted, it ends as `expired`. Takes the place of `expires_at`.
-    template <class Rep, class Period>
-    invocation& expires_in(std::chrono::duration<Rep, Period> wait) & {
-        options_.expires_ms = detail::option_ms("expires_in", wait);
-        return options_.expires_us.reset(), *this;
-    }
-    template <class Rep, class Period>
-    invocation&& expires_in(std::chrono::duration<Rep, Period> wait) && {
-        return std::move(expires_in(wait));
-    }
-
-    /// If it has not begun at this time (UTC), it ends as `expired`. Takes the place of `expires_in`.
-    template <class Duration>
-    invocation& expires_at(std::chrono::sys_time<Duration> when) & {
-        options_.expires_us = epoch_us("expires_at", when);
-        return options_.expires_ms.reset(), *this;
-    }
-    template <class Duration>
-    invocation&& expires_at(std::chrono::sys_time<Duration> when) && {
-        return std::move(expires_at(when));
-    }
-
-    /// Never run again after its worker was lost, and never sent ahead.
-    invocation& at_most_once() & { return options_.delivery = delivery::at_most_once, *this; }
-    invocation&& at_most_once() && { return std::move(at_most_once()); }
-
-    /// Which task this is: the same id sent again is the same task. Without it the client chooses one for each sending.
-    invocation& id(task_id const& id) & {
-        if (id.empty()) detail::bad_option("id", "all zeros name nothing");
-        return id_ = id, *this;
-    }
-    invocation&& id(task_id const& id) && { return std::move(this->id(id)); }
-
-    /// For balancing policies that keep a key with one worker: 1 to 255 printable ASCII characters without spaces.
-    invocation& key(std::string_view key) & {
-        if (!detail::is_wire_token(key))
-            detail::bad_option("key", "1 to 255 printable characters without spaces");
-        return key_ = key, *this;
-    }
-    invocation&& key(std::string_view key) && { return std::move(this->key(key)); }
-
-    /// The result tells attempt, worker and times.
-    invocation& with_meta() & { return options_.meta = true, *this; }
-    invocation&& with_meta() && { return std::move(with_meta()); }
-
-    [[nodiscard]] std::string const& name() const noexcept { return name_; }
-    [[nodiscard]] std::string const& arguments() const noexcept { return arguments_; }  ///< encoded
-    [[nodiscard]] std::string_view content() const noexcept { return content_; }  ///< how they are encoded
-    [[nodiscard]] task_options const& options() const noexcept { return options_; }
-    [[nodiscard]] task_id const& id() const noexcept { return id_; }  ///< empty: the client chooses
-    [[nodiscard]] std::string const& key() const noexcept { return key_; }
-
-private:
-    template <class Duration>
-    [[nodiscard]] static std::uint64_t epoch_us(std::string_view option,
-                                                std::chrono::sys_time<Duration> when) {
-        using exact = std::chrono::duration<long double, std::micro>;
-        auto const us = std::chrono::duration_cast<exact>(when.time_since_epoch()).count();
-        if (!(us >= 0)) detail::bad_option(option, "the time is before 1970");
-        if (us > static_cast<long double>(detail::max_wire_number))
-            detail::bad_option(option, "the time is too far away");
-        return static_cast<std::uint64_t>(us);
-    }
-
-    std::string name_;
-    std::string arguments_;
-    std::string_view content_;  // of a serialization policy: lives for ever
-    task_options options_;
-    task_id id_;
-    std::string key_;
-};
-
-/// An invocation by name, for callers that share no handle with the worker. Arguments are written as JSON by position.
-/// \throws error (bad_name), error (bad_value) for an argument JSON cannot carry
-template <class R, class... Ts>
-[[nodiscard]] invocation<R> invoke(std::string_view name, Ts const&... arguments) {
-    std::string bytes;
-    serialization::json::encode_arguments(bytes, arguments...);
-    return {name, std::move(bytes)};
-}
-
-}  // namespace fastqueue
 
 namespace fastqueue {
 
@@ -8652,6 +9490,89 @@ private:
 
 }  // namespace fastqueue::detail
 
+// ---- <fastqueue/tasks/hooks.hpp>
+
+namespace fastqueue {
+
+/// The rest of a run, as an interceptor sees it: the interceptors within and the handler. Lives as long as the interceptor's
+/// call.
+class next_run {
+public:
+    next_run(std::function<invocation_result()> const& run, std::string const& out) noexcept
+        : run_{&run}, out_{&out} {}
+    next_run(next_run const&) = delete;
+    next_run& operator=(next_run const&) = delete;
+
+    /// Runs it. Does not throw: what the handler threw is told below. Calling it again is an error.
+    void operator()() {
+        if (called_) throw error{errc::bad_option, "an interceptor ran a task twice"};
+        called_ = true;
+        result_ = (*run_)();
+    }
+    [[nodiscard]] bool called() const noexcept { return called_; }
+    [[nodiscard]] bool succeeded() const noexcept { return called_ && result_.ok(); }
+    /// How it failed; none if it succeeded.
+    [[nodiscard]] errc code() const noexcept { return result_.code; }
+    /// The encoded value, or the error's text.
+    [[nodiscard]] std::string_view text() const noexcept { return *out_; }
+    [[nodiscard]] invocation_result result() const noexcept { return result_; }
+
+private:
+    std::function<invocation_result()> const* run_;
+    std::string const* out_;
+    invocation_result result_;
+    bool called_ = false;
+};
+
+/// What a worker does around its tasks. Set up first, run then: const members may be called from several threads at once. A
+/// value.
+class worker_hooks {
+public:
+    using interceptor = std::function<void(context&, next_run&)>;
+
+    std::vector<interceptor> around;              ///< of each run, the first is outermost
+    std::vector<std::function<void()>> on_start;  ///< before a worker takes its first task; in order
+    std::vector<std::function<void()>> on_stop;   ///< after its last; in reverse order
+    std::vector<resource_factory> per_thread;     ///< what each of its threads has for itself
+
+    [[nodiscard]] bool empty() const noexcept {
+        return around.empty() && on_start.empty() && on_stop.empty() && per_thread.empty();
+    }
+    void merge(worker_hooks const& other) {
+        around.insert(around.end(), other.around.begin(), other.around.end());
+        on_start.insert(on_start.end(), other.on_start.begin(), other.on_start.end());
+        on_stop.insert(on_stop.end(), other.on_stop.begin(), other.on_stop.end());
+        per_thread.insert(per_thread.end(), other.per_thread.begin(), other.per_thread.end());
+    }
+
+    /// Runs a task with all that is around it.
+    /// \param run  the handler itself; writes to `out`
+    [[nodiscard]] invocation_result run(context& ctx, std::string& out,
+                                        std::function<invocation_result()> const& run) const {
+        return run_from(0, ctx, out, run);
+    }
+
+private:
+    [[nodiscard]] invocation_result run_from(std::size_t first, context& ctx, std::string& out,
+                                             std::function<invocation_result()> const& handler) const {
+        if (first == around.size()) return handler();
+        std::function<invocation_result()> const inner = [&] {
+            return run_from(first + 1, ctx, out, handler);
+        };
+        next_run next{inner, out};
+        try {
+            around[first](ctx, next);
+        } catch (...) {
+            return detail::report_exception(out, detail::run_phase::running);
+        }
+        if (next.called()) return next.result();
+        out = "an interceptor did not let the task run";
+        return {errc::handler_error, false};
+    }
+};
+
+}  // namespace fastqueue
+
 namespace fastqueue {
 
 namespace detail {
@@ -8735,10 +9656,38 @@ public:
         return definitions_[static_cast<std::size_t>(position)];
     }
 
-    /// Adds all tasks of `other`, or, if it throws error (bad_name), none.
+    /// Lets `f(context&, next_run&)` run around each task of this registry's worker: before `next()`, after it, or in its
+    /// place. The first one added is outermost. Called from several threads at once; what it throws is the task's error.
+    registry& around(worker_hooks::interceptor f) {
+        hooks_.around.push_back(std::move(f));
+        return *this;
+    }
+    /// Called once before a worker takes its first task. What it throws, the worker's `start` throws.
+    registry& on_start(std::function<void()> f) {
+        hooks_.on_start.push_back(std::move(f));
+        return *this;
+    }
+    /// Called once when a worker has ended its last task; must not throw.
+    registry& on_stop(std::function<void()> f) {
+        hooks_.on_stop.push_back(std::move(f));
+        return *this;
+    }
+    /// Gives each thread of a worker a `T` for itself, made by `make()` when a handler there first asks for it with
+    /// `context::resource<T>()`, and destroyed when the thread ends.
+    template <class T, class F>
+    registry& per_thread(F make) {
+        hooks_.per_thread.push_back({typeid(T), [make = std::move(make)] {
+                                         return std::shared_ptr<void>{std::make_shared<T>(make())};
+                                     }});
+        return *this;
+    }
+    [[nodiscard]] worker_hooks const& hooks() const noexcept { return hooks_; }
+
+    /// Adds all tasks and hooks of `other`, or, if it throws error (bad_name), none.
     void merge(registry const& other) {
         auto merged = *this;
         for (auto const& each : other) merged.add(each);
+        merged.hooks_.merge(other.hooks_);
         *this = std::move(merged);
     }
 
@@ -8820,6 +9769,7 @@ private:
         return d.module().empty() ? "this program" : "module " + d.module();
     }
 
+    worker_hooks hooks_;
     std::vector<task_definition> definitions_;  // by name
     std::unordered_map<std::string, std::size_t, detail::name_hash, std::equal_to<>> index_;
 };
@@ -8841,240 +9791,286 @@ public:
 
 }  // namespace fastqueue
 
-// ---- <fastqueue/wire/task_options.hpp>
+#include <asio/async_result.hpp>
 
-namespace fastqueue::wire {
+namespace fastqueue::shell {
 
-/// What a `submit` or `call` says beside id and name. The views show into the header.
-struct request_options {
-    task_options task;
-    std::string_view content;  ///< empty: json
-    std::string_view ref;
-    std::string_view key;
-    std::string_view traceparent;
-};
+/// What every client can do without blocking. Each operation takes a completion token (a callback, `asio::use_future`,
+/// `asio::use_awaitable` ...) as its last argument. The handler runs on its own executor; where it has none, on the client's
+/// loop, where it must not block and not throw. Its cancellation slot ends the waiting (`operation_aborted`) and not the
+/// task: that is what `async_cancel` is for.
+///
+/// The error code says whether an answer was had: `unreachable`, `timed_out`, `stopped`, or what the control plane refused
+/// with. What became of the task is in the outcome.
+///
+/// Threads: all members may be called from any thread at once.
+template <class Policies>
+class client_operations {
+protected:
+    using driver_type = client_driver<Policies>;
+    using serialization = typename Policies::serialization_policy;
 
-namespace detail {
-
-class options_reader {
 public:
-    explicit options_reader(request_options& out) noexcept : out_{out} {}
-
-    [[nodiscard]] std::optional<problem> read(header const& h) {
-        for (auto const& f : h.fields()) {
-            if (!take(f)) return problem_;
-        }
-        auto const& t = out_.task;
-        if (t.countdown_ms && t.eta_us)
-            return problem{errc::bad_request, "countdown_ms and eta_us exclude each other"};
-        return std::nullopt;
+    /// Runs a task. Completes with `(std::error_code, outcome<R>)` when it has ended.
+    template <class R, class Token>
+    auto async_call(invocation<R> const& task, Token&& token) {
+        return start<void(std::error_code, outcome<R>)>(requests_.task("call", task, requests_.id_of(task)),
+                                                        give_outcome<R>{}, std::forward<Token>(token));
     }
+    /// Hands a task over. Completes with `(std::error_code, task_id)` when it is accepted.
+    template <class R, class Token>
+    auto async_delay(invocation<R> const& task, Token&& token) {
+        auto const id = requests_.id_of(task);
+        return start<void(std::error_code, task_id)>(requests_.task("submit", task, id), give<task_id>{id},
+                                                     std::forward<Token>(token));
+    }
+    /// Hands many tasks over in one message: all are accepted, or none is. Completes with
+    /// `(std::error_code, std::vector<task_id>)`, in the batch's order; `bad_option` for an empty one.
+    template <class Token>
+    auto async_delay(batch const& tasks, Token&& token) {
+        auto ids = requests_.ids_of(tasks);
+        auto request = requests_.tasks(tasks, ids);
+        return start<void(std::error_code, std::vector<task_id>)>(
+            std::move(request), give<std::vector<task_id>>{std::move(ids)}, std::forward<Token>(token));
+    }
+    /// Waits for a task's end, at most `timeout`. Completes with `(std::error_code, outcome<R>)`, whose state is not final
+    /// when the time was over.
+    template <class R, class Token>
+    auto async_wait(task_id const& id, std::chrono::milliseconds timeout, Token&& token) {
+        return start<void(std::error_code, outcome<R>)>(requests_.wait(id, timeout), give_outcome<R>{},
+                                                        std::forward<Token>(token));
+    }
+    /// Where a task stands. Completes with `(std::error_code, task_status)`.
+    template <class Token>
+    auto async_status(task_id const& id, Token&& token) {
+        return start<void(std::error_code, task_status)>(requests_.about("get", id), give_status{},
+                                                         std::forward<Token>(token));
+    }
+    /// Cancels a task. Completes with `(std::error_code, task_state)`: `cancelled` where it had not begun, `running` where
+    /// its handler was asked to stop.
+    template <class Token>
+    auto async_cancel(task_id const& id, Token&& token) {
+        return start<void(std::error_code, task_state)>(requests_.about("cancel", id), give_state{},
+                                                        std::forward<Token>(token));
+    }
+    /// Drops a task's result. Completes with `(std::error_code)`.
+    template <class Token>
+    auto async_forget(task_id const& id, Token&& token) {
+        return start<void(std::error_code)>(requests_.about("forget", id), give_nothing{},
+                                            std::forward<Token>(token));
+    }
+    /// A document of the management port, as JSON. Completes with `(std::error_code, std::string)`.
+    /// \param verb       of a literal: `workers`, `queues`, `tasks`, `why` ...
+    /// \param arguments  what stands behind it in the header, as `state=running limit=5`
+    template <class Token>
+    auto async_document(std::string_view verb, std::string_view arguments, Token&& token) {
+        return start<void(std::error_code, std::string)>(requests_.document(verb, arguments), give_payload{},
+                                                         std::forward<Token>(token));
+    }
+
+    /// A new id that nobody can guess.
+    [[nodiscard]] static task_id new_id() { return task_id::make_v7(client_requests::wall_now()); }
+
+protected:
+    client_operations(client_options options, std::unique_ptr<typename Policies::transport_policy> transport)
+        : requests_{options}, driver_{machine_options(options), std::move(transport)} {}
+    ~client_operations() = default;
+
+    [[nodiscard]] client_requests& requests() noexcept { return requests_; }
+    [[nodiscard]] driver_type& driver() noexcept { return driver_; }
 
 private:
-    bool take(field const& f) {
-        auto& t = out_.task;
-        switch (f.key.front()) {
-            case 'c':
-                return take_c(f);
-            case 'd':
-                return f.key != "delivery" || delivery(f);
-            case 'e':
-                if (f.key == "eta_us") return number(f, t.eta_us);
-                if (f.key == "expires_ms") return number(f, t.expires_ms);
-                return f.key != "expires_us" || number(f, t.expires_us);
-            case 'k':
-                return f.key != "key" || key(f);
-            case 'm':
-                return f.key != "meta" || flag(f, t.meta);
-            case 'o':
-                return f.key != "on_duplicate" || unsupported(f);
-            case 'p':
-                return f.key != "priority" || level(f);
-            case 'r':
-                return take_r(f);
-            case 's':
-                return f.key != "soft_timeout_ms" || time_limit(f, t.soft_timeout_ms);
-            case 't':
-                if (f.key == "timeout_ms") return time_limit(f, t.timeout_ms);
-                if (f.key == "traceparent") out_.traceparent = f.value;
-                return true;
-            case 'u':
-                return f.key != "unique" || unsupported(f);
-            default:
-                return true;  // unknown: from a newer peer
+    // What handlers are called with. Where no answer was had the rest is empty, and the words are in the outcome's text.
+    template <class R>
+    struct give_outcome {
+        template <class Handler>
+        void operator()(Handler handler, kept_answer answer) const {
+            if (answer.error) return none(std::move(handler), answer.error, std::move(answer.payload));
+            try {
+                auto made = outcome_of<R, serialization>(std::move(answer));
+                std::move(handler)(std::error_code{}, std::move(made));
+            } catch (error const& e) {
+                none(std::move(handler), e.code(), e.text());
+            }
+        }
+        template <class Handler>
+        static void none(Handler handler, std::error_code why, std::string text) {
+            std::move(handler)(why, outcome<R>::ended(task_state::queued, why, std::move(text)));
+        }
+    };
+    template <class T>
+    struct give {
+        T value;
+        template <class Handler>
+        void operator()(Handler handler, kept_answer answer) {
+            std::move(handler)(answer.error, answer.error ? T{} : std::move(value));
+        }
+    };
+    struct give_status {
+        template <class Handler>
+        void operator()(Handler handler, kept_answer answer) const {
+            auto const why = answer.error;
+            std::move(handler)(why, why ? task_status{} : status_of(std::move(answer)));
+        }
+    };
+    struct give_state {
+        template <class Handler>
+        void operator()(Handler handler, kept_answer answer) const {
+            std::move(handler)(answer.error, answer.state);
+        }
+    };
+    struct give_nothing {
+        template <class Handler>
+        void operator()(Handler handler, kept_answer answer) const {
+            std::move(handler)(answer.error);
+        }
+    };
+    struct give_payload {
+        template <class Handler>
+        void operator()(Handler handler, kept_answer answer) const {
+            std::move(handler)(answer.error, answer.error ? std::string{} : std::move(answer.payload));
+        }
+    };
+
+    template <class Signature, class Convert, class Token>
+    auto start(core::client_request request, Convert convert, Token&& token) {
+        return asio::async_initiate<Token, Signature>(
+            [this](auto handler, core::client_request&& asked, Convert&& made) {
+                auto const loop = driver_.transport().context().get_executor();
+                using operation = async_operation<decltype(handler), Convert, std::decay_t<decltype(loop)>>;
+                operation::start(driver_, loop, std::move(asked), std::move(handler), std::move(made));
+            },
+            token, std::move(request), std::move(convert));
+    }
+    static core::client_options machine_options(client_options const& o) {
+        core::client_options made;
+        made.discovery = o.discovery;
+        made.retries = o.retries;
+        made.seed = o.seed != 0 ? o.seed : random_seed();
+        return made;
+    }
+
+    client_requests requests_;
+    driver_type driver_;
+};
+
+}  // namespace fastqueue::shell
+
+// ---- <fastqueue/shell/completions.hpp>
+
+#include <iterator>
+
+namespace fastqueue::shell {
+
+/// One of the tasks that were waited for.
+template <class R>
+struct completion {
+    std::size_t index = 0;  ///< its place among those asked for
+    task_id id;
+    std::error_code error;  ///< nothing could be learnt: `unknown_task`, `timed_out`, `stopped` ...
+    std::optional<outcome<R>>
+        result;  ///< what became of it; empty with an error, or if it has not ended in time
+};
+
+/// Tasks in the order in which they end, as a range of `completion<R>&`. One thread at a time. It may be destroyed at any
+/// time; what is still waited for is then let go.
+template <class R, class Policies>
+class completions {
+    struct state {
+        std::mutex mutex;
+        std::condition_variable changed;
+        std::deque<completion<R>> arrived;
+    };
+
+public:
+    completions(client_operations<Policies>& client, std::span<task_id const> ids,
+                std::chrono::milliseconds timeout)
+        : left_{ids.size()} {
+        for (std::size_t i = 0; i < ids.size(); ++i) {
+            client.template async_wait<R>(
+                ids[i], timeout, [to = state_, i, id = ids[i]](std::error_code why, outcome<R> result) {
+                    bool const ended = !why && is_final(result.state());
+                    completion<R> made{i, id, why, std::nullopt};
+                    if (ended) made.result.emplace(std::move(result));
+                    std::scoped_lock const lock{to->mutex};
+                    to->arrived.push_back(std::move(made));
+                    to->changed.notify_one();
+                });
         }
     }
-    bool take_c(field const& f) {
-        if (f.key == "countdown_ms") return number(f, out_.task.countdown_ms);
-        if (f.key == "content") return content(f);
-        return (f.key != "callback" && f.key != "callback_data") || unsupported(f);
-    }
-    bool take_r(field const& f) {
-        auto& t = out_.task;
-        if (f.key == "ref") return ref(f);
-        if (f.key == "retries") return retries(f);
-        if (f.key == "retry_delay_ms") return number(f, t.retry_delay_ms);
-        if (f.key == "retry_max_ms") return number(f, t.retry_max_ms);
-        if (f.key == "retry_backoff")
-            return fraction(f, t.retry_backoff, 100) && (t.retry_backoff >= 1 || bad(f));
-        if (f.key == "retry_jitter") return fraction(f, t.retry_jitter, 1);
-        if (f.key == "reply") return reply(f);
-        return f.key != "resent" || resent(f);
+
+    /// Waits for the next one. \return empty: all have been shown
+    [[nodiscard]] std::optional<completion<R>> next() {
+        if (left_ == 0) return std::nullopt;
+        --left_;
+        std::unique_lock lock{state_->mutex};
+        state_->changed.wait(lock,
+                             [this] { return !state_->arrived.empty(); });  // the operation's time bounds it
+        std::optional<completion<R>> first{std::move(state_->arrived.front())};
+        state_->arrived.pop_front();
+        return first;
     }
 
-    bool bad(field const& f, std::string_view why = "the value cannot be read") {
-        problem_ = {errc::bad_request, why, f.key};
-        return false;
-    }
-    bool unsupported(field const& f) { return bad(f, "the option is not supported by this version"); }
-    bool number(field const& f, std::uint64_t& out) {
-        auto const value = read_number(f.value);
-        if (!value) return bad(f);
-        out = *value;
-        return true;
-    }
-    bool time_limit(field const& f, std::uint64_t& out) {
-        return number(f, out) && (out > 0 || bad(f, "a time limit is at least 1 ms"));
-    }
-    bool number(field const& f, std::optional<std::uint64_t>& out) {
-        out = read_number(f.value);
-        return out || bad(f);
-    }
-    bool fraction(field const& f, double& out, double max) {
-        auto const value = read_fraction(f.value, max);
-        if (!value) return bad(f);
-        out = *value;
-        return true;
-    }
-    bool flag(field const& f, bool& out) {
-        if (f.value != "0" && f.value != "1") return bad(f);
-        out = f.value == "1";
-        return true;
-    }
-    bool level(field const& f) {
-        out_.task.priority = parse_priority(f.value);
-        return out_.task.priority || bad(f, "the priority is critical, high, normal or low");
-    }
-    bool delivery(field const& f) {
-        if (f.value == "at_least_once") return true;
-        if (f.value != "at_most_once") return bad(f);
-        out_.task.delivery = fastqueue::delivery::at_most_once;
-        return true;
-    }
-    bool retries(field const& f) {
-        auto const value = read_number(f.value, max_retries);
-        if (!value) return bad(f, "the retries are 0 to 1000");
-        out_.task.retries = static_cast<std::uint32_t>(*value);
-        return true;
-    }
-    bool key(field const& f) {
-        if (f.value.empty() || f.value.size() > 255) return bad(f, "a key has 1 to 255 characters");
-        out_.key = f.value;
-        out_.task.key_hash = hash_bytes(f.value) | 1U;  // never 0: that means none
-        return true;
-    }
-    bool content(field const& f) {
-        if (f.value.empty() || f.value.size() > 64) return bad(f, "a content type has 1 to 64 characters");
-        out_.content = f.value == "json" ? std::string_view{} : f.value;
-        return true;
-    }
-    bool ref(field const& f) {
-        if (f.value.empty() || f.value.size() > 64) return bad(f, "a ref has 1 to 64 characters");
-        out_.ref = f.value;
-        return true;
-    }
-    bool reply(field const& f) {
-        if (f.value != "accepted" && f.value != "both") return bad(f);
-        out_.task.reply_both = f.value == "both";
-        return true;
-    }
-    bool resent(field const& f) {
-        auto const epoch = uuid::parse(f.value);
-        if (!epoch) return bad(f);
-        out_.task.resent = *epoch;
-        return true;
-    }
+    class iterator {
+    public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = completion<R>;
+        using difference_type = std::ptrdiff_t;
+        using pointer = value_type*;
+        using reference = value_type&;
 
-    request_options& out_;
-    problem problem_;
+        iterator() = default;
+        explicit iterator(completions& of) : of_{&of} { ++*this; }
+        [[nodiscard]] reference operator*() const noexcept { return *of_->shown_; }
+        [[nodiscard]] pointer operator->() const noexcept { return &*of_->shown_; }
+        iterator& operator++() {
+            of_->shown_ = of_->next();
+            if (!of_->shown_) of_ = nullptr;
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+        [[nodiscard]] friend bool operator==(iterator const& a, iterator const& b) noexcept {
+            return a.of_ == b.of_;
+        }
+
+    private:
+        completions* of_ = nullptr;
+    };
+    [[nodiscard]] iterator begin() { return iterator{*this}; }
+    [[nodiscard]] iterator end() noexcept { return {}; }
+
+private:
+    std::shared_ptr<state> state_ = std::make_shared<state>();
+    std::size_t left_;
+    std::optional<completion<R>> shown_;
 };
 
-inline void write_fraction(header_writer& out, std::string_view key, double value) {
-    char text[64];
-    auto written = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed);
-    if (written.ec != std::errc{})  // too small to be written out exactly
-        written = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, 20);
-    out.field(key, std::string_view{text, static_cast<std::size_t>(written.ptr - text)});
-}
-
-}  // namespace detail
-
-/// Reads the options of a `submit` or `call`.
-/// \return what is wrong with one of them, or empty
-[[nodiscard]] inline std::optional<problem> read_options(header const& h, request_options& out) {
-    return detail::options_reader{out}.read(h);
-}
-
-/// Writes those options that differ from their defaults. `resent` and `ref` are the connection's business,
-/// not written.
-inline void write_options(header_writer& out, task_options const& o) {
-    static task_options const usual;
-    if (o.priority) out.field("priority", name_of(*o.priority));
-    if (o.delivery == delivery::at_most_once) out.field("delivery", "at_most_once");
-    if (o.meta) out.field("meta", "1");
-    if (o.reply_both) out.field("reply", "both");
-    if (o.retries != 0) out.field("retries", std::uint64_t{o.retries});
-    if (o.retry_delay_ms != usual.retry_delay_ms) out.field("retry_delay_ms", o.retry_delay_ms);
-    if (o.retry_backoff != usual.retry_backoff) detail::write_fraction(out, "retry_backoff", o.retry_backoff);
-    if (o.retry_max_ms != usual.retry_max_ms) out.field("retry_max_ms", o.retry_max_ms);
-    if (o.retry_jitter != usual.retry_jitter) detail::write_fraction(out, "retry_jitter", o.retry_jitter);
-    if (o.soft_timeout_ms != 0) out.field("soft_timeout_ms", o.soft_timeout_ms);
-    if (o.timeout_ms != 0) out.field("timeout_ms", o.timeout_ms);
-    if (o.countdown_ms) out.field("countdown_ms", *o.countdown_ms);
-    if (o.eta_us) out.field("eta_us", *o.eta_us);
-    if (o.expires_ms) out.field("expires_ms", *o.expires_ms);
-    if (o.expires_us) out.field("expires_us", *o.expires_us);
-}
-
-}  // namespace fastqueue::wire
+}  // namespace fastqueue::shell
 
 namespace fastqueue {
-
-/// How a client is set up.
-struct client_options {
-    endpoint discovery{"127.0.0.1", 5550};      ///< where the control plane is asked for
-    std::chrono::milliseconds timeout{30'000};  ///< for each blocking call, from its begin to its answer
-    std::uint32_t retries = 3;  ///< further dials before "nobody there", as long as there never was contact
-    std::uint64_t seed = 0;     ///< of back-off's jitter; 0: random
-};
-
-/// Where a task stands, as the control plane knows it.
-struct task_status {
-    task_state state = task_state::queued;
-    std::error_code error;  ///< of one that failed
-    std::string value;      ///< encoded, or the error's text; empty while there is none
-    task_meta meta;
-};
 
 /// Submits tasks and fetches their results, with a loop and a thread of its own. A lost connection or a control plane
 /// that starts again is bridged within each call's time: what was sent is sent again under the same id. So it runs once,
 /// unless the control plane has forgotten it: one with the memory store does at its end.
 ///
-/// Threads: all members may be called from any thread at once. They block, and throw fastqueue::error:
-/// `unreachable` (nobody there), `timed_out`, `stopped`, or what the control plane refused with. After `fork` the child must
-/// not touch it.
+/// The members below block, and throw fastqueue::error: `unreachable` (nobody there), `timed_out`, `stopped`, or what the
+/// control plane refused with. They must not be called from a completion handler that runs on the client's own loop. The
+/// `async_` ones are shell::client_operations'.
+///
+/// Threads: all members may be called from any thread at once. After `fork` the child must not touch it.
 template <class Policies = default_policies>
-class basic_client : private detail::checked<Policies> {
-    using driver = shell::client_driver<Policies>;
+class basic_client : public shell::client_operations<Policies> {
+    using base = shell::client_operations<Policies>;
+    using serialization = typename Policies::serialization_policy;
 
 public:
     /// Connects when it is first used.
     explicit basic_client(client_options options = {}, policy_instances<Policies> instances = {})
-        : options_{std::move(options)},
-          driver_{machine_options(options_), std::move(instances.transport)},
-          thread_{[this] { driver_.run(); }} {}
+        : base{std::move(options), std::move(instances.transport)}, thread_{[this] {
+              this->driver().run();
+          }} {}
     ~basic_client() {
-        driver_.stop();
+        this->driver().stop();
         thread_.join();
     }
     basic_client(basic_client const&) = delete;
@@ -9099,119 +10095,90 @@ public:
     /// \throws error only where no end could be learnt
     template <class R>
     [[nodiscard]] outcome<R> call_outcome(invocation<R> const& task) {
-        return outcome_of<R>(ask(task_request("call", task, id_of(task))));
+        return outcome_of<R>(ask(this->requests().task("call", task, this->requests().id_of(task))));
     }
 
     /// Hands a task over and does not wait for its end.
     /// \return its id, once the control plane has accepted it
     template <class R>
     task_id delay(invocation<R> const& task) {
-        auto const id = id_of(task);
-        static_cast<void>(ask(task_request("submit", task, id)));
+        auto const id = this->requests().id_of(task);
+        static_cast<void>(ask(this->requests().task("submit", task, id)));
         return id;
+    }
+    /// Hands many tasks over in one message: all are accepted, or none is.
+    /// \return their ids, in the batch's order
+    /// \throws error naming the task that was refused
+    std::vector<task_id> delay(batch const& tasks) {
+        auto ids = this->requests().ids_of(tasks);
+        if (!ids.empty()) static_cast<void>(ask(this->requests().tasks(tasks, ids)));
+        return ids;
     }
 
     /// The task's end; empty while it has none.
     /// \throws error (unknown_task) for an id that is not known, or whose result is no longer kept
     template <class R>
     [[nodiscard]] std::optional<outcome<R>> result(task_id const& id) {
-        auto answer = ask(id_request("get", id));
-        if (!is_final(answer.state)) return std::nullopt;
-        return outcome_of<R>(std::move(answer));
+        return if_final<R>(ask(this->requests().about("get", id)));
     }
     /// Waits for the task's end, at most `timeout`; empty when that is over.
     /// \throws error (unknown_task)
     template <class R>
     [[nodiscard]] std::optional<outcome<R>> wait(task_id const& id, std::chrono::milliseconds timeout) {
-        auto answer = ask(wait_request(id, timeout));
-        if (!is_final(answer.state)) return std::nullopt;
-        return outcome_of<R>(std::move(answer));
+        return if_final<R>(ask(this->requests().wait(id, timeout)));
     }
+    /// Waits for the end of all, at most `timeout`.
+    /// \return what became of each, at its place in `ids`; empty for one that has not ended by then, or is not known
+    template <class R>
+    [[nodiscard]] std::vector<std::optional<outcome<R>>> wait_all(std::span<task_id const> ids,
+                                                                  std::chrono::milliseconds timeout) {
+        std::vector<std::optional<outcome<R>>> out(ids.size());
+        auto completions = as_completed<R>(ids, timeout);
+        while (auto next = completions.next()) out[next->index] = std::move(next->result);
+        return out;
+    }
+    /// The tasks in the order in which they end: `for (auto& done : client.as_completed<int>(ids, 10s))`. Ends when all have
+    /// been shown, or `timeout` is over. The client outlives what is returned.
+    template <class R>
+    [[nodiscard]] shell::completions<R, Policies> as_completed(std::span<task_id const> ids,
+                                                               std::chrono::milliseconds timeout) {
+        return {*this, ids, timeout};
+    }
+
     /// Where the task stands. \throws error (unknown_task)
-    [[nodiscard]] task_status status(task_id const& id) { return status_of(ask(id_request("get", id))); }
+    [[nodiscard]] task_status status(task_id const& id) {
+        return shell::status_of(ask(this->requests().about("get", id)));
+    }
     /// The same, at its end or when `timeout` is over. \throws error (unknown_task)
     [[nodiscard]] task_status wait_status(task_id const& id, std::chrono::milliseconds timeout) {
-        return status_of(ask(wait_request(id, timeout)));
+        return shell::status_of(ask(this->requests().wait(id, timeout)));
     }
     /// Cancels a task.
     /// \return `cancelled` where it had not begun, `running` where its handler was asked to stop
     /// \throws error (unknown_task, already_finished)
-    task_state cancel(task_id const& id) { return ask(id_request("cancel", id)).state; }
+    task_state cancel(task_id const& id) { return ask(this->requests().about("cancel", id)).state; }
     /// Drops a task's result. \throws error (unknown_task, not_finished)
-    void forget(task_id const& id) { static_cast<void>(ask(id_request("forget", id))); }
+    void forget(task_id const& id) { static_cast<void>(ask(this->requests().about("forget", id))); }
 
-    /// A document of the management port, as JSON: `workers`, `queues`, `tasks`, `stats`, `health`.
-    /// \param verb  of a literal
-    [[nodiscard]] std::string document(std::string_view verb) {
-        core::client_request request;
-        request.verb = verb;
-        request.port = core::client_port::management;
-        request.timeout = options_.timeout;
-        return ask(std::move(request)).payload;
+    /// A document of the management port, as JSON: `workers`, `queues`, `tasks`, `stats`, `health` ...
+    /// \param verb       of a literal
+    /// \param arguments  what stands behind it in the header, as `state=running limit=5`
+    /// \throws error (unknown_task, unknown_worker ...)
+    [[nodiscard]] std::string document(std::string_view verb, std::string_view arguments = {}) {
+        return ask(this->requests().document(verb, arguments)).payload;
     }
 
     /// Sends a task whose arguments are encoded already, and waits for its end. For programs that pass on what they are
     /// given, as the CLI does.
     [[nodiscard]] task_status call_encoded(invocation<void> const& task) {
-        return status_of(ask(task_request("call", task, id_of(task))));
+        return shell::status_of(ask(this->requests().task("call", task, this->requests().id_of(task))));
     }
-
-    /// A new id that nobody can guess.
-    [[nodiscard]] static task_id new_id() { return task_id::make_v7(wall_now()); }
 
 private:
-    static wall_instant wall_now() noexcept {
-        using std::chrono::microseconds;
-        return std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
-    }
-    static core::client_options machine_options(client_options const& o) {
-        core::client_options made;
-        made.discovery = o.discovery;
-        made.retries = o.retries;
-        made.seed = o.seed != 0 ? o.seed : random_seed();
-        return made;
-    }
-    template <class R>
-    [[nodiscard]] task_id id_of(invocation<R> const& task) {
-        if (!task.id().empty()) return task.id();
-        std::scoped_lock const lock{ids_mutex_};
-        return ids_.next(wall_now());
-    }
-    template <class R>
-    [[nodiscard]] core::client_request task_request(std::string_view verb, invocation<R> const& task,
-                                                    task_id const& id) const {
-        core::client_request request;
-        request.verb = verb;
-        std::string head;
-        wire::header_writer header{head, {}};
-        header.token(id).token(task.name());
-        wire::write_options(header, task.options());
-        if (!task.key().empty()) header.field("key", task.key());
-        if (task.content() != serialization::json::content) header.field("content", task.content());
-        request.tokens = head.substr(4);  // behind "FQ1 "
-        request.payload = task.arguments();
-        request.timeout = options_.timeout;
-        return request;
-    }
-    [[nodiscard]] core::client_request id_request(std::string_view verb, task_id const& id) const {
-        core::client_request request;
-        request.verb = verb;
-        request.tokens = " " + id.text();
-        request.timeout = options_.timeout;
-        return request;
-    }
-    [[nodiscard]] core::client_request wait_request(task_id const& id,
-                                                    std::chrono::milliseconds timeout) const {
-        auto request = id_request("wait", id);
-        request.tokens +=
-            " timeout_ms=" + std::to_string(std::max<std::chrono::milliseconds::rep>(timeout.count(), 0));
-        request.timeout = timeout + options_.timeout;  // the control plane answers when `timeout` is over
-        return request;
-    }
     /// Sends a request and waits for its answer.
     [[nodiscard]] shell::kept_answer ask(core::client_request request) {
         shell::pending_answer pending;
-        driver_.post(std::move(request), pending);
+        this->driver().post(std::move(request), pending);
         auto answer = pending.wait();
         if (answer.error)
             throw error{answer.error, answer.payload.empty() ? answer.error.message() : answer.payload};
@@ -9219,37 +10186,14 @@ private:
     }
     template <class R>
     [[nodiscard]] static outcome<R> outcome_of(shell::kept_answer answer) {
-        using value = typename outcome<R>::value_type;
-        auto made = [&] {
-            if (answer.state == task_state::success) return outcome<R>::succeeded(decode<value>(answer));
-            auto const code = answer.code != errc{} ? answer.code : errc::handler_error;
-            return outcome<R>::ended(answer.state, make_error_code(code), std::move(answer.payload));
-        }();
-        made.meta(std::move(answer.meta));
-        return made;
+        return shell::outcome_of<R, serialization>(std::move(answer));
     }
-    template <class T>
-    [[nodiscard]] static T decode(shell::kept_answer const& answer) {
-        using chosen = typename Policies::serialization_policy;
-        if (answer.content.empty() || answer.content == serialization::json::content)
-            return serialization::json::decode<T>(answer.payload);
-        if (answer.content == chosen::content) return chosen::template decode<T>(answer.payload);
-        throw error{errc::unsupported_content,
-                    "the result's content '" + answer.content + "' cannot be read by this client"};
-    }
-    [[nodiscard]] static task_status status_of(shell::kept_answer answer) {
-        task_status s;
-        s.state = answer.state;
-        if (answer.code != errc{}) s.error = make_error_code(answer.code);
-        s.value = std::move(answer.payload);
-        s.meta = std::move(answer.meta);
-        return s;
+    template <class R>
+    [[nodiscard]] static std::optional<outcome<R>> if_final(shell::kept_answer answer) {
+        if (!is_final(answer.state)) return std::nullopt;
+        return outcome_of<R>(std::move(answer));
     }
 
-    client_options options_;
-    std::mutex ids_mutex_;
-    id_source ids_;
-    driver driver_;
     std::thread thread_;
 };
 
@@ -9261,7 +10205,7 @@ using client = basic_client<>;
 
 // ---- <fastqueue/core/plane.hpp>
 
-// ---- <fastqueue/core/plane_documents.hpp>
+// ---- <fastqueue/core/admin_desk.hpp>
 
 // ---- <fastqueue/core/plane_state.hpp>
 
@@ -9764,6 +10708,7 @@ struct worker_record {
     bool local = false;          ///< in this process: works only where nobody else can
     bool dialled = false;        ///< has ports of its own, which we dial
     bool must_announce = false;  ///< nothing is sent until it has said what it holds
+    bool set_aside = false;      ///< an operator wants it to get no more work
     peer_id management = peer_id::none;
     std::array<worker_link, priority_count>
         links;                        ///< if dialled; else only the first, which is `management`
@@ -9787,6 +10732,11 @@ struct worker_record {
     std::uint64_t succeeded = 0;
     std::uint64_t failed = 0;
 
+    /// The state as people are told it.
+    [[nodiscard]] std::string_view state_name() const noexcept {
+        if (!set_aside || state != worker_state::active) return name_of(state);
+        return outstanding > 0 ? name_of(worker_state::draining) : "drained";
+    }
     [[nodiscard]] std::uint32_t load() const noexcept { return outstanding * 1024U / concurrency; }
     /// Every thread is in a run that takes long: what was sent ahead would wait behind it.
     [[nodiscard]] bool blocked() const noexcept { return begun.size() >= concurrency; }
@@ -10302,6 +11252,50 @@ private:
 
 }  // namespace fastqueue::core
 
+// ---- <fastqueue/core/rate_meter.hpp>
+
+namespace fastqueue::core {
+
+/// How many events there were a second, over the last ten whole seconds. Counting is an addition. One thread at a time.
+class rate_meter {
+public:
+    void count(instant now) noexcept {
+        turn_to(second_of(now));
+        ++counts_[static_cast<std::size_t>(second_) % counts_.size()];
+    }
+    /// \return events a second, 0 while there was none
+    [[nodiscard]] double per_second(instant now) const noexcept {
+        auto const present = second_of(now);
+        std::uint64_t sum = 0;
+        for (auto second = present - window; second < present; ++second) {
+            bool const known = second <= second_ && second > second_ - slots;
+            if (known && second >= 0) sum += counts_[static_cast<std::size_t>(second) % counts_.size()];
+        }
+        return static_cast<double>(sum) / static_cast<double>(window);
+    }
+
+private:
+    static constexpr std::int64_t window = 10;
+    static constexpr std::int64_t slots = window + 1;  // the second that is under way has one, too
+
+    static std::int64_t second_of(instant t) noexcept {
+        return std::chrono::duration_cast<std::chrono::seconds>(t.time_since_epoch()).count();
+    }
+    /// What lies between the last event and now was empty.
+    void turn_to(std::int64_t second) noexcept {
+        if (second - second_ >= slots) {
+            counts_.fill(0);
+            second_ = second;
+        }
+        while (second_ < second) counts_[static_cast<std::size_t>(++second_) % counts_.size()] = 0;
+    }
+
+    std::array<std::uint32_t, static_cast<std::size_t>(slots)> counts_{};
+    std::int64_t second_ = 0;
+};
+
+}  // namespace fastqueue::core
+
 // ---- <fastqueue/core/result_cache.hpp>
 
 namespace fastqueue::core {
@@ -10313,7 +11307,8 @@ struct cached_result {
     std::uint64_t finished_us = 0;
     std::uint32_t attempt = 0;
     std::uint32_t content = 0;
-    errc code{};  ///< none on success
+    std::uint32_t name = 0;  ///< in the name table
+    errc code{};             ///< none on success
     task_state state = task_state::success;
     std::string worker;
     std::string value;                  ///< the value, or the error's text
@@ -10380,6 +11375,13 @@ public:
         while (oldest_ != none && expired(items_[oldest_], now)) drop(oldest_, gone);
     }
 
+    /// Calls `f(ledger, result)` for each, the latest end first, until it returns false. That is no use.
+    template <class F>
+    void each(instant now, F&& f) const {
+        for (auto slot = newest_; slot != none && !expired(items_[slot], now); slot = items_[slot].previous) {
+            if (!f(items_[slot].ledger, items_[slot].result)) return;
+        }
+    }
     [[nodiscard]] std::size_t size() const noexcept { return items_.size() - free_.size(); }
     [[nodiscard]] std::uint64_t octets() const noexcept { return octets_; }
 
@@ -10560,6 +11562,7 @@ struct plane_state {
     random_source random;
     std::vector<std::string> contents;  ///< content types, dense; 0 is json
     plane_counters counters;
+    std::array<rate_meter, priority_count> rates;  ///< ends a second, by priority
     policy::store_sequence committed = 0;
     policy::store_sequence last_end = 0;  ///< the latest write of a task's end
     std::uint64_t next_sequence = 1;
@@ -10626,7 +11629,7 @@ struct plane_state {
 
 }  // namespace fastqueue::core
 
-// ---- <fastqueue/core/worker_desk.hpp>
+// ---- <fastqueue/core/run_desk.hpp>
 
 // ---- <fastqueue/core/task_life.hpp>
 
@@ -10742,8 +11745,9 @@ public:
         auto const after =
             s_.store.finish({t.id, state, code, value, t.attempt, worker, t.started_us, finished});
         s_.last_end = after;
-        cached_result const result{t.submitted_us, t.started_us,        finished, t.attempt, t.content, code,
-                                   state,          std::string{worker}, {},       after};
+        cached_result const result{t.submitted_us,      t.started_us, finished, t.attempt,
+                                   t.content,           t.name,       code,     state,
+                                   std::string{worker}, {},           after};
         answer_waiters(slot, result, value, after);
         s_.tell(t, worker);
         keep(t, result, value);
@@ -10800,6 +11804,15 @@ public:
         while (auto const slot = limits_.pop(s_.now.steady)) timed_out(*slot);
         while (auto const w = waits_.pop(s_.now.steady)) wait_is_over(*w);
     }
+    /// Until a scheduled or retrying task is due.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> due_in(std::uint32_t slot) const noexcept {
+        using std::chrono::milliseconds;
+        if (auto const at = due_.at(slot))
+            return std::max(milliseconds{0}, std::chrono::duration_cast<milliseconds>(*at - s_.now.steady));
+        if (auto const at = eta_.at(slot))
+            return std::max(milliseconds{0}, std::chrono::duration_cast<milliseconds>(*at - s_.now.wall));
+        return std::nullopt;
+    }
     [[nodiscard]] instant next_deadline() const noexcept {
         return std::min({due_.next(), expiry_.next(), limits_.next(), waits_.next(), eta_.next(s_.now),
                          wall_expiry_.next(s_.now)});
@@ -10826,6 +11839,7 @@ public:
                                     0,
                                     t.attempt,
                                     t.content,
+                                    t.name,
                                     {},
                                     t.state,
                                     std::string{s_.worker_name(t.worker)},
@@ -10907,6 +11921,7 @@ private:
     }
     void count(task const& t) {
         auto& name = s_.dispatch.names()[t.name];
+        s_.rates[index_of(t.level)].count(s_.now.steady);
         switch (t.state) {
             case task_state::success:
                 ++s_.counters.succeeded, ++name.succeeded;
@@ -10941,6 +11956,7 @@ private:
         s_.task_octets -= t.arguments.size();
         if (t.arguments.capacity() > worth_keeping) t.arguments = {};
         if (t.terms != none) s_.terms.give(t.terms);
+        t.id = {};  // so that those that live can be told from the rest
         s_.tasks.give(slot);
     }
 
@@ -11006,6 +12022,8 @@ private:
 
 }  // namespace fastqueue::core
 
+// ---- <fastqueue/core/worker_desk.hpp>
+
 namespace fastqueue::core {
 
 /// Who the workers are and whether they live: registration, heartbeats, the connections to their ports, and
@@ -11061,6 +12079,22 @@ public:
         header.token(s_.workers[w].name);
         finish(r, h, header, {});
         drain(w);
+    }
+
+    /// An operator wants the worker to get no more work, or some again. What it has is left to it; a new start of the
+    /// worker begins anew.
+    /// \return the worker, or `none`
+    std::uint32_t set_aside(std::string_view name, bool aside) {
+        auto const at = by_name_.find(std::string{name});
+        if (at == by_name_.end()) return none;
+        auto& record = s_.workers[at->second];
+        changed_ = changed_ || record.set_aside != aside;
+        record.set_aside = aside;
+        if (aside)
+            s_.dispatch.set_serving(at->second, false);
+        else if (record.state == worker_state::active && !record.must_announce && !pauses_.at(at->second))
+            serve(at->second);
+        return at->second;
     }
 
     // ---- connections
@@ -11121,7 +12155,7 @@ public:
         while (auto const w = timers_.pop(s_.now.steady)) due(*w);
         while (auto const w = redials_.pop(s_.now.steady)) redial(*w);
         while (auto const w = pauses_.pop(s_.now.steady)) {
-            if (s_.workers[*w].state == worker_state::active) s_.dispatch.set_serving(*w, true);
+            if (s_.workers[*w].state == worker_state::active) serve(*w);
         }
     }
     /// The process stood still for so long: nobody's silence in it is held against him. What they said meanwhile may not
@@ -11424,7 +12458,7 @@ private:
             tell(w, policy::worker_change::joined, "it is ready");
         }
         set_deadline(w, record.last_seen + s_.options.inactive);
-        s_.dispatch.set_serving(w, true);
+        serve(w);
         s_.dispatch.room_changed(w);
     }
     /// A connection of the worker has ended, or could not be made.
@@ -11448,6 +12482,9 @@ private:
             dial_all(w);
         else
             redials_.set(w, s_.now.steady + record.redial.next(s_.random));
+    }
+    void serve(std::uint32_t w) {
+        if (!s_.workers[w].set_aside) s_.dispatch.set_serving(w, true);
     }
     void redial(std::uint32_t w) {
         auto const state = s_.workers[w].state;
@@ -11552,170 +12589,6 @@ private:
 
 namespace fastqueue::core {
 
-/// The JSON documents that a control plane shows of itself. What each holds is laid down in docs/protocol.md.
-template <class P>
-class plane_documents {
-public:
-    plane_documents(plane_state<P> const& state, worker_desk<P> const& workers)
-        : s_{state}, workers_{workers} {}
-
-    [[nodiscard]] std::string nodes() const {
-        std::string out;
-        json::writer w{out};
-        auto const& o = s_.options;
-        w.begin_array().begin_object();
-        w.key("id").value(o.id).key("role").value("control-plane").key("base").value(o.base);
-        w.key("management").value(o.management).key("results").value(o.results);
-        w.key("ports").begin_array();
-        for (auto const port : o.task_ports) w.value(port);
-        w.end_array().key("epoch").value(s_.store.epoch().text()).key("version").value(o.version);
-        w.key("limits").begin_object();
-        wire::write_limits(w, o.limits);
-        w.end_object().end_object();
-        for (auto const slot : sorted()) {
-            auto const& r = s_.workers[slot];
-            w.begin_object().key("id").value(r.name).key("role").value("subworker");
-            if (r.announced.address) w.key("base").value(r.announced.address->text());
-            w.key("state").value(name_of(r.state)).end_object();
-        }
-        w.end_array();
-        return out;
-    }
-
-    [[nodiscard]] std::string workers() const {
-        std::string out;
-        json::writer w{out};
-        w.begin_array();
-        for (auto const slot : sorted()) write_worker(w, s_.workers[slot]);
-        w.end_array();
-        return out;
-    }
-
-    [[nodiscard]] std::string queues() const {
-        std::string out;
-        json::writer w{out};
-        w.begin_object();
-        for (std::size_t level = 0; level < priority_count; ++level) write_level(w, level);
-        w.end_object();
-        return out;
-    }
-
-    [[nodiscard]] std::string tasks() const {
-        std::string out;
-        json::writer w{out};
-        w.begin_array();
-        std::vector<name_entry const*> names;
-        for (auto const& entry : s_.dispatch.names()) {
-            if (entry.known) names.push_back(&entry);
-        }
-        std::ranges::sort(names, {}, [](name_entry const* n) -> std::string const& { return n->name; });
-        for (auto const* n : names) {
-            w.begin_object().key("name").value(n->name).key("workers").value(n->able);
-            w.key("succeeded")
-                .value(n->succeeded)
-                .key("failed")
-                .value(n->failed)
-                .key("typical_us")
-                .value(n->cost_us);
-            w.end_object();
-        }
-        w.end_array();
-        return out;
-    }
-
-    [[nodiscard]] std::string stats() const {
-        std::string out;
-        json::writer w{out};
-        auto const& c = s_.counters;
-        w.begin_object().key("submitted").value(c.submitted).key("succeeded").value(c.succeeded);
-        w.key("failed").value(c.failed).key("cancelled").value(c.cancelled).key("expired").value(c.expired);
-        w.key("retried")
-            .value(c.retried)
-            .key("redelivered")
-            .value(c.redelivered)
-            .key("returned")
-            .value(c.returned);
-        w.key("stale_answers").value(c.stale_answers).key("refused").value(c.refused);
-        w.key("tasks").value(s_.tasks.used()).key("waiting").value(s_.dispatch.waiting());
-        w.key("task_octets").value(s_.task_octets).key("cached_results").value(s_.cache.size());
-        w.key("cached_octets").value(s_.cache.octets()).key("known_ids").value(s_.ledger.size());
-        w.key("connections").value(s_.peers.size()).key("workers").value(workers_.by_name().size());
-        w.key("uptime_ms").value(ms(s_.now.steady - s_.started)).end_object();
-        return out;
-    }
-
-    [[nodiscard]] std::string health() const {
-        std::size_t active = 0;
-        for (auto const& [name, slot] : workers_.by_name())
-            active += s_.workers[slot].state == worker_state::active ? 1U : 0U;
-        std::string out;
-        json::writer w{out};
-        w.begin_object().key("status").value(s_.stopping ? "stopping" : "ok").key("id").value(s_.options.id);
-        w.key("active_workers").value(active).key("version").value(s_.options.version).end_object();
-        return out;
-    }
-
-private:
-    [[nodiscard]] std::vector<std::uint32_t> sorted() const {
-        std::vector<std::uint32_t> slots;
-        for (auto const& [name, slot] : workers_.by_name()) slots.push_back(slot);
-        std::ranges::sort(slots, {},
-                          [&](std::uint32_t s) -> std::string const& { return s_.workers[s].name; });
-        return slots;
-    }
-    static std::int64_t ms(instant::duration d) noexcept {
-        return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
-    }
-    void write_worker(json::writer& w, worker_record const& r) const {
-        w.begin_object()
-            .key("id")
-            .value(r.name)
-            .key("state")
-            .value(name_of(r.state))
-            .key("local")
-            .value(r.local);
-        if (r.announced.address) w.key("address").value(r.announced.address->text());
-        w.key("host")
-            .value(r.announced.host)
-            .key("pid")
-            .value(r.announced.pid)
-            .key("version")
-            .value(r.announced.version);
-        w.key("concurrency").value(r.concurrency).key("window").value(r.window);
-        w.key("outstanding").value(r.outstanding).key("running").value(r.begun.size());
-        w.key("succeeded").value(r.succeeded).key("failed").value(r.failed);
-        w.key("last_seen_ms")
-            .value(ms(s_.now.steady - r.last_seen))
-            .key("uptime_ms")
-            .value(ms(s_.now.steady - r.since));
-        w.key("tasks").begin_array();
-        for (auto const& name : r.announced.tasks) w.value(name);
-        w.end_array().end_object();
-    }
-    void write_level(json::writer& w, std::size_t level) const {
-        std::uint64_t waiting = 0;
-        std::uint64_t oldest = s_.now_us();
-        for (auto const& entry : s_.dispatch.names()) {
-            auto const& lane = entry.lanes[level];
-            waiting += lane.size();
-            if (!lane.empty()) oldest = std::min(oldest, s_.tasks[lane.front()].submitted_us);
-        }
-        w.key(priority_names[level]).begin_object().key("waiting").value(waiting);
-        w.key("oldest_ms").value((s_.now_us() - oldest) / 1000).end_object();
-    }
-
-    plane_state<P> const& s_;
-    worker_desk<P> const& workers_;
-};
-
-}  // namespace fastqueue::core
-
-// ---- <fastqueue/core/request_desk.hpp>
-
-// ---- <fastqueue/core/run_desk.hpp>
-
-namespace fastqueue::core {
-
 /// Hands tasks to workers and takes their answers. A lease is `(id, attempt)` at one worker: an answer that does not hold
 /// it is counted and dropped.
 template <class P>
@@ -11738,6 +12611,7 @@ public:
         auto const slot = s_.holder(worker, done.lease);
         if (slot == none) return stale(worker, done.lease);
         bool const asked_back = s_.tasks[slot].recalled;
+        bool const begun = s_.tasks[slot].state == task_state::running && s_.workers[worker].sends_began();
         give_back(worker, slot, done);
         switch (done.end) {
             case wire::run_end::success:
@@ -11752,7 +12626,7 @@ public:
                 break;
             case wire::run_end::returned:
                 if (!asked_back) workers_.pause(worker);
-                came_back(slot);
+                came_back(slot, begun);
                 break;
         }
         workers_.answered(worker);
@@ -11876,9 +12750,13 @@ private:
             ++record.failed;
         s_.dispatch.room_changed(worker);
     }
-    void came_back(std::uint32_t slot) {
+    void came_back(std::uint32_t slot, bool begun) {
         ++s_.counters.returned;
         auto& t = s_.tasks[slot];
+        if (begun && t.at_most_once) {
+            return life_.end(slot, task_state::failure, errc::worker_lost,
+                             "its worker stopped before it had ended, and it is to run at most once");
+        }
         if (t.cancel_requested) return life_.end(slot, task_state::cancelled, errc::cancelled, "cancelled");
         life_.requeue(slot);
     }
@@ -11902,6 +12780,528 @@ private:
 };
 
 }  // namespace fastqueue::core
+
+// ---- <fastqueue/core/task_documents.hpp>
+
+// ---- <fastqueue/core/task_reasons.hpp>
+
+namespace fastqueue::core {
+
+/// Why a task is where it is.
+struct task_reason {
+    std::string_view reason;  ///< for programs: `no_worker`, `all_busy`, `running` ...
+    std::string text;         ///< for people: a sentence
+};
+
+/// Answers the question that an operator asks of a task that does not come: what does it wait for?
+template <class P>
+class task_reasons {
+public:
+    task_reasons(plane_state<P> const& state, task_life<P> const& life, worker_desk<P> const& workers)
+        : s_{state}, life_{life}, workers_{workers} {}
+
+    /// \param slot  of a task that has not ended
+    [[nodiscard]] task_reason of(std::uint32_t slot) const {
+        auto const& t = s_.tasks[slot];
+        switch (t.state) {
+            case task_state::running:
+                return running(t);
+            case task_state::assigned:
+                return at_worker(t);
+            case task_state::scheduled:
+                return {"countdown", "it is not to begin yet: its time comes in " + due_text(slot)};
+            case task_state::retrying:
+                return {"retry_delay", "attempt " + std::to_string(t.attempt) + " failed; try " +
+                                           std::to_string(t.failures) + " of " + std::to_string(retries(t)) +
+                                           " comes in " + due_text(slot)};
+            default:
+                return waiting(t);
+        }
+    }
+    /// \param result  as it is kept; nullptr: no longer
+    [[nodiscard]] task_reason of_ended(task_state state, cached_result const* result) const {
+        std::string text = "it has ended as " + std::string{name_of(state)};
+        if (result == nullptr) return {"ended", text + "; its result is no longer kept"};
+        if (!result->worker.empty()) text += " at " + result->worker;
+        if (result->code != errc{}) text += " (" + std::string{name_of(result->code)} + ")";
+        return {"ended", text + ", " + since(result->finished_us) + " ago"};
+    }
+
+private:
+    [[nodiscard]] static std::string seconds(std::uint64_t ms) {
+        return std::to_string(ms / 1000) + "." + std::to_string(ms % 1000 / 100) + " s";
+    }
+    [[nodiscard]] std::string since(std::uint64_t us) const {
+        return seconds((s_.now_us() - std::min(us, s_.now_us())) / 1000);
+    }
+    [[nodiscard]] std::string due_text(std::uint32_t slot) const {
+        auto const due = life_.due_in(slot);
+        return due ? seconds(static_cast<std::uint64_t>(due->count())) : "a moment";
+    }
+    [[nodiscard]] std::uint32_t retries(task const& t) const noexcept {
+        return t.terms == none ? 0 : s_.terms[t.terms].options.retries;
+    }
+
+    [[nodiscard]] task_reason running(task const& t) const {
+        std::string text =
+            "it runs at " + std::string{s_.worker_name(t.worker)} + " since " + since(t.started_us);
+        auto const limit = t.terms == none ? 0 : s_.terms[t.terms].options.timeout_ms;
+        text += limit == 0 ? "; it has no time limit" : "; its limit is " + seconds(limit);
+        if (t.cancel_requested) text += "; it was asked to stop";
+        return {"running", text};
+    }
+    [[nodiscard]] task_reason at_worker(task const& t) const {
+        std::string const worker{s_.worker_name(t.worker)};
+        if (t.recalled)
+            return {"recalled", "it was sent to " + worker +
+                                    " and is called back: something long is in front of it there"};
+        return {"sent_ahead", "it is at " + worker + " and begins there in a moment"};
+    }
+    [[nodiscard]] task_reason waiting(task const& t) const {
+        if (s_.stopping) return {"stopping", "the control plane is shutting down and gives nothing out"};
+        auto const& name = s_.dispatch.names()[t.name].name;
+        std::uint32_t ready = 0;
+        std::uint32_t away = 0;
+        std::string who;
+        for (auto const& [id, w] : workers_.by_name()) {
+            auto const& r = s_.workers[w];
+            if (std::ranges::find(r.announced.tasks, name) == r.announced.tasks.end()) continue;
+            if (r.state == worker_state::active && !r.set_aside) {
+                ++ready;
+                continue;
+            }
+            if (++away <= 3) who += (who.empty() ? "" : ", ") + id + " is " + std::string{r.state_name()};
+        }
+        if (ready > 0) return all_busy(t, ready);
+        if (away > 0)
+            return {"workers_away", "none of the workers that know '" + name + "' can be given work: " + who};
+        return {"no_worker", no_worker(name)};
+    }
+    [[nodiscard]] std::string no_worker(std::string const& name) const {
+        std::vector<std::string> known;
+        for (auto const& entry : s_.dispatch.names()) {
+            if (entry.known && entry.name != name) known.push_back(entry.name);
+        }
+        auto const near = nearest_names(name, known, 3);
+        std::string text = "no worker knows '" + name + "'";
+        for (std::size_t i = 0; i < near.size(); ++i) text += (i == 0 ? "; near are " : ", ") + near[i];
+        return text;
+    }
+    [[nodiscard]] task_reason all_busy(task const& t, std::uint32_t ready) const {
+        std::uint64_t higher = 0;
+        for (auto const& entry : s_.dispatch.names()) {
+            for (std::size_t level = 0; level < index_of(t.level); ++level)
+                higher += entry.lanes[level].size();
+        }
+        std::uint64_t before = 0;
+        auto const& lane = s_.dispatch.names()[t.name].lanes[index_of(t.level)];
+        for (auto at = lane.front(); at != none && s_.tasks[at].id != t.id; at = s_.tasks[at].next) ++before;
+        return {"all_busy",
+                (ready == 1 ? "the worker that can run it is busy; "
+                            : "all " + std::to_string(ready) + " workers that can run it are busy; ") +
+                    std::to_string(before) + " tasks of its kind and " + std::to_string(higher) +
+                    " of higher priority go before it"};
+    }
+
+    plane_state<P> const& s_;
+    task_life<P> const& life_;
+    worker_desk<P> const& workers_;
+};
+
+}  // namespace fastqueue::core
+
+namespace fastqueue::core {
+
+/// Which tasks a list is to show.
+struct task_filter {
+    std::optional<task_state> state;  ///< none: all that have not ended
+    std::string_view name;            ///< empty: all
+    std::uint32_t limit = 100;        ///< 1 to 10000
+};
+
+/// The JSON documents that a control plane shows of single tasks. What each holds is laid down in docs/protocol.md.
+template <class P>
+class task_documents {
+public:
+    task_documents(plane_state<P> const& state, task_life<P> const& life, worker_desk<P> const& workers)
+        : s_{state}, life_{life}, reasons_{state, life, workers} {}
+
+    /// Tasks that have not ended, those accepted first at the front; or the kept results of those that ended as the filter
+    /// says, the latest first.
+    [[nodiscard]] std::string list(task_filter const& f) const {
+        std::string out;
+        json::writer w{out};
+        w.begin_array();
+        if (f.state && is_final(*f.state))
+            write_ended(w, f);
+        else
+            for (auto const& [submitted, slot] : living(f)) write_brief(w.begin_object(), slot).end_object();
+        w.end_array();
+        return out;
+    }
+    /// All that is known of one task. \return empty: the id is not known
+    [[nodiscard]] std::optional<std::string> inspect(task_id const& id) const {
+        auto const entry = s_.ledger.find(id);
+        if (entry == none) return std::nullopt;
+        std::string out;
+        json::writer w{out};
+        w.begin_object();
+        if (!is_final(s_.ledger.state(entry)))
+            write_whole(w, s_.ledger[entry].reference);
+        else if (auto const* const r = kept(entry))
+            write_result(w, id, *r);
+        else
+            w.key("id").value(id.text()).key("state").value(name_of(s_.ledger.state(entry)));
+        w.end_object();
+        return out;
+    }
+    /// Why a task is where it is. \return empty: the id is not known
+    [[nodiscard]] std::optional<std::string> why(task_id const& id) const {
+        auto const entry = s_.ledger.find(id);
+        if (entry == none) return std::nullopt;
+        auto const state = s_.ledger.state(entry);
+        auto const found =
+            is_final(state) ? reasons_.of_ended(state, kept(entry)) : reasons_.of(s_.ledger[entry].reference);
+        std::string out;
+        json::writer w{out};
+        w.begin_object().key("id").value(id.text());
+        w.key("state").value(name_of(is_final(state) ? state : s_.tasks[s_.ledger[entry].reference].state));
+        w.key("reason").value(found.reason).key("text").value(found.text).end_object();
+        return out;
+    }
+
+private:
+    [[nodiscard]] cached_result const* kept(std::uint32_t entry) const {
+        auto const slot = s_.ledger[entry].reference;
+        return slot == none ? nullptr : s_.cache.peek(slot, s_.now.steady);
+    }
+    [[nodiscard]] std::vector<std::pair<std::uint64_t, std::uint32_t>> living(task_filter const& f) const {
+        std::vector<std::pair<std::uint64_t, std::uint32_t>> found;  // a heap: the latest of them on top
+        for (std::uint32_t slot = 0; slot < s_.tasks.capacity(); ++slot) {
+            auto const& t = s_.tasks[slot];
+            bool const fits = !t.id.empty() && (!f.state || t.state == *f.state) &&
+                              (f.name.empty() || s_.dispatch.names()[t.name].name == f.name);
+            if (!fits) continue;
+            if (found.size() == f.limit) {
+                if (found.front().first <= t.submitted_us) continue;
+                std::ranges::pop_heap(found);
+                found.pop_back();
+            }
+            found.emplace_back(t.submitted_us, slot);
+            std::ranges::push_heap(found);
+        }
+        std::ranges::sort_heap(found);
+        return found;
+    }
+    void write_ended(json::writer& w, task_filter const& f) const {
+        std::uint32_t count = 0;
+        s_.cache.each(s_.now.steady, [&](std::uint32_t ledger, cached_result const& r) {
+            bool const fits =
+                r.state == *f.state && (f.name.empty() || s_.dispatch.names()[r.name].name == f.name);
+            if (!fits) return true;
+            w.begin_object();
+            write_result(w, s_.ledger[ledger].id, r);
+            w.end_object();
+            return ++count < f.limit;
+        });
+    }
+
+    json::writer& write_brief(json::writer& w, std::uint32_t slot) const {
+        auto const& t = s_.tasks[slot];
+        w.key("id").value(t.id.text()).key("name").value(s_.dispatch.names()[t.name].name);
+        w.key("state").value(name_of(t.state)).key("priority").value(name_of(t.level));
+        w.key("attempt").value(t.attempt).key("failures").value(t.failures).key("deaths").value(t.deaths);
+        if (t.worker != none) w.key("worker").value(s_.worker_name(t.worker));
+        w.key("age_ms").value((s_.now_us() - std::min(t.submitted_us, s_.now_us())) / 1000);
+        if (t.state == task_state::running)
+            w.key("running_ms").value((s_.now_us() - std::min(t.started_us, s_.now_us())) / 1000);
+        if (auto const due = life_.due_in(slot)) w.key("in_ms").value(due->count());
+        return w;
+    }
+    void write_whole(json::writer& w, std::uint32_t slot) const {
+        auto const& t = s_.tasks[slot];
+        write_brief(w, slot);
+        if (t.terms != none) {
+            auto const& o = s_.terms[t.terms].options;
+            w.key("retries").value(o.retries).key("timeout_ms").value(o.timeout_ms);
+            w.key("soft_timeout_ms").value(o.soft_timeout_ms);
+        }
+        w.key("delivery").value(t.at_most_once ? "at_most_once" : "at_least_once");
+        w.key("content").value(s_.contents[t.content]).key("payload_octets").value(t.arguments.size());
+        w.key("submitted_us").value(t.submitted_us);
+        if (t.started_us != 0) w.key("started_us").value(t.started_us);
+    }
+    void write_result(json::writer& w, task_id const& id, cached_result const& r) const {
+        w.key("id").value(id.text()).key("name").value(s_.dispatch.names()[r.name].name);
+        w.key("state").value(name_of(r.state));
+        if (r.code != errc{}) w.key("code").value(name_of(r.code));
+        w.key("attempt").value(r.attempt);
+        if (!r.worker.empty()) w.key("worker").value(r.worker);
+        w.key("age_ms").value((s_.now_us() - std::min(r.submitted_us, s_.now_us())) / 1000);
+        w.key("content").value(s_.contents[r.content]).key("result_octets").value(r.value.size());
+        w.key("submitted_us").value(r.submitted_us);
+        if (r.started_us != 0) w.key("started_us").value(r.started_us);
+        w.key("finished_us").value(r.finished_us);
+    }
+
+    plane_state<P> const& s_;
+    task_life<P> const& life_;
+    task_reasons<P> reasons_;
+};
+
+}  // namespace fastqueue::core
+
+namespace fastqueue::core {
+
+/// What an operator asks and orders: single tasks and single workers. Each verb is answered with itself and a document.
+template <class P>
+class admin_desk {
+public:
+    admin_desk(plane_state<P>& state, task_life<P> const& life, worker_desk<P>& workers, run_desk<P>& runs)
+        : s_{state}, workers_{workers}, runs_{runs}, documents_{state, life, workers} {}
+
+    /// \return false: it is none of its verbs
+    bool verb(request& r, wire::header const& h) {
+        if (h.verb() == "tasks")
+            list(r, h);
+        else if (h.verb() == "inspect")
+            one(r, h, [this](task_id const& id) { return documents_.inspect(id); });
+        else if (h.verb() == "why")
+            one(r, h, [this](task_id const& id) { return documents_.why(id); });
+        else if (h.verb() == "drain")
+            drain(r, h);
+        else
+            return false;
+        return true;
+    }
+
+private:
+    void list(request& r, wire::header const& h) {
+        constexpr std::uint64_t most = 10'000;
+        task_filter f;
+        if (!h.positional().empty()) return refuse(r, h, "the verb takes state=, name= and limit= only");
+        if (auto const text = h.get("state"); !text.empty()) {
+            f.state = parse_task_state(text);
+            if (!f.state) return refuse(r, h, "state= is none that a task can be in");
+        }
+        if (auto const text = h.get("limit"); !text.empty()) {
+            auto const limit = wire::read_number(text, most);
+            if (!limit || *limit == 0) return refuse(r, h, "limit= is 1 to 10000");
+            f.limit = static_cast<std::uint32_t>(*limit);
+        }
+        f.name = h.get("name");
+        answer(r, h, {}, documents_.list(f));
+    }
+    template <class Document>
+    void one(request& r, wire::header const& h, Document&& of) {
+        auto const id = h.positional().size() == 1 ? uuid::parse(h.positional()[0]) : std::nullopt;
+        if (!id) return refuse(r, h, "the verb takes one id, which is a UUID");
+        auto const document = of(*id);
+        if (!document)
+            return s_.error(r, id->text(), errc::unknown_task, ref(h), "no such task is known here");
+        answer(r, h, id->text(), *document);
+    }
+    void drain(request& r, wire::header const& h) {
+        auto const undo = h.get("undo");
+        if (h.positional().size() != 1 || !(undo.empty() || undo == "1"))
+            return refuse(r, h, "the verb takes the name of one worker, and undo=1");
+        auto const w = workers_.set_aside(h.positional()[0], undo.empty());
+        if (w == none) {
+            return s_.error(r, "-", errc::unknown_worker, ref(h),
+                            "no worker of that name is registered here; see workers");
+        }
+        auto const& record = s_.workers[w];
+        if (undo.empty()) runs_.recall_ahead(w);
+        std::string document;
+        json::writer out{document};
+        out.begin_object().key("worker").value(record.name).key("state").value(record.state_name());
+        out.key("outstanding").value(record.outstanding).end_object();
+        answer(r, h, record.name, document);
+    }
+
+    static std::string_view ref(wire::header const& h) noexcept { return h.get("ref").substr(0, 64); }
+    void refuse(request& r, wire::header const& h, std::string_view why) {
+        s_.error(r, "-", errc::bad_request, ref(h), why);
+    }
+    void answer(request& r, wire::header const& h, std::string_view subject, std::string_view document) {
+        auto header = s_.answer(r).pairs.begin(h.verb());
+        if (!subject.empty()) header.token(subject);
+        if (!ref(h).empty()) header.field("ref", ref(h));
+        s_.answer(r).pairs.finish(document);
+    }
+
+    plane_state<P>& s_;
+    worker_desk<P>& workers_;
+    run_desk<P>& runs_;
+    task_documents<P> documents_;
+};
+
+}  // namespace fastqueue::core
+
+// ---- <fastqueue/core/plane_documents.hpp>
+
+namespace fastqueue::core {
+
+/// The JSON documents that a control plane shows of itself. What each holds is laid down in docs/protocol.md.
+template <class P>
+class plane_documents {
+public:
+    plane_documents(plane_state<P> const& state, worker_desk<P> const& workers)
+        : s_{state}, workers_{workers} {}
+
+    [[nodiscard]] std::string nodes() const {
+        std::string out;
+        json::writer w{out};
+        auto const& o = s_.options;
+        w.begin_array().begin_object();
+        w.key("id").value(o.id).key("role").value("control-plane").key("base").value(o.base);
+        w.key("management").value(o.management).key("results").value(o.results);
+        w.key("ports").begin_array();
+        for (auto const port : o.task_ports) w.value(port);
+        w.end_array().key("epoch").value(s_.store.epoch().text()).key("version").value(o.version);
+        w.key("limits").begin_object();
+        wire::write_limits(w, o.limits);
+        w.end_object().end_object();
+        for (auto const slot : sorted()) {
+            auto const& r = s_.workers[slot];
+            w.begin_object().key("id").value(r.name).key("role").value("subworker");
+            if (r.announced.address) w.key("base").value(r.announced.address->text());
+            w.key("state").value(r.state_name()).end_object();
+        }
+        w.end_array();
+        return out;
+    }
+
+    [[nodiscard]] std::string workers() const {
+        std::string out;
+        json::writer w{out};
+        w.begin_array();
+        for (auto const slot : sorted()) write_worker(w, s_.workers[slot]);
+        w.end_array();
+        return out;
+    }
+
+    [[nodiscard]] std::string queues() const {
+        std::string out;
+        json::writer w{out};
+        w.begin_object();
+        for (std::size_t level = 0; level < priority_count; ++level) write_level(w, level);
+        w.end_object();
+        return out;
+    }
+
+    [[nodiscard]] std::string names() const {
+        std::string out;
+        json::writer w{out};
+        w.begin_array();
+        std::vector<name_entry const*> names;
+        for (auto const& entry : s_.dispatch.names()) {
+            if (entry.known) names.push_back(&entry);
+        }
+        std::ranges::sort(names, {}, [](name_entry const* n) -> std::string const& { return n->name; });
+        for (auto const* n : names) {
+            w.begin_object().key("name").value(n->name).key("workers").value(n->able);
+            w.key("succeeded")
+                .value(n->succeeded)
+                .key("failed")
+                .value(n->failed)
+                .key("typical_us")
+                .value(n->cost_us);
+            w.end_object();
+        }
+        w.end_array();
+        return out;
+    }
+
+    [[nodiscard]] std::string stats() const {
+        std::string out;
+        json::writer w{out};
+        auto const& c = s_.counters;
+        w.begin_object().key("submitted").value(c.submitted).key("succeeded").value(c.succeeded);
+        w.key("failed").value(c.failed).key("cancelled").value(c.cancelled).key("expired").value(c.expired);
+        w.key("retried")
+            .value(c.retried)
+            .key("redelivered")
+            .value(c.redelivered)
+            .key("returned")
+            .value(c.returned);
+        w.key("stale_answers").value(c.stale_answers).key("refused").value(c.refused);
+        w.key("tasks").value(s_.tasks.used()).key("waiting").value(s_.dispatch.waiting());
+        w.key("task_octets").value(s_.task_octets).key("cached_results").value(s_.cache.size());
+        w.key("cached_octets").value(s_.cache.octets()).key("known_ids").value(s_.ledger.size());
+        w.key("connections").value(s_.peers.size()).key("workers").value(workers_.by_name().size());
+        w.key("uptime_ms").value(ms(s_.now.steady - s_.started)).end_object();
+        return out;
+    }
+
+    [[nodiscard]] std::string health() const {
+        std::size_t active = 0;
+        for (auto const& [name, slot] : workers_.by_name())
+            active += s_.workers[slot].state == worker_state::active ? 1U : 0U;
+        std::string out;
+        json::writer w{out};
+        w.begin_object().key("status").value(s_.stopping ? "stopping" : "ok").key("id").value(s_.options.id);
+        w.key("active_workers").value(active).key("version").value(s_.options.version).end_object();
+        return out;
+    }
+
+private:
+    [[nodiscard]] std::vector<std::uint32_t> sorted() const {
+        std::vector<std::uint32_t> slots;
+        for (auto const& [name, slot] : workers_.by_name()) slots.push_back(slot);
+        std::ranges::sort(slots, {},
+                          [&](std::uint32_t s) -> std::string const& { return s_.workers[s].name; });
+        return slots;
+    }
+    static std::int64_t ms(instant::duration d) noexcept {
+        return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
+    }
+    void write_worker(json::writer& w, worker_record const& r) const {
+        w.begin_object()
+            .key("id")
+            .value(r.name)
+            .key("state")
+            .value(r.state_name())
+            .key("local")
+            .value(r.local);
+        if (r.announced.address) w.key("address").value(r.announced.address->text());
+        w.key("host")
+            .value(r.announced.host)
+            .key("pid")
+            .value(r.announced.pid)
+            .key("version")
+            .value(r.announced.version);
+        w.key("concurrency").value(r.concurrency).key("window").value(r.window);
+        w.key("outstanding").value(r.outstanding).key("running").value(r.begun.size());
+        w.key("succeeded").value(r.succeeded).key("failed").value(r.failed);
+        w.key("last_seen_ms")
+            .value(ms(s_.now.steady - r.last_seen))
+            .key("uptime_ms")
+            .value(ms(s_.now.steady - r.since));
+        w.key("tasks").begin_array();
+        for (auto const& name : r.announced.tasks) w.value(name);
+        w.end_array().end_object();
+    }
+    void write_level(json::writer& w, std::size_t level) const {
+        std::uint64_t waiting = 0;
+        std::uint64_t oldest = s_.now_us();
+        for (auto const& entry : s_.dispatch.names()) {
+            auto const& lane = entry.lanes[level];
+            waiting += lane.size();
+            if (!lane.empty()) oldest = std::min(oldest, s_.tasks[lane.front()].submitted_us);
+        }
+        w.key(priority_names[level]).begin_object().key("waiting").value(waiting);
+        w.key("oldest_ms").value((s_.now_us() - oldest) / 1000);
+        w.key("rate").value(s_.rates[level].per_second(s_.now.steady)).end_object();
+    }
+
+    plane_state<P> const& s_;
+    worker_desk<P> const& workers_;
+};
+
+}  // namespace fastqueue::core
+
+// ---- <fastqueue/core/request_desk.hpp>
 
 namespace fastqueue::core {
 
@@ -12227,10 +13627,10 @@ private:
 namespace fastqueue::wire {
 
 /// Every verb that some port serves, whoever listens there.
-inline constexpr std::array<std::string_view, 22> verbs{
-    "submit",    "call",       "get",    "wait",  "watch",    "cancel", "forget", "register",
-    "heartbeat", "unregister", "run",    "began", "progress", "done",   "recall", "hello",
-    "discover",  "workers",    "queues", "stats", "tasks",    "health"};
+inline constexpr std::array<std::string_view, 26> verbs{
+    "submit",     "call",  "get",   "wait",     "watch", "cancel",  "forget", "register", "heartbeat",
+    "unregister", "run",   "began", "progress", "done",  "recall",  "hello",  "discover", "workers",
+    "queues",     "stats", "tasks", "health",   "names", "inspect", "why",    "drain"};
 
 /// What a peer is told whose verb is not served where it was sent: it exists elsewhere, or nowhere.
 [[nodiscard]] constexpr errc misplaced(std::string_view verb) noexcept {
@@ -12256,7 +13656,8 @@ public:
           workers_{s_, life_},
           runs_{s_, life_, workers_},
           requests_{s_, life_, runs_},
-          documents_{s_, workers_} {}
+          documents_{s_, workers_},
+          admin_{s_, life_, workers_, runs_} {}
 
     /// The time of this turn. A gap far over what was asked for means that the process stood still: nobody's silence in
     /// it is held against him.
@@ -12348,10 +13749,12 @@ public:
         for (auto const& [name, w] : workers_.by_name()) runs_.recall_ahead(w);
     }
     /// Whether nothing runs any more, so that the process can end.
-    [[nodiscard]] bool idle() const noexcept {
-        return std::ranges::all_of(workers_.by_name(), [this](auto const& entry) {
-            return s_.workers[entry.second].outstanding == 0;
-        });
+    [[nodiscard]] bool idle() const noexcept { return outstanding() == 0; }
+    /// Runs that are at workers and not answered.
+    [[nodiscard]] std::size_t outstanding() const noexcept {
+        std::size_t sum = 0;
+        for (auto const& [name, w] : workers_.by_name()) sum += s_.workers[w].outstanding;
+        return sum;
     }
     /// Last words: whoever still waits is told that there will be no answer.
     void farewell() {
@@ -12429,14 +13832,14 @@ private:
             document(r, h, documents_.workers());
         else if (verb == "queues")
             document(r, h, documents_.queues());
-        else if (verb == "tasks")
-            document(r, h, documents_.tasks());
+        else if (verb == "names")
+            document(r, h, documents_.names());
         else if (verb == "stats")
             document(r, h, documents_.stats());
         else if (verb == "health")
             document(r, h, documents_.health());
         else
-            return false;
+            return admin_.verb(r, h);
         return true;
     }
     bool discovery_verb(request& r, wire::header const& h) {
@@ -12579,6 +13982,7 @@ private:
     run_desk<P> runs_;
     request_desk<P> requests_;
     plane_documents<P> documents_;
+    admin_desk<P> admin_;
     instant next_sweep_{};
     instant expected_{};
 };
@@ -12640,6 +14044,7 @@ struct run_record {
     bool begun = false;      ///< told to the control plane, and so in the list of those that run
     bool dropped = false;    ///< its lease is gone: its end is told to nobody
     bool overtime = false;   ///< it went over its hard limit: whatever comes of it is `timeout`
+    bool given_up = false;   ///< the worker ends, and waits for it no longer
     bool cancelled = false;  ///< somebody asked to stop it
 };
 
@@ -12866,6 +14271,7 @@ public:
         return *std::ranges::find_if(links_, [](peer_id p) { return p != peer_id::none; });
     }
     [[nodiscard]] std::string const& fatal() const noexcept { return fatal_; }
+    [[nodiscard]] errc fatal_code() const noexcept { return fatal_code_; }
 
 private:
     enum class phase : std::uint8_t { waiting, discovering, connecting, registering, registered };
@@ -12947,6 +14353,7 @@ private:
                 return false;
             }
         }
+        fatal_code_ = code;
         fatal_ = "the control plane refused the worker '" + options_.id + "': " + std::string{text};
         return false;
     }
@@ -12992,6 +14399,7 @@ private:
     bool leaving_ = false;
     bool unregistered_ = false;
     std::string fatal_;
+    errc fatal_code_ = errc::bad_request;
 };
 
 }  // namespace fastqueue::core
@@ -13117,13 +14525,37 @@ public:
             actions_.push_back({run_action::kind::stop, slot});
         }
     }
+    /// After `stop`: the time for finishing is over. What still runs goes back unfinished, and its end will be told to
+    /// nobody. \return how many those are
+    std::size_t hand_back() {
+        std::size_t count = 0;
+        for (auto slot = running_.front(); slot != none; slot = runs_[slot].next) {
+            if (runs_[slot].dropped) continue;
+            wire::done_message done;
+            done.lease = runs_[slot].lease;
+            done.end = wire::run_end::returned;
+            answer(done, {});
+            runs_[slot].dropped = true;
+            ++count;
+        }
+        for (auto const* list : {&running_, &waiting_}) {
+            for (auto slot = list->front(); slot != none; slot = runs_[slot].next) {
+                if (std::exchange(runs_[slot].given_up, true)) continue;
+                ++given_up_;
+                actions_.push_back({run_action::kind::stop, slot});
+            }
+        }
+        return count;
+    }
     [[nodiscard]] bool stopping() const noexcept { return stopping_; }
     /// After `stop`: everything is answered, and the control plane knows that the worker has left or cannot be told.
     [[nodiscard]] bool finished() const noexcept {
-        return stopping_ && outstanding() == 0 && (link_.is_unregistered() || !link_.can_speak());
+        return stopping_ && outstanding() == given_up_ && (link_.is_unregistered() || !link_.can_speak());
     }
     /// Why it gave up for good; empty while it has not.
     [[nodiscard]] std::string const& fatal() const noexcept { return link_.fatal(); }
+    /// What the control plane refused it with.
+    [[nodiscard]] errc fatal_code() const noexcept { return link_.fatal_code(); }
 
     // ---- what it wants done
 
@@ -13178,7 +14610,7 @@ private:
         r.traceparent.assign(message.traceparent);
         r.soft_timeout_ms = message.soft_timeout_ms;
         r.timeout_ms = message.timeout_ms;
-        r.begun = r.dropped = r.overtime = r.cancelled = false;
+        r.begun = r.dropped = r.overtime = r.cancelled = r.given_up = false;
         r.sequence = ++sequence_;
         waiting_.push_back(runs_, slot);
         actions_.push_back({run_action::kind::execute, slot});
@@ -13301,6 +14733,7 @@ private:
         constexpr std::size_t worth_keeping = 4096;
         auto& r = runs_[slot];
         (r.begun ? running_ : waiting_).erase(runs_, slot);
+        if (r.given_up) --given_up_;
         soft_.clear(slot);
         hard_.clear(slot);
         if (r.arguments.capacity() > worth_keeping) r.arguments = {};
@@ -13335,6 +14768,7 @@ private:
     std::uint64_t answers_turn_ = 0;
     std::uint64_t sequence_ = 0;
     std::uint64_t answered_ = 0;
+    std::size_t given_up_ = 0;  // runs whose end nobody waits for
     std::uint64_t max_payload_ = 16U << 20U;
     instant look_at_ = instant::max();
     bool stopping_ = false;
@@ -13351,11 +14785,13 @@ namespace fastqueue::shell {
 class execution final : public policy::job, private stop_source_bridge {
 public:
     /// Prepares a run. `record` and `tasks` stay as they are until it has ended.
+    /// \param resources  one for each thread of the executor
     void prepare(std::uint32_t slot, core::run_record const& record, registry const& tasks,
-                 std::uint64_t max_payload) {
+                 std::vector<thread_resources>& resources, std::uint64_t max_payload) {
         slot_ = slot;
         record_ = &record;
         tasks_ = &tasks;
+        resources_ = &resources;
         max_payload_ = max_payload;
         stop_.store(false, std::memory_order_relaxed);
         source_.reset();
@@ -13403,12 +14839,22 @@ private:
             return {errc::unknown_task_name, true};
         }
         context ctx{record_->lease.id, record_->lease.attempt, task->name(),
-                    static_cast<stop_source_bridge&>(*this)};
-        auto const made = task->invoke(ctx, record_->content, record_->arguments, out_);
+                    static_cast<stop_source_bridge&>(*this), &(*resources_)[thread]};
+        auto const made = run_in(ctx, *task);
         if (!made.ok() || out_.size() <= max_payload_) return made;
         auto const size = std::to_string(out_.size());
         out_ = "the result has " + size + " octets, over the limit of " + std::to_string(max_payload_);
         return {errc::too_large, true};
+    }
+    [[nodiscard]] invocation_result run_in(context& ctx, task_definition const& task) noexcept {
+        auto const& hooks = tasks_->hooks();
+        if (hooks.around.empty()) return task.invoke(ctx, record_->content, record_->arguments, out_);
+        try {
+            return hooks.run(ctx, out_,
+                             [&] { return task.invoke(ctx, record_->content, record_->arguments, out_); });
+        } catch (...) {
+            return fastqueue::detail::report_exception(out_, fastqueue::detail::run_phase::running);
+        }
     }
     [[nodiscard]] bool stop_requested() const noexcept override {
         return stop_.load(std::memory_order_acquire);
@@ -13423,6 +14869,7 @@ private:
     std::uint32_t slot_ = 0;
     core::run_record const* record_ = nullptr;
     registry const* tasks_ = nullptr;
+    std::vector<thread_resources>* resources_ = nullptr;
     std::uint64_t max_payload_ = 0;
     std::string out_;
     core::run_result result_;
@@ -13478,7 +14925,9 @@ struct subworker_options {
     std::string advertise_host;       ///< under which the control plane reaches a wildcard base
     std::uint32_t concurrency = 1;    ///< handlers that run at once, 1 to 1024
     std::uint32_t window = 256;       ///< runs that may be here at once for each handler
-    std::uint64_t seed = 0;           ///< of jitter and, where set, of the incarnation; 0: random
+    std::chrono::milliseconds grace{
+        30'000};             ///< how long `stop` waits for what runs; then it goes back unfinished
+    std::uint64_t seed = 0;  ///< of jitter and, where set, of the incarnation; 0: random
 };
 
 /// Takes runs from a control plane and executes them: a thin shell around `core::worker`, a transport and an executor.
@@ -13503,30 +14952,39 @@ public:
     }
     ~basic_subworker() override {
         if (executor_) executor_->stop();
+        if (!hooks_started_) return;
+        auto const& hooks = tasks_.hooks().on_stop;
+        for (auto hook = hooks.rbegin(); hook != hooks.rend(); ++hook) (*hook)();
     }
 
     /// Listens on its ports and begins to look for the control plane. Waits for nothing.
     /// \throws error (address_in_use, ...) naming the port
     void start() {
         core::worker_options o = machine_options();
+        for (auto const& hook : tasks_.hooks().on_start) hook();
+        hooks_started_ = true;
         listen(o);
         window_ = o.window;
+        for (std::uint32_t i = 0; i < options_.concurrency; ++i)
+            resources_.emplace_back(tasks_.hooks().per_thread);
         executor_ = detail::make_executor<Policies>(
-            make_executor_, {options_.concurrency, o.window * 2 + 128}, [this] { transport_->wake(); });
+            make_executor_,
+            {options_.concurrency, o.window * 2 + 128, [this](std::uint32_t n) { resources_[n].clear(); }},
+            [this] { transport_->wake(); });
         core_.emplace(std::move(o));
         core_->at(transport_->now());
         core_->start();
         finish_turn();
     }
     /// Serves until it has stopped. Calls `start` if that was not done.
-    /// \throws error (worker_id_taken ...) if the control plane refuses it for good
+    /// \throws error with the control plane's code (worker_id_taken, bad_request ...) if that refuses it for good
     void run() requires policy::runnable_transport<transport_type> {
         if (!core_) start();
         transport_->run();
-        if (!core_->fatal().empty()) throw error{errc::worker_id_taken, core_->fatal()};
+        if (!core_->fatal().empty()) throw error{core_->fatal_code(), core_->fatal()};
     }
-    /// Drains: takes nothing new, gives back what has not begun, finishes what runs, unregisters; then `run` returns. Safe
-    /// from any thread, any number of times.
+    /// Drains: takes nothing new, gives back what has not begun, finishes what runs, unregisters; then `run` returns. What
+    /// has not ended after `grace` goes back unfinished. Safe from any thread, any number of times.
     void stop() noexcept {
         stop_requested_.store(true, std::memory_order_release);
         transport_->wake();
@@ -13548,6 +15006,8 @@ public:
     [[nodiscard]] executor_type& executor() noexcept { return *executor_; }
     [[nodiscard]] transport_type& transport() noexcept { return *transport_; }
     [[nodiscard]] bool has_stopped() const noexcept { return stopped_; }
+    /// After `run`: how many runs it handed back unfinished. Their handlers may still run, and the destructor waits for them.
+    [[nodiscard]] std::size_t abandoned() const noexcept { return abandoned_; }
 
 private:
     void check() const {
@@ -13623,6 +15083,7 @@ private:
         if (stop_requested_.load(std::memory_order_acquire)) {
             core_->at(transport_->now());
             core_->stop();
+            if (!stop_by_) stop_by_ = saturating_add(transport_->now().steady, options_.grace);
             if (abandon_requested_.load(std::memory_order_acquire)) core_->stop_handlers();
         }
     }
@@ -13633,6 +15094,7 @@ private:
     void finish_turn() {
         core_->at(transport_->now());
         collect();
+        if (stop_by_ && transport_->now().steady >= *stop_by_) hand_back();
         core_->turn();
         do_actions();  // first: what is looked at below has been handed over
         core_->each_to_look_at([this](std::uint32_t slot) {
@@ -13642,9 +15104,13 @@ private:
         shell::perform(core_->outbox(), ~policy::store_sequence{0}, *transport_, frames_,
                        [this](std::uint32_t tag, peer_id peer) { core_->dialled(tag, peer); });
         tell();
-        auto const next = core_->next_deadline();
+        auto const next = std::min(core_->next_deadline(), stop_by_.value_or(instant::max()));
         transport_->arm(next == instant::max() ? std::nullopt : std::optional{next});
         if (core_->finished() || !core_->fatal().empty()) end();
+    }
+    void hand_back() {
+        abandoned_ += core_->hand_back();
+        stop_by_ = instant::max();
     }
     void collect() {
         for (auto* job = executor_->finished(); job != nullptr;) {
@@ -13675,7 +15141,7 @@ private:
     }
     void begin(std::uint32_t slot) {
         while (slot >= executions_.size()) executions_.push_back(std::make_unique<shell::execution>());
-        executions_[slot]->prepare(slot, core_->run(slot), tasks_, core_->max_payload());
+        executions_[slot]->prepare(slot, core_->run(slot), tasks_, resources_, core_->max_payload());
         executor_->submit(*executions_[slot]);
     }
     /// Tells the observer when it has been registered, or has lost its control plane.
@@ -13702,12 +15168,16 @@ private:
     typename Policies::observer_policy observer_;
     typename policy_instances<Policies>::executor_maker make_executor_;
     std::optional<core::worker> core_;
+    std::vector<thread_resources> resources_;  // one for each thread of the executor
+    bool hooks_started_ = false;
     std::vector<std::unique_ptr<shell::execution>> executions_;
     std::unique_ptr<executor_type> executor_;  // behind what its threads use: it ends first
     std::vector<core::run_action> actions_;
     std::vector<std::string_view> frames_;
     std::vector<endpoint> bound_;
     std::uint32_t window_ = 0;
+    std::optional<instant> stop_by_;
+    std::size_t abandoned_ = 0;
     std::atomic<bool> stop_requested_{false};
     std::atomic<bool> abandon_requested_{false};
     bool was_registered_ = false;
@@ -14203,7 +15673,8 @@ public:
     void start() {
         thread_ = std::thread{[this] { worker_.run(); }};
     }
-    void stop() noexcept { worker_.stop(); }
+    /// It ends at once; handlers that run are asked to stop, and the destructor waits for them.
+    void abandon() noexcept { worker_.abandon(); }
 
 private:
     static subworker_options options(endpoint door, std::string id, std::uint32_t concurrency,
@@ -14214,6 +15685,7 @@ private:
         o.base.reset();
         o.discovery.reset();
         o.concurrency = concurrency;
+        o.grace = {};
         o.seed = seed;
         return o;
     }
@@ -14311,6 +15783,9 @@ public:
     /// The machine, for tests.
     [[nodiscard]] core::plane<Policies> const& machine() const noexcept { return core_; }
     [[nodiscard]] bool has_stopped() const noexcept { return stopped_; }
+    /// After `run`: how many runs had not ended when `shutdown_grace` was over. Handlers of its own may still run, and the
+    /// destructor waits for them.
+    [[nodiscard]] std::size_t unfinished() const noexcept { return unfinished_; }
 
 private:
     static constexpr std::uint64_t local_mark = 1ULL
@@ -14455,6 +15930,7 @@ private:
         core_.at(transport_->now());
         core_.turn();
         bool const ends = stop_by_ && (core_.idle() || transport_->now().steady >= *stop_by_);
+        if (ends) unfinished_ = core_.outstanding();
         if (ends) core_.farewell();
         store_->flush();
         store_->poll(news_);
@@ -14476,7 +15952,7 @@ private:
         if (stopped_) return;
         stopped_ = true;
         if (inproc_) inproc_->stop();
-        local_.reset();
+        if (local_) local_->abandon();  // and is joined by the destructor: a handler may take its time
         if constexpr (policy::runnable_transport<transport_type>)
             transport_->stop();
         else
@@ -14497,6 +15973,7 @@ private:
     addresses bound_;
     std::optional<instant> stop_by_;
     std::atomic<bool> stop_requested_{false};
+    std::size_t unfinished_ = 0;
     bool started_ = false;
     bool stopped_ = false;
 };
@@ -14632,7 +16109,9 @@ public:
     inline_(policy::executor_options options, std::function<void()> wake)
         : rings_{detail::job_ring{options.capacity}, detail::job_ring{options.capacity},
                  detail::job_ring{options.capacity}, detail::job_ring{options.capacity}},
-          wake_{std::move(wake)} {}
+          wake_{std::move(wake)},
+          thread_ends_{std::move(options.thread_ends)} {}
+    ~inline_() { stop(); }
     inline_(inline_ const&) = delete;
     inline_& operator=(inline_ const&) = delete;
 
@@ -14647,6 +16126,7 @@ public:
         if (std::exchange(running_, true)) return;
         while (auto* const j = stopped_ ? nullptr : claim()) {
             j->state.store(policy::job_state::running, std::memory_order_relaxed);
+            j->thread = 0;
             j->run(*j);
             if (finished_.add(*j) && wake_) wake_();
         }
@@ -14663,7 +16143,9 @@ public:
     policy::job* finished() noexcept { return finished_.take_all(); }
 
     /// What is still in line stays there until it is retracted.
-    void stop() noexcept { stopped_ = true; }
+    void stop() noexcept {
+        if (!std::exchange(stopped_, true) && thread_ends_) thread_ends_(0);
+    }
 
 private:
     policy::job* claim() noexcept {
@@ -14676,6 +16158,7 @@ private:
     std::array<detail::job_ring, policy::job_levels> rings_;
     detail::finished_list finished_;
     std::function<void()> wake_;
+    std::function<void(std::uint32_t)> thread_ends_;
     bool running_ = false;
     bool stopped_ = false;
 };
@@ -14874,6 +16357,11 @@ public:
     explicit module_export(registry (*make)()) noexcept {
         try {
             registry_ = make();
+            if (!registry_.hooks().empty())
+                return fail(
+                    "hooks, interceptors and resources of threads need a program that links its tasks; a "
+                    "module has "
+                    "none");
             describe();
         } catch (std::exception const& e) {
             fail(e.what());

@@ -47,6 +47,8 @@ class Mistakes(support.Case):
         self.check(("control-plane", "--worker-timeout", "-1"), "--worker-timeout", "'-1'", "seconds")
         self.check(("control-plane", "--worker-timeout", "0"), "--worker-timeout", "0.1 and up")
         self.check(("control-plane", "--grace", "nan"), "--grace", "'nan'")
+        self.check(("control-plane", "--worker-grace", "-1"), "--worker-grace", "'-1'")
+        self.check((*SUBWORKER, "--grace", "soon"), "--grace", "'soon'")
         self.check(("control-plane", "--max-deaths", "0"), "--max-deaths", "'0'")
         self.check((*SUBWORKER, "--concurrency", "0"), "--concurrency", "1 to 1024")
         self.check(("submit", "--task-name", "a", "--countdown", "-1"), "--countdown", "'-1'")

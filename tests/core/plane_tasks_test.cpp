@@ -274,7 +274,7 @@ TEST_CASE("plane: priorities are strict, whatever port and order, and equals kee
     w.ask1(low, "submit " + text(101) + " add priority=critical");
     w.ask1(low, "submit " + text(102) + " mul priority=high");
     auto const worker = w.worker("w1", "concurrency=1", R"("add","mul")");
-    for (std::uint64_t const n : {100, 101, 102}) expected.push_back(text(n));
+    for (std::uint64_t n = 100; n <= 102; ++n) expected.push_back(text(n));
     for (std::uint64_t n = 1; n <= 24; ++n) expected.push_back(text(n));
     for (auto const& id_text : expected) {
         auto const run = w.take(worker).at(0);  // predecessor 12

@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -25,13 +26,22 @@ namespace fastqueue::core {
 /// Where a request goes.
 enum class client_port : std::uint8_t { tasks, management, discovery };
 
+/// One pair of a batch.
+struct client_pair {
+    std::string tokens;  ///< with a space before each
+    std::string payload;
+};
+
 /// What a client asks. The header's tokens behind the verb are written by who asks; `ref` and `resent` are added here.
 struct client_request {
     std::string_view verb;  ///< of a static string
     client_port port = client_port::tasks;
     std::string tokens;  ///< with a space before each
     std::string payload;
+    std::vector<client_pair>
+        batch;                 ///< not empty: these go in one message, in place of `tokens` and `payload`
     std::uint64_t cookie = 0;  ///< names the operation to the caller
+    std::uint64_t number = 0;  ///< names it for `cancel`, never used twice; 0: it cannot be cancelled
     std::chrono::microseconds timeout{std::chrono::seconds{30}};
 };
 
@@ -60,7 +70,9 @@ public:
     /// Begins an operation. \return queue_full: too many are pending; too_large: the payload is over the limit
     [[nodiscard]] std::error_code start(client_request&& request) {
         if (operations_.used() >= options_.max_pending) return make_error_code(errc::queue_full);
-        if (request.payload.size() > max_payload_) return make_error_code(errc::too_large);
+        if (request.verb == "submit" && request.tokens.empty() && request.batch.empty())
+            return make_error_code(errc::bad_option);
+        if (is_too_large(request)) return make_error_code(errc::too_large);
         auto const slot = operations_.take();
         auto& o = operations_[slot];
         o.generation = (o.generation + 1) & generation_mask;
@@ -68,6 +80,7 @@ public:
         o.first_epoch = {};
         o.sent = false;
         o.live = true;
+        if (o.request.number != 0) numbered_[o.request.number] = slot;
         unsent_.push_back(operations_, slot);
         if (o.request.timeout.count() >= 0)
             timeouts_.set(slot, saturating_add(now_.steady, o.request.timeout));
@@ -149,6 +162,14 @@ public:
         return std::min({timeouts_.next(), retry_at_, discovery});
     }
 
+    /// Nobody waits for the operation any more: it ends as `operation_canceled`. What was sent is not taken back.
+    template <class Done>
+    void cancel(std::uint64_t number, Done&& done) {
+        auto const at = numbered_.find(number);
+        if (at == numbered_.end()) return;  // it has ended meanwhile
+        auto const why = std::make_error_code(std::errc::operation_canceled);
+        finish(at->second, {operations_[at->second].request.cookie, why, nullptr, {}}, done);
+    }
     /// Ends every operation with `why`.
     template <class Done>
     void fail_all(std::error_code why, std::string_view text, Done&& done) {
@@ -182,7 +203,20 @@ private:
         std::uint32_t next = none;
         bool sent = false;
         bool live = false;
+        std::size_t answers = 0;  // to a batch
+        std::error_code refused;  // why the batch was, and the words
+        std::string refusal;
     };
+
+    [[nodiscard]] bool is_too_large(client_request const& r) const noexcept {
+        std::uint64_t sum = 0;
+        for (auto const& pair : r.batch) {
+            if (pair.payload.size() > max_payload_) return true;
+            sum += pair.tokens.size() + pair.payload.size() + 128;
+        }
+        return r.payload.size() > max_payload_ || r.batch.size() > options_.limits.max_pairs ||
+               sum > options_.limits.max_message;
+    }
 
     // ---- finding the control plane
 
@@ -281,30 +315,39 @@ private:
         else if (port == client_port::discovery)
             out_.dial(options_.discovery, discovery_tag);
     }
-    /// Calls of one turn share a message: each is answered on its own. A submit has one for itself, since the submits of a
-    /// message are all accepted or all refused.
+    /// What one turn asks at a connection shares a message. Submits have one for themselves, since the submits of a message
+    /// are all accepted or all refused.
     void send(std::uint32_t slot, peer_id peer) {
         auto& o = operations_[slot];
-        bool const call = o.request.verb == "call";
-        auto& pairs = call ? calls(peer) : out_[out_.open(peer, wire::form::packed)].pairs;
-        auto header = pairs.begin(o.request.verb);
-        header.raw(o.request.tokens);
-        header.field("ref", (o.generation << slot_bits) | slot);
-        bool const creates = call || o.request.verb == "submit";
-        if (creates && !o.first_epoch.empty()) header.field("resent", o.first_epoch);
-        if (creates && o.first_epoch.empty()) o.first_epoch = epoch_;
-        pairs.finish(o.request.payload);
+        bool const alone = o.request.verb == "submit";
+        auto& pairs = alone ? out_[out_.open(peer, wire::form::packed)].pairs : shared(peer);
+        o.answers = 0;
+        if (o.request.batch.empty()) write(pairs, slot, o.request.tokens, o.request.payload);
+        for (auto const& pair : o.request.batch) write(pairs, slot, pair.tokens, pair.payload);
+        if (o.first_epoch.empty()) o.first_epoch = epoch_;
         unsent_.erase(operations_, slot);
         sent_.push_back(operations_, slot);
         o.sent = true;
     }
-    [[nodiscard]] wire::pair_writer& calls(peer_id peer) {
+    void write(wire::pair_writer& pairs, std::uint32_t slot, std::string_view tokens,
+               std::string_view payload) {
+        auto const& o = operations_[slot];
+        auto header = pairs.begin(o.request.verb);
+        header.raw(tokens).field("ref", (o.generation << slot_bits) | slot);
+        bool const creates = o.request.verb == "call" || o.request.verb == "submit";
+        if (creates && !o.first_epoch.empty()) header.field("resent", o.first_epoch);
+        pairs.finish(payload);
+    }
+    [[nodiscard]] wire::pair_writer& shared(peer_id peer) {
         constexpr std::size_t enough_octets = 1U << 20U;
-        if (calls_turn_ != out_.turn() || calls_->octets() > enough_octets || calls_->pairs() >= 4096) {
-            calls_ = &out_[out_.open(peer, wire::form::packed)].pairs;
-            calls_turn_ = out_.turn();
+        bool const fits = shared_turn_ == out_.turn() && shared_to_ == peer &&
+                          shared_->octets() <= enough_octets && shared_->pairs() < 4096;
+        if (!fits) {
+            shared_ = &out_[out_.open(peer, wire::form::packed)].pairs;
+            shared_turn_ = out_.turn();
+            shared_to_ = peer;
         }
-        return *calls_;
+        return *shared_;
     }
     template <class Done>
     void answer(wire::header const& h, std::string_view payload, Done&& done) {
@@ -321,7 +364,20 @@ private:
             if (code == errc::shutting_down && o.request.verb == "call") return unsend_later(slot);
             given.error = make_error_code(code);
         }
+        if (!o.request.batch.empty() && !batch_is_answered(o, given)) return;
         finish(slot, given, done);
+    }
+    /// The answer to a batch is that to all its pairs: where one was refused, the reason is that one's.
+    static bool batch_is_answered(operation& o, client_answer& given) {
+        auto const others = make_error_code(errc::batch_refused);
+        if (given.error && (!o.refused || o.refused == others)) {
+            auto const about = given.header->positional().empty() ? "-" : given.header->positional()[0];
+            o.refused = given.error;
+            o.refusal = std::string{about} + ": " + std::string{given.payload};
+        }
+        if (++o.answers < o.request.batch.size()) return false;
+        given = {o.request.cookie, o.refused, given.header, o.refusal};
+        return true;
     }
     /// The control plane ends: the call is made again, under the same id, when it is back.
     void unsend_later(std::uint32_t slot) {
@@ -333,8 +389,12 @@ private:
         done(given);
         auto& o = operations_[slot];
         timeouts_.clear(slot);
+        if (o.request.number != 0) numbered_.erase(o.request.number);
         (o.sent ? sent_ : unsent_).erase(operations_, slot);
         o.live = o.sent = false;
+        o.refused = {};
+        o.refusal.clear();
+        o.request.batch = {};
         if (o.request.payload.capacity() > 4096) o.request.payload = {};
         operations_.give(slot);
     }
@@ -358,8 +418,10 @@ private:
     slot_list unsent_;
     slot_list sent_;
     deadlines timeouts_;
-    wire::pair_writer* calls_ = nullptr;
-    std::uint64_t calls_turn_ = 0;
+    std::unordered_map<std::uint64_t, std::uint32_t> numbered_;  // operations that can be cancelled
+    wire::pair_writer* shared_ = nullptr;
+    std::uint64_t shared_turn_ = 0;
+    peer_id shared_to_ = peer_id::none;
 };
 
 }  // namespace fastqueue::core

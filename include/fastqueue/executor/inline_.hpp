@@ -24,7 +24,9 @@ public:
     inline_(policy::executor_options options, std::function<void()> wake)
         : rings_{detail::job_ring{options.capacity}, detail::job_ring{options.capacity},
                  detail::job_ring{options.capacity}, detail::job_ring{options.capacity}},
-          wake_{std::move(wake)} {}
+          wake_{std::move(wake)},
+          thread_ends_{std::move(options.thread_ends)} {}
+    ~inline_() { stop(); }
     inline_(inline_ const&) = delete;
     inline_& operator=(inline_ const&) = delete;
 
@@ -39,6 +41,7 @@ public:
         if (std::exchange(running_, true)) return;
         while (auto* const j = stopped_ ? nullptr : claim()) {
             j->state.store(policy::job_state::running, std::memory_order_relaxed);
+            j->thread = 0;
             j->run(*j);
             if (finished_.add(*j) && wake_) wake_();
         }
@@ -55,7 +58,9 @@ public:
     policy::job* finished() noexcept { return finished_.take_all(); }
 
     /// What is still in line stays there until it is retracted.
-    void stop() noexcept { stopped_ = true; }
+    void stop() noexcept {
+        if (!std::exchange(stopped_, true) && thread_ends_) thread_ends_(0);
+    }
 
 private:
     policy::job* claim() noexcept {
@@ -68,6 +73,7 @@ private:
     std::array<detail::job_ring, policy::job_levels> rings_;
     detail::finished_list finished_;
     std::function<void()> wake_;
+    std::function<void(std::uint32_t)> thread_ends_;
     bool running_ = false;
     bool stopped_ = false;
 };

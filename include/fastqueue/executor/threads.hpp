@@ -65,7 +65,9 @@ public:
     /// \throws error (errc::bad_option) for a number out of range; std::system_error if the system gives no
     ///         thread, std::bad_alloc
     threads(policy::executor_options options, std::function<void()> wake)
-        : rings_{ring(options), ring(options), ring(options), ring(options)}, wake_{std::move(wake)} {
+        : rings_{ring(options), ring(options), ring(options), ring(options)},
+          wake_{std::move(wake)},
+          thread_ends_{std::move(options.thread_ends)} {
         pool_.reserve(options.concurrency);
         detail::signals_blocked const blocked;
         try {
@@ -130,6 +132,7 @@ private:
         untold owed;
         while (!stopping_.load(std::memory_order_acquire)) {
             if (auto* const j = claim()) {
+                j->thread = index;
                 run(*j, owed);
             } else {
                 tell(owed);
@@ -137,6 +140,7 @@ private:
             }
         }
         tell(owed);
+        if (thread_ends_) thread_ends_(index);
     }
 
     /// What a thread has finished and its owner may not have been told of.
@@ -179,6 +183,7 @@ private:
     detail::sleepers sleepers_;
     detail::finished_list finished_;
     std::function<void()> wake_;
+    std::function<void(std::uint32_t)> thread_ends_;
     std::atomic<bool> stopping_{false};
     std::uint32_t fresh_ = 0;  // submitted and not yet kicked: the owner's
     std::vector<std::thread> pool_;

@@ -22,6 +22,8 @@ struct job {
     std::atomic<job_state> state{job_state::idle};
     job* next = nullptr;       ///< for the executor's own lists and the list that `finished` gives
     std::uint64_t ticket = 0;  ///< for the executor: where it put the job, from `submit` on
+    std::uint32_t thread =
+        0;  ///< set by the executor before it runs it: which of its threads, 0 to concurrency - 1
 
     job() = default;
     job(job const&) = delete;
@@ -34,8 +36,9 @@ protected:
 inline constexpr std::uint8_t job_levels = 4;
 
 struct executor_options {
-    std::uint32_t concurrency = 1;  ///< handlers that run at once, 1 to 1024
-    std::uint32_t capacity = 1024;  ///< jobs that may be held at once
+    std::uint32_t concurrency = 1;                        ///< handlers that run at once, 1 to 1024
+    std::uint32_t capacity = 1024;                        ///< jobs that may be held at once
+    std::function<void(std::uint32_t)> thread_ends = {};  ///< called on each thread after its last job
 };
 
 template <class E>
@@ -70,6 +73,7 @@ concept gives_back = requires(E e) {
 ///                        |           | oldest first; they are the caller's again
 /// e.stop()               | never     | no job is begun any more; returns when those that run have finished
 ///
+/// `thread_ends(n)` is called before `stop` returns, on the thread that ran the jobs with `j.thread` n.
 /// Each job is run once, by `j.run(j)`, with `j.state` running; after it the state is finished. `submit`, `kick`, `retract`,
 /// `finished` and `stop` are called from one thread at a time. Only the state may be read by that thread meanwhile.
 template <class E>

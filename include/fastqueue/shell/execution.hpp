@@ -13,6 +13,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace fastqueue::shell {
 
@@ -21,11 +22,13 @@ namespace fastqueue::shell {
 class execution final : public policy::job, private stop_source_bridge {
 public:
     /// Prepares a run. `record` and `tasks` stay as they are until it has ended.
+    /// \param resources  one for each thread of the executor
     void prepare(std::uint32_t slot, core::run_record const& record, registry const& tasks,
-                 std::uint64_t max_payload) {
+                 std::vector<thread_resources>& resources, std::uint64_t max_payload) {
         slot_ = slot;
         record_ = &record;
         tasks_ = &tasks;
+        resources_ = &resources;
         max_payload_ = max_payload;
         stop_.store(false, std::memory_order_relaxed);
         source_.reset();
@@ -73,12 +76,22 @@ private:
             return {errc::unknown_task_name, true};
         }
         context ctx{record_->lease.id, record_->lease.attempt, task->name(),
-                    static_cast<stop_source_bridge&>(*this)};
-        auto const made = task->invoke(ctx, record_->content, record_->arguments, out_);
+                    static_cast<stop_source_bridge&>(*this), &(*resources_)[thread]};
+        auto const made = run_in(ctx, *task);
         if (!made.ok() || out_.size() <= max_payload_) return made;
         auto const size = std::to_string(out_.size());
         out_ = "the result has " + size + " octets, over the limit of " + std::to_string(max_payload_);
         return {errc::too_large, true};
+    }
+    [[nodiscard]] invocation_result run_in(context& ctx, task_definition const& task) noexcept {
+        auto const& hooks = tasks_->hooks();
+        if (hooks.around.empty()) return task.invoke(ctx, record_->content, record_->arguments, out_);
+        try {
+            return hooks.run(ctx, out_,
+                             [&] { return task.invoke(ctx, record_->content, record_->arguments, out_); });
+        } catch (...) {
+            return fastqueue::detail::report_exception(out_, fastqueue::detail::run_phase::running);
+        }
     }
     [[nodiscard]] bool stop_requested() const noexcept override {
         return stop_.load(std::memory_order_acquire);
@@ -93,6 +106,7 @@ private:
     std::uint32_t slot_ = 0;
     core::run_record const* record_ = nullptr;
     registry const* tasks_ = nullptr;
+    std::vector<thread_resources>* resources_ = nullptr;
     std::uint64_t max_payload_ = 0;
     std::string out_;
     core::run_result result_;

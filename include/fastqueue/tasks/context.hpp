@@ -1,6 +1,8 @@
 #pragma once
 
+#include <fastqueue/model/error.hpp>
 #include <fastqueue/model/task_id.hpp>
+#include <fastqueue/tasks/resources.hpp>
 
 #include <cstdint>
 #include <stop_token>
@@ -27,9 +29,10 @@ public:
     /// \param name  of the task; must outlive the context
     context(task_id const& id, std::uint32_t attempt, std::string_view name, std::stop_token stop) noexcept
         : id_{id}, attempt_{attempt}, name_{name}, stop_{std::move(stop)} {}
-    context(task_id const& id, std::uint32_t attempt, std::string_view name,
-            stop_source_bridge& stop) noexcept
-        : id_{id}, attempt_{attempt}, name_{name}, bridge_{&stop} {}
+    /// \param resources  of the thread; nullptr: it has none
+    context(task_id const& id, std::uint32_t attempt, std::string_view name, stop_source_bridge& stop,
+            thread_resources* resources = nullptr) noexcept
+        : id_{id}, attempt_{attempt}, name_{name}, bridge_{&stop}, resources_{resources} {}
     context(context const&) = delete;
     context& operator=(context const&) = delete;
 
@@ -47,12 +50,22 @@ public:
     /// The same as a token, for `std::condition_variable_any`, `std::stop_callback` and the like.
     [[nodiscard]] std::stop_token stop() const { return bridge_ != nullptr ? bridge_->token() : stop_; }
 
+    /// What this thread of the worker has for itself; see registry::per_thread.
+    /// \throws what making it throws; error (bad_option) if the worker has no such thing
+    template <class T>
+    [[nodiscard]] T& resource() const {
+        if (resources_ == nullptr)
+            throw error{errc::bad_option, "a task of a module has no resources of its worker's threads"};
+        return resources_->get<T>();
+    }
+
 private:
     task_id id_;
     std::uint32_t attempt_;
     std::string_view name_;
     std::stop_token stop_;
     stop_source_bridge* bridge_ = nullptr;
+    thread_resources* resources_ = nullptr;
 };
 
 }  // namespace fastqueue

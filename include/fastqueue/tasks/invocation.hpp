@@ -72,6 +72,16 @@ public:
         }
     }
 
+    /// The same task, whatever is said of its result's type.
+    template <class Other>
+    explicit invocation(invocation<Other> const& other)
+        : name_{other.name()},
+          arguments_{other.arguments()},
+          content_{other.content()},
+          options_{other.options()},
+          id_{other.id()},
+          key_{other.key()} {}
+
     invocation& at(priority p) & { return options_.priority = p, *this; }
     invocation&& at(priority p) && { return std::move(at(p)); }
 

@@ -9,6 +9,7 @@
 #include <fastqueue/tasks/definition.hpp>
 #include <fastqueue/tasks/handle.hpp>
 #include <fastqueue/tasks/handler.hpp>
+#include <fastqueue/tasks/hooks.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -107,10 +108,38 @@ public:
         return definitions_[static_cast<std::size_t>(position)];
     }
 
-    /// Adds all tasks of `other`, or, if it throws error (bad_name), none.
+    /// Lets `f(context&, next_run&)` run around each task of this registry's worker: before `next()`, after it, or in its
+    /// place. The first one added is outermost. Called from several threads at once; what it throws is the task's error.
+    registry& around(worker_hooks::interceptor f) {
+        hooks_.around.push_back(std::move(f));
+        return *this;
+    }
+    /// Called once before a worker takes its first task. What it throws, the worker's `start` throws.
+    registry& on_start(std::function<void()> f) {
+        hooks_.on_start.push_back(std::move(f));
+        return *this;
+    }
+    /// Called once when a worker has ended its last task; must not throw.
+    registry& on_stop(std::function<void()> f) {
+        hooks_.on_stop.push_back(std::move(f));
+        return *this;
+    }
+    /// Gives each thread of a worker a `T` for itself, made by `make()` when a handler there first asks for it with
+    /// `context::resource<T>()`, and destroyed when the thread ends.
+    template <class T, class F>
+    registry& per_thread(F make) {
+        hooks_.per_thread.push_back({typeid(T), [make = std::move(make)] {
+                                         return std::shared_ptr<void>{std::make_shared<T>(make())};
+                                     }});
+        return *this;
+    }
+    [[nodiscard]] worker_hooks const& hooks() const noexcept { return hooks_; }
+
+    /// Adds all tasks and hooks of `other`, or, if it throws error (bad_name), none.
     void merge(registry const& other) {
         auto merged = *this;
         for (auto const& each : other) merged.add(each);
+        merged.hooks_.merge(other.hooks_);
         *this = std::move(merged);
     }
 
@@ -192,6 +221,7 @@ private:
         return d.module().empty() ? "this program" : "module " + d.module();
     }
 
+    worker_hooks hooks_;
     std::vector<task_definition> definitions_;  // by name
     std::unordered_map<std::string, std::size_t, detail::name_hash, std::equal_to<>> index_;
 };

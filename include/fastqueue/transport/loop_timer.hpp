@@ -1,8 +1,8 @@
 #pragma once
 
 #include <fastqueue/model/time.hpp>
+#include <fastqueue/transport/loop_gate.hpp>
 
-#include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
 #include <optional>
 #include <system_error>
@@ -13,7 +13,7 @@ namespace fastqueue::transport::detail {
 /// timer stays where it is, rings too early once, and is then set anew.
 class loop_timer {
 public:
-    explicit loop_timer(asio::io_context& io) : timer_{io} {}
+    explicit loop_timer(loop_gate& gate) : gate_{gate}, timer_{gate.io()} {}
 
     /// Sees to it that the loop is awake at `earliest` at the latest; it may be so before.
     void set(std::optional<instant> earliest) {
@@ -21,12 +21,17 @@ public:
         if (set_to_ && *set_to_ <= *earliest) return;
         set_to_ = earliest;
         timer_.expires_at(*earliest);
-        timer_.async_wait([this](std::error_code const& ec) {
+        timer_.async_wait(gate_.wrap([this](std::error_code const& ec) {
             if (!ec) set_to_.reset();
-        });
+        }));
+    }
+    void cancel() {
+        timer_.cancel();
+        set_to_.reset();
     }
 
 private:
+    loop_gate& gate_;
     asio::steady_timer timer_;
     std::optional<instant> set_to_;
 };

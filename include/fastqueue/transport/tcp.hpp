@@ -6,6 +6,7 @@
 #include <fastqueue/model/peer.hpp>
 #include <fastqueue/model/time.hpp>
 #include <fastqueue/policy/transport.hpp>
+#include <fastqueue/transport/loop_gate.hpp>
 #include <fastqueue/transport/loop_timer.hpp>
 #include <fastqueue/transport/native_socket.hpp>
 #include <fastqueue/transport/peer_table.hpp>
@@ -19,7 +20,6 @@
 
 #include <algorithm>
 #include <asio/buffer.hpp>
-#include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <chrono>
@@ -47,10 +47,10 @@ namespace fastqueue::transport {
 /// \source RFC 37/ZMTP 3.1; `policy/transport.hpp` has the laws
 class tcp {
 public:
-    explicit tcp(tcp_options options = {})
-        : options_{options},
-          guard_{{.total = options.max_handshakes, .per_address = options.max_handshakes_a_host}},
-          scratch_(std::max<std::size_t>(options.read_bytes, 1024)) {}
+    explicit tcp(tcp_options options = {}) : tcp{nullptr, options} {}
+    /// As a guest in somebody else's loop, which must not be turned by several threads at once: it has no `run` then, and does
+    /// its work whenever the loop is turned. Destroyed in the loop's thread, or while nobody turns the loop; before the loop.
+    explicit tcp(asio::io_context& host, tcp_options options = {}) : tcp{&host, options} {}
     tcp(tcp const&) = delete;
     tcp& operator=(tcp const&) = delete;
     ~tcp() = default;
@@ -79,11 +79,11 @@ public:
             c.dial->addresses.emplace_back(numeric, where.port);
             connect_next(c);
         } else {
+            auto done = [this, id](std::error_code const& failed, auto const& found) {
+                resolved(id, failed, found);
+            };
             resolver_.async_resolve(where.host, std::to_string(where.port),
-                                    asio::ip::resolver_base::numeric_service,
-                                    [this, id](std::error_code const& failed, auto const& found) {
-                                        resolved(id, failed, found);
-                                    });
+                                    asio::ip::resolver_base::numeric_service, gate_.wrap(std::move(done)));
         }
         return id;
     }
@@ -109,9 +109,12 @@ public:
         retire(*c);
     }
 
-    void arm(std::optional<instant> deadline) noexcept { armed_ = deadline; }
+    void arm(std::optional<instant> deadline) {
+        armed_ = deadline;
+        gate_.enter();
+    }
     [[nodiscard]] clock_reading now() const noexcept { return clock_.now(); }
-    void wake() noexcept { waker_.wake(io_); }
+    void wake() noexcept { waker_.wake(gate_); }
 
     /// Turns the loop until `stop`. Whatever else was posted to `context()` runs in the same turns.
     void run() {
@@ -143,10 +146,23 @@ public:
         peers_.for_each([this](tcp_connection& c) { close(c.id); });
     }
 
+    /// Whether the loop is somebody else's.
+    [[nodiscard]] bool is_guest() const noexcept { return gate_.is_guest(); }
     /// The loop, for what wants to run in the same thread.
     [[nodiscard]] asio::io_context& context() noexcept { return io_; }
 
 private:
+    tcp(asio::io_context* host, tcp_options const& options)
+        : options_{options},
+          guard_{{.total = options.max_handshakes, .per_address = options.max_handshakes_a_host}},
+          gate_{host},
+          scratch_(std::max<std::size_t>(options.read_bytes, 1024)) {
+        gate_.on_turn([this] {
+            end_turn();
+            return !lost_.empty();  // what is still to be told must not wait for the network
+        });
+    }
+
     /// What `zmtp::connection` tells of one peer.
     struct receiver {
         tcp& owner;
@@ -173,13 +189,23 @@ private:
             io_.poll_one();
         }
         for (int i = 0; i < most_handlers_a_turn && io_.poll_one() != 0; ++i) {}
+        end_turn();
+        clock_.end_turn();
+    }
+    void end_turn() {
         tell_lost();
         tell_elapsed();
         if (waker_.take() && !stopping_) sink_->woken();
         if (!stopping_) sink_->turn_end();
         settle();
         set_timer();
-        clock_.end_turn();
+        if (gate_.is_guest() && finished()) leave();
+    }
+    /// A guest's last turn: nothing of his keeps the loop going.
+    void leave() noexcept {
+        cut_all();
+        gate_.leave();
+        timer_.cancel();
     }
 
     [[nodiscard]] bool finished() const noexcept {
@@ -240,6 +266,7 @@ private:
     void touch(tcp_connection& c) noexcept {
         if (std::exchange(c.touched, true)) return;
         touched_.push_back(c.id);  // has room: see make_peer
+        gate_.enter();
     }
 
     void settle() {
@@ -296,12 +323,13 @@ private:
 
     void await_room(tcp_connection& c) {
         c.writing = true;
-        c.socket.async_wait(asio::ip::tcp::socket::wait_write, [this, id = c.id](std::error_code const& ec) {
+        auto ready = [this, id = c.id](std::error_code const& ec) {
             auto* const peer = peers_.find(id);
             if (ec || peer == nullptr) return;
             peer->writing = false;
             touch(*peer);
-        });
+        };
+        c.socket.async_wait(asio::ip::tcp::socket::wait_write, gate_.wrap(std::move(ready)));
     }
 
     void await_octets(tcp_connection& c) {
@@ -310,13 +338,14 @@ private:
         if (unread <= options_.read_pause_bytes / 2) c.paused = false;
         if (c.reading || c.paused) return;
         c.reading = true;
-        c.socket.async_wait(asio::ip::tcp::socket::wait_read, [this, id = c.id](std::error_code const& ec) {
+        auto ready = [this, id = c.id](std::error_code const& ec) {
             auto* const peer = peers_.find(id);
             if (ec || peer == nullptr) return;
             peer->reading = false;
             touch(*peer);
             if (peer->connected()) read(*peer);
-        });
+        };
+        c.socket.async_wait(asio::ip::tcp::socket::wait_read, gate_.wrap(std::move(ready)));
     }
 
     // ---- octets come ----
@@ -442,11 +471,12 @@ private:
             c.limit = now().steady + options_.connect_time;
             deadlines_.erase(peers_.slot_of(c.id));
             c.address = detail::address_text(address.address());
-            c.socket.async_connect(address, [this, id = c.id, n = ++d.attempt](std::error_code const& ec) {
+            auto done = [this, id = c.id, n = ++d.attempt](std::error_code const& ec) {
                 auto* const peer = peers_.find(id);
                 if (peer == nullptr || peer->stage != peer_stage::connecting) return;
                 if (peer->dial->attempt == n) connected(*peer, ec);
-            });
+            };
+            c.socket.async_connect(address, gate_.wrap(std::move(done)));
             return touch(c);
         }
         ++d.attempt;
@@ -487,12 +517,12 @@ private:
     zmtp::handshake_guard guard_;
     policy::transport_sink* sink_ = nullptr;
     detail::waker waker_;  // before the loop, which may hold its handler to the end
-    asio::io_context io_{1};
-    asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
+    detail::loop_gate gate_;
+    asio::io_context& io_ = gate_.io();
     asio::ip::tcp::resolver resolver_{io_};
-    detail::loop_timer timer_{io_};
-    turn_clock clock_;
-    tcp_acceptor acceptor_{io_, clock_, [this](std::uint32_t tag, auto&& socket, std::string address) {
+    detail::loop_timer timer_{gate_};
+    turn_clock& clock_ = gate_.clock();
+    tcp_acceptor acceptor_{gate_, [this](std::uint32_t tag, auto&& socket, std::string address) {
                                admit(tag, std::move(socket), std::move(address));
                            }};
     peer_table<tcp_connection> peers_;

@@ -3,10 +3,10 @@
 #include <fastqueue/model/endpoint.hpp>
 #include <fastqueue/model/peer.hpp>
 #include <fastqueue/model/time.hpp>
+#include <fastqueue/transport/loop_gate.hpp>
 #include <fastqueue/transport/native_socket.hpp>
 #include <fastqueue/transport/peer_table.hpp>
 #include <fastqueue/transport/tcp_listener.hpp>
-#include <fastqueue/transport/turn_clock.hpp>
 
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
@@ -30,8 +30,8 @@ public:
     /// moved from) and the peer's address.
     using admission = std::function<void(std::uint32_t, asio::ip::tcp::socket&&, std::string)>;
 
-    tcp_acceptor(asio::io_context& io, turn_clock const& clock, admission admit)
-        : io_{io}, clock_{clock}, admit_{std::move(admit)} {}
+    tcp_acceptor(detail::loop_gate& gate, admission admit)
+        : gate_{gate}, io_{gate.io()}, admit_{std::move(admit)} {}
 
     /// \return success, or why nothing is bound: see `open_listener`
     [[nodiscard]] std::error_code listen(endpoint const& where, std::uint32_t tag, int backlog,
@@ -68,12 +68,13 @@ private:
     void await_connections(tcp_listener& l) {
         if (l.waiting) return;
         l.waiting = true;
-        l.acceptor.async_wait(asio::socket_base::wait_read, [this, id = l.id](std::error_code const& ec) {
+        auto ready = [this, id = l.id](std::error_code const& ec) {
             auto* const listener = listeners_.find(id);
             if (ec || listener == nullptr) return;
             listener->waiting = false;
             accept(*listener);
-        });
+        };
+        l.acceptor.async_wait(asio::socket_base::wait_read, gate_.wrap(std::move(ready)));
     }
 
     void accept(tcp_listener& l) {
@@ -84,7 +85,7 @@ private:
             if (ec == std::errc::operation_would_block) break;
             if (ec == std::errc::connection_aborted || ec == std::errc::interrupted) continue;
             if (ec) {
-                again_ = clock_.now().steady + rest;
+                again_ = gate_.clock().now().steady + rest;
                 return;
             }
             admit_(l.tag, std::move(socket), detail::address_text(from.address()));
@@ -92,8 +93,8 @@ private:
         await_connections(l);
     }
 
+    detail::loop_gate& gate_;
     asio::io_context& io_;
-    turn_clock const& clock_;
     admission admit_;
     peer_table<tcp_listener> listeners_;
     std::optional<instant> again_;

@@ -1,6 +1,7 @@
 #pragma once
 
-#include <asio/io_context.hpp>
+#include <fastqueue/transport/loop_gate.hpp>
+
 #include <asio/post.hpp>
 #include <atomic>
 #include <cstddef>
@@ -42,10 +43,12 @@ struct slot_allocator {
 class waker {
 public:
     /// From any thread.
-    void wake(asio::io_context& io) noexcept {
-        if (!pending_.exchange(true, std::memory_order_acq_rel)) {
-            asio::post(io.get_executor(), handler{this});
-        }
+    void wake(loop_gate& gate) noexcept {
+        if (pending_.exchange(true, std::memory_order_acq_rel)) return;
+        if (gate.is_guest())
+            gate.post([this] { arrived_ = true; });
+        else
+            asio::post(gate.io().get_executor(), handler{this});
     }
 
     /// In the loop: whether `wake` was called since the last time.

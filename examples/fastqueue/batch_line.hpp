@@ -1,0 +1,105 @@
+#pragma once
+
+#include "json_rows.hpp"
+#include "values.hpp"
+#include "wishes.hpp"
+
+#include <fastqueue/json/document.hpp>
+#include <fastqueue/json/writer.hpp>
+#include <fastqueue/model/error.hpp>
+#include <fastqueue/model/name.hpp>
+#include <fastqueue/tasks/invocation.hpp>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace fastqueue::cli {
+
+/// Reads one line of `submit --from`: `{"task": "add", "args": [5, 3], "priority": "low"}`. What it does not say is as the
+/// command's options say.
+class batch_line {
+public:
+    /// \throws error (bad_option ...) that says in words what is wrong with the line
+    [[nodiscard]] static invocation<void> read(std::string_view text, task_wishes usual) {
+        batch_line line{std::move(usual)};
+        line.parse(text);
+        return line.wishes_.made(std::move(line.arguments_));
+    }
+
+private:
+    using index = json::document::index;
+    static constexpr std::array<std::string_view, 8> members{"task",      "args",    "kwargs",  "priority",
+                                                             "countdown", "timeout", "retries", "id"};
+    enum member : std::size_t { task, args, kwargs, priority, countdown, timeout, retries, id };
+
+    explicit batch_line(task_wishes usual) : wishes_{std::move(usual)} {}
+
+    void parse(std::string_view text) {
+        if (!document_.parse(text))
+            wrong("is not JSON: " + std::string{document_.problem()} + ", in column " +
+                  std::to_string(document_.problem_offset() + 1));
+        if (document_[0].kind != json::token::begin_object)
+            wrong(R"(is not a JSON object; write {"task": "add", "args": [5, 3]})");
+        for (index key = 1; key < document_[0].next; key = document_[key + 1].next) take(key);
+        if (wishes_.name.empty()) wrong(R"(names no task; add "task": "add" to it)");
+        if (!arguments_there_) arguments_ = "[]";
+    }
+    void take(index key) {
+        std::string scratch;
+        auto const name = document_.text(key, scratch);
+        auto const found = static_cast<std::size_t>(std::ranges::find(members, name) - members.begin());
+        if (found == members.size()) strange(document_.excerpt(key));
+        if (std::exchange(seen_[found], true)) wrong("has '" + std::string{name} + "' twice");
+        if (document_[key + 1].kind == json::token::null) return;  // as if it were not there
+        if (found == args || found == kwargs)
+            take_arguments(found, key + 1);
+        else
+            take_wish(found, key + 1);
+    }
+    void take_arguments(std::size_t which, index value) {
+        auto const wanted = which == args ? json::token::begin_array : json::token::begin_object;
+        if (document_[value].kind != wanted)
+            wrong(which == args ? "has 'args' that are no JSON array; write [5, 3]"
+                                : R"(has 'kwargs' that are no JSON object; write {"x": 5, "y": 3})");
+        if (std::exchange(arguments_there_, true)) wrong("has both 'args' and 'kwargs'; give one of them");
+        json::writer w{arguments_};
+        detail::write_again(w, document_, value);
+    }
+    void take_wish(std::size_t which, index value) {
+        using ms = std::chrono::milliseconds;
+        bool const words = which == task || which == priority || which == id;
+        if (document_[value].kind != (words ? json::token::string : json::token::number))
+            wrong("has a '" + std::string{members[which]} + "' that is no JSON " +
+                  (words ? "string" : "number"));
+        std::string scratch;
+        auto const name = members[which];
+        auto const text = document_.text(value, scratch);
+        if (which == task) wishes_.name = read_name(name, text);
+        if (which == priority) wishes_.level = read_priority(name, text);
+        if (which == countdown) wishes_.countdown = read_seconds(name, text);
+        if (which == timeout) wishes_.limit = read_seconds(name, text, ms{1});
+        if (which == retries) wishes_.retries = read_number<std::uint32_t>(name, text, 0, max_retries);
+        if (which == id) wishes_.id = read_id(name, text);
+    }
+    [[noreturn]] static void strange(std::string const& name) {
+        auto const near = nearest_names(name, members, 1);
+        wrong("has '" + name +
+              "', which is none of task, args, kwargs, priority, countdown, timeout, retries, id" +
+              (near.empty() ? "" : "; did you mean " + near.front() + "?"));
+    }
+    [[noreturn]] static void wrong(std::string const& why) { throw error{errc::bad_option, why}; }
+
+    json::document document_;
+    task_wishes wishes_;
+    std::string arguments_;
+    bool arguments_there_ = false;
+    std::array<bool, members.size()> seen_{};
+};
+
+}  // namespace fastqueue::cli

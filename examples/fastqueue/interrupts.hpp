@@ -1,0 +1,50 @@
+#pragma once
+
+#include <fastqueue/model/error.hpp>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <string>
+
+#include <pthread.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+namespace fastqueue::cli {
+
+/// Ctrl+C (SIGINT) and SIGTERM as something to poll, so that a command can say how far it came before it ends. Make it
+/// before anything else has a thread.
+class interrupts {
+public:
+    interrupts() {
+        sigset_t set;
+        sigemptyset(&set);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGTERM);
+        pthread_sigmask(SIG_BLOCK, &set, &before_);
+        file_ = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+        if (file_ < 0)
+            throw error{errc::bad_value,
+                        "the system gives no signalfd: " + std::string{std::strerror(errno)}};
+    }
+    ~interrupts() {
+        ::close(file_);
+        pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    }
+    interrupts(interrupts const&) = delete;
+    interrupts& operator=(interrupts const&) = delete;
+
+    [[nodiscard]] int file() const noexcept { return file_; }
+    /// The signal that has come; 0: none.
+    [[nodiscard]] int take() const noexcept {
+        signalfd_siginfo told{};
+        return ::read(file_, &told, sizeof told) == sizeof told ? static_cast<int>(told.ssi_signo) : 0;
+    }
+
+private:
+    sigset_t before_{};
+    int file_ = -1;
+};
+
+}  // namespace fastqueue::cli

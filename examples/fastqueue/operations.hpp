@@ -1,0 +1,130 @@
+#pragma once
+
+#include "connection.hpp"
+#include "exit_code.hpp"
+#include "json_rows.hpp"
+#include "options.hpp"
+#include "output.hpp"
+
+#include <fastqueue/client.hpp>
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace fastqueue::cli {
+
+/// `fastqueue queues`
+class queues_command {
+public:
+    explicit queues_command(CLI::App& app)
+        : options_{*app.add_subcommand("queues", "Show how many tasks wait, by priority")} {
+        connection_.add_to(options_);
+        options_.app().footer(
+            "OLDEST is how long the first of them has waited; RATE is tasks that ended a second, over the "
+            "last "
+            "ten seconds.\n"
+            "Example: fastqueue queues");
+    }
+
+    [[nodiscard]] CLI::App& app() const noexcept { return options_.app(); }
+
+    int run() {
+        options_.read();
+        auto const document = connection_.ask({}, [](client& c) { return c.document("queues"); });
+        json_rows const rows{document, json_rows::form::members};
+        if (connection_.json())
+            say_lines(rows.lines("priority"));
+        else
+            show(rows);
+        return done;
+    }
+
+private:
+    static void show(json_rows const& rows) {
+        table out{{{"PRIORITY"}, {"WAITING", true}, {"OLDEST", true}, {"RATE", true}}};
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            bool const waits = rows.number(i, "waiting") > 0;
+            out.row({rows.name(i), rows.get(i, "waiting"),
+                     waits ? span_text(rows.number(i, "oldest_ms") * 1000) : "-",
+                     rows.get(i, "rate") + "/s"});
+        }
+        say(out.text());
+    }
+
+    option_set options_;
+    connection connection_;
+};
+
+/// `fastqueue health`
+class health_command {
+public:
+    explicit health_command(CLI::App& app)
+        : options_{*app.add_subcommand("health", "Ask whether the control plane is well")} {
+        connection_.add_to(options_);
+        options_.app().footer(
+            "For scripts and supervisors. Example: fastqueue health --timeout 2 || echo 'not well'\n"
+            "Exit codes: 0 it is well, 3 nobody there, 4 no answer in time, 5 it is on its way out.");
+    }
+
+    [[nodiscard]] CLI::App& app() const noexcept { return options_.app(); }
+
+    int run() {
+        options_.read();
+        auto const document = connection_.ask({}, [](client& c) { return c.document("health"); });
+        json_rows const rows{document, json_rows::form::one};
+        auto const status = rows.get(0, "status");
+        say(connection_.json()
+                ? rows.lines()
+                : status + ": control plane '" + rows.get(0, "id") + "' " + rows.get(0, "version") +
+                      ", active workers: " + rows.get(0, "active_workers"));
+        return status == "ok" ? done : refused;
+    }
+
+private:
+    option_set options_;
+    connection connection_;
+};
+
+/// `fastqueue drain`
+class drain_command {
+public:
+    explicit drain_command(CLI::App& app)
+        : options_{*app.add_subcommand("drain", "Give a worker no more tasks; what it has, it finishes")} {
+        worker_ = options_.app().add_option(
+            "WORKER", [](CLI::results_t const&) { return true; }, "Which worker (required)");
+        worker_->type_name("")->expected(0, 1);
+        options_.flag("--undo", "Give it tasks again", [this](bool set) { undo_ = set; });
+        connection_.add_to(options_);
+        options_.app().footer(
+            "Before a worker's machine is taken away: drain it, wait until it has nothing left, stop it.\n"
+            "Examples: fastqueue drain sw1\n"
+            "          fastqueue drain sw1 --undo");
+    }
+
+    [[nodiscard]] CLI::App& app() const noexcept { return options_.app(); }
+
+    int run() {
+        options_.read();
+        if (worker_->results().empty())
+            throw error{errc::bad_option,
+                        "the worker is missing: fastqueue drain sw1; fastqueue workers lists them"};
+        auto const name = read_name("the worker", worker_->results().front());
+        auto const document = connection_.ask("worker '" + name + "'", [&](client& c) {
+            return c.document("drain", undo_ ? name + " undo=1" : name);
+        });
+        json_rows const rows{document, json_rows::form::one};
+        say(connection_.json() ? rows.lines()
+                               : rows.get(0, "worker") + ": " + rows.get(0, "state") +
+                                     ", tasks at it: " + rows.get(0, "outstanding"));
+        return done;
+    }
+
+private:
+    option_set options_;
+    connection connection_;
+    CLI::Option* worker_ = nullptr;
+    bool undo_ = false;
+};
+
+}  // namespace fastqueue::cli

@@ -1,0 +1,61 @@
+#pragma once
+
+#include "exit_code.hpp"
+#include "modules.hpp"
+#include "options.hpp"
+#include "signals.hpp"
+#include "worker_log.hpp"
+
+#include <fastqueue/model/error.hpp>
+#include <fastqueue/tasks/registry.hpp>
+
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace fastqueue::cli {
+
+/// What `control-plane` and `subworker` share: modules, a log, signals, and a life from start to end.
+class role_command {
+public:
+    [[nodiscard]] CLI::App& app() const noexcept { return options_.app(); }
+
+protected:
+    role_command(CLI::App& app, std::string const& name, std::string const& help)
+        : options_{*app.add_subcommand(name, help)} {}
+
+    void add_shared_options() {
+        add_module_option(options_, modules_, "Task modules to load, by name (mytasks.so) or path");
+        log_.add_to(options_);
+    }
+    /// Runs a role until it is asked to stop.
+    /// \param name   for messages, `subworker 'sw1'`
+    /// \param make   gives the role, not yet started
+    /// \param start  starts it and tells of it
+    /// \param ended  is told when it has stopped
+    template <class Make, class Start, class Ended>
+    void live(std::string const& name, Make const& make, Start const& start, Ended const& ended) {
+        stop_signals signals{log_.has_file() ? std::function<void()>{[this] { log_.reopen(); }} : nullptr};
+        try {
+            auto role = make();
+            start(role);
+            auto const watch = signals.call([&] {
+                log_.announce("stopping", "stopping: what runs is finished first (once more: at once)");
+                role.stop();
+            });
+            role.run();
+            ended(role);
+            log_.announce("stopped", name + " has stopped");
+        } catch (error const& e) {
+            if (!log_.plain()) log_.tell(log_level::error, "failed", one_line(e.text()));
+            throw;
+        }
+    }
+
+    option_set options_;
+    worker_log log_;
+    std::vector<std::string> modules_;
+};
+
+}  // namespace fastqueue::cli

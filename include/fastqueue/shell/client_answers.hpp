@@ -1,0 +1,52 @@
+#pragma once
+
+#include <fastqueue/client_options.hpp>
+#include <fastqueue/model/error.hpp>
+#include <fastqueue/model/outcome.hpp>
+#include <fastqueue/serialization/json.hpp>
+#include <fastqueue/shell/pending_answer.hpp>
+
+#include <string>
+#include <system_error>
+#include <utility>
+
+namespace fastqueue::shell {
+
+/// The value in an answer.
+/// \throws error (unsupported_content, bad_value ...) if it cannot be read
+template <class T, class Serialization>
+[[nodiscard]] T decode(kept_answer const& answer) {
+    if (answer.content.empty() || answer.content == serialization::json::content)
+        return serialization::json::decode<T>(answer.payload);
+    if (answer.content == Serialization::content) return Serialization::template decode<T>(answer.payload);
+    throw error{errc::unsupported_content,
+                "the result's content '" + answer.content + "' cannot be read by this client"};
+}
+
+/// What a `result` tells of a task.
+/// \throws error if its value cannot be read
+template <class R, class Serialization>
+[[nodiscard]] outcome<R> outcome_of(kept_answer answer) {
+    using value = typename outcome<R>::value_type;
+    auto made = [&] {
+        if (answer.state == task_state::success)
+            return outcome<R>::succeeded(decode<value, Serialization>(answer));
+        auto const code = !is_final(answer.state) ? std::error_code{}
+                          : answer.code != errc{} ? make_error_code(answer.code)
+                                                  : make_error_code(errc::handler_error);
+        return outcome<R>::ended(answer.state, code, std::move(answer.payload));
+    }();
+    made.meta(std::move(answer.meta));
+    return made;
+}
+
+[[nodiscard]] inline task_status status_of(kept_answer answer) {
+    task_status s;
+    s.state = answer.state;
+    if (answer.code != errc{}) s.error = make_error_code(answer.code);
+    s.value = std::move(answer.payload);
+    s.meta = std::move(answer.meta);
+    return s;
+}
+
+}  // namespace fastqueue::shell
