@@ -90,8 +90,8 @@ complete -F _fastqueue fastqueue
         for (auto const& option : command.options) values += detail::bash_branch(command.name, option);
         auto words = command.words;
         words.push_back(detail::names_of_options(command.options));
-        names += "    " + command.name + ") _fastqueue_words " + detail::shell_quoted(detail::joined(words, " ")) +
-                 " ;;\n";
+        names += "    " + command.name + ") _fastqueue_words " +
+                 detail::shell_quoted(detail::joined(words, " ")) + " ;;\n";
     }
     all.push_back(detail::names_of_options(options_of(app)));
     names += "    '') _fastqueue_words " + detail::shell_quoted(detail::joined(all, " ")) + " ;;\n";
@@ -131,7 +131,8 @@ namespace detail {
     std::string list;
     std::string branches;
     for (auto const& command : commands_of(app)) {
-        list += "        " + detail::shell_quoted(detail::zsh_escaped(command.name) + ":" + command.help) + "\n";
+        list +=
+            "        " + detail::shell_quoted(detail::zsh_escaped(command.name) + ":" + command.help) + "\n";
         branches += "    " + command.name + ") _arguments";
         for (auto const& option : command.options) branches += " \\\n        " + detail::zsh_argument(option);
         if (!command.words.empty())

@@ -37,7 +37,7 @@ public:
         check();
         given_.heartbeat = std::min<std::chrono::milliseconds>(given_.heartbeat, given_.worker_timeout / 3);
         live(
-            "control plane '" + given_.id + "'",
+            name(),
             [&] {
                 policy_instances<plane_policies> instances;
                 instances.observer = plane_narrator{log_, given_.id + ".local"};
@@ -48,7 +48,9 @@ public:
                 start(plane);
                 tell(plane);
             },
-            [](auto const&) {});
+            [this](auto const& plane) {
+                if (plane.unfinished() > 0) leave_unfinished(name(), plane.unfinished(), "left unfinished");
+            });
         return done;
     }
 
@@ -198,6 +200,8 @@ private:
         log_.announce("tasks", "tasks: " + names + idle,
                       [&](json::writer& w) { write_names(w, plane.tasks()); });
     }
+
+    [[nodiscard]] std::string name() const { return "control plane '" + given_.id + "'"; }
 
     control_plane_options given_;
 };

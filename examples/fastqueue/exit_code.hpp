@@ -15,13 +15,13 @@ enum exit_code : int {
     nobody = 3,      ///< no control plane answers
     timed_out = 4,   ///< no answer in the time given
     refused = 5,     ///< the control plane said no
-    unfinished = 6,  ///< a subworker's grace was over: what still ran was handed back
+    unfinished = 6,  ///< grace was over: what still ran was handed back, or is lost with the control plane
 };
 
 inline constexpr std::string_view exit_code_help =
     "Exit codes: 0 done, 1 the task failed (or a worker could not start), 2 usage,\n"
     "            3 nobody there, 4 timed out, 5 refused by the control plane,\n"
-    "            6 grace was over: unfinished tasks were handed back,\n"
+    "            6 grace was over: tasks were left or handed back unfinished,\n"
     "            130 or 143 ended at once by a second Ctrl+C or SIGTERM.";
 
 /// The code that fits an error of the library.

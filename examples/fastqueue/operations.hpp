@@ -93,7 +93,7 @@ public:
         : options_{*app.add_subcommand("drain", "Give a worker no more tasks; what it has, it finishes")} {
         worker_ = options_.app().add_option(
             "WORKER", [](CLI::results_t const&) { return true; }, "Which worker (required)");
-        worker_->type_name("")->expected(0, 1);
+        worker_->type_name("")->expected(1);
         options_.flag("--undo", "Give it tasks again", [this](bool set) { undo_ = set; });
         connection_.add_to(options_);
         options_.app().footer(

@@ -6,9 +6,13 @@
 #include "signals.hpp"
 #include "worker_log.hpp"
 
+#include <fastqueue/json/writer.hpp>
 #include <fastqueue/model/error.hpp>
 #include <fastqueue/tasks/registry.hpp>
 
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <string>
 #include <utility>
@@ -51,6 +55,17 @@ protected:
             if (!log_.plain()) log_.tell(log_level::error, "failed", one_line(e.text()));
             throw;
         }
+    }
+
+    /// Ends the process: handlers still run, and what they use must not be taken from them.
+    /// \param fate  what became of the tasks
+    [[noreturn]] void leave_unfinished(std::string const& name, std::size_t tasks, std::string const& fate) {
+        log_.announce("unfinished",
+                      name + " has stopped: " + std::to_string(tasks) +
+                          (tasks == 1 ? " task was " : " tasks were ") + fate + ", as --grace was over",
+                      [&](json::writer& w) { w.key("tasks").value(tasks); });
+        std::fflush(nullptr);
+        std::_Exit(unfinished);
     }
 
     option_set options_;

@@ -13,8 +13,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,7 +32,7 @@ public:
         options_.read();
         check();
         live(
-            "subworker '" + given_.worker_id + "'",
+            name(),
             [&] {
                 policy_instances<subworker_policies> instances;
                 instances.observer = subworker_narrator{log_, given_.control_plane.text()};
@@ -46,7 +44,8 @@ public:
                 tell(worker);
             },
             [this](auto const& worker) {
-                if (worker.abandoned() > 0) leave_unfinished(worker.abandoned());
+                if (worker.abandoned() > 0)
+                    leave_unfinished(name(), worker.abandoned(), "handed back unfinished");
             });
         return done;
     }
@@ -145,16 +144,7 @@ private:
         log_.tell(log_level::info, "waiting", "waiting for the control plane " + plane,
                   [&](json::writer& w) { w.key("control_plane").value(plane); });
     }
-    /// Ends the process: handlers still run, and what they use must not be taken from them.
-    [[noreturn]] void leave_unfinished(std::size_t tasks) {
-        log_.announce("unfinished",
-                      "subworker '" + given_.worker_id + "' has stopped: " + std::to_string(tasks) +
-                          (tasks == 1 ? " task was" : " tasks were") +
-                          " handed back unfinished, as --grace was over",
-                      [&](json::writer& w) { w.key("tasks").value(tasks); });
-        std::fflush(nullptr);
-        std::_Exit(unfinished);
-    }
+    [[nodiscard]] std::string name() const { return "subworker '" + given_.worker_id + "'"; }
 
     subworker_options given_;
     bool has_control_plane_ = false;

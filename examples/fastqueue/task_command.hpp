@@ -33,7 +33,8 @@ protected:
         words_ = options_.app().add_option(
             "ID", [](CLI::results_t const&) { return true; }, "The same, without --task-id");
         words_->type_name("");
-        words_->expected(0, several ? 1 << 20 : 1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        words_->expected(1, several ? 1 << 20 : 1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        words_->allow_extra_args(several);  // else CLI11 takes only as many as it must
     }
     void read() {
         options_.read();

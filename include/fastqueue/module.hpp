@@ -88,12 +88,10 @@ public:
     explicit module_export(registry (*make)()) noexcept {
         try {
             registry_ = make();
-            if (!registry_.hooks().empty())
-                return fail(
-                    "hooks, interceptors and resources of threads need a program that links its tasks; a "
-                    "module has "
-                    "none");
-            describe();
+            if (registry_.hooks().empty())
+                describe();
+            else
+                fail("hooks, interceptors and resources of threads need a program that links its tasks");
         } catch (std::exception const& e) {
             fail(e.what());
         } catch (...) {

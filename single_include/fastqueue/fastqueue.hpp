@@ -4490,6 +4490,7 @@ private:
     void send(std::uint32_t slot, peer_id peer) {
         auto& o = operations_[slot];
         bool const alone = o.request.verb == "submit";
+        if (alone) shared_turn_ = 0;  // what comes after it must not overtake it
         auto& pairs = alone ? out_[out_.open(peer, wire::form::packed)].pairs : shared(peer);
         o.answers = 0;
         if (o.request.batch.empty()) write(pairs, slot, o.request.tokens, o.request.payload);
@@ -16357,12 +16358,10 @@ public:
     explicit module_export(registry (*make)()) noexcept {
         try {
             registry_ = make();
-            if (!registry_.hooks().empty())
-                return fail(
-                    "hooks, interceptors and resources of threads need a program that links its tasks; a "
-                    "module has "
-                    "none");
-            describe();
+            if (registry_.hooks().empty())
+                describe();
+            else
+                fail("hooks, interceptors and resources of threads need a program that links its tasks");
         } catch (std::exception const& e) {
             fail(e.what());
         } catch (...) {

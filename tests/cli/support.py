@@ -190,7 +190,11 @@ class Case(unittest.TestCase):
 
     def workers(self, plane):
         rows = self.run_cli("workers", "--discovery-address", plane.discovery, "--output", "json").stdout
-        return {row["id"]: row for row in json.loads(rows)}
+        return {row["id"]: row for row in map(json.loads, rows.splitlines())}
+
+    def rows(self, *words, **more):
+        """What a command prints as JSON, one object a line."""
+        return [json.loads(line) for line in self.run_cli(*words, "--output", "json", **more).stdout.splitlines()]
 
     def until(self, condition, what, patience=PATIENCE):
         end = time.monotonic() + patience

@@ -228,7 +228,8 @@ class Grace(Log):
         self.worker("w", plane)
         self.until_running(plane, self.begin_task(plane, "sleep_ms", 60_000))
         plane.signal(signal.SIGTERM)
-        self.assertEqual(plane.wait(patience=15), 0, "half of what it waits by default")
+        self.assertEqual(plane.wait(patience=15), 6, "half of what it waits by default")
+        self.assertIn("1 task was left unfinished, as --grace was over", plane.lines[-1])
 
 
 if __name__ == "__main__":

@@ -49,6 +49,28 @@ class Signals(support.Case):
             ended = self.end_of(plane, task)
             self.assertEqual((ended["value"], ended["worker"]), (i + 1, "second"))
 
+    def test_what_a_subworker_has_not_ended_when_its_grace_is_over_runs_elsewhere_and_it_says_so(self):
+        plane = self.plane("--local", "off")
+        first = self.worker("first", plane, "--grace", "0.2")
+        task = self.begin_task(plane, "sleep_ms", 1000)
+        self.until_running(plane, task)
+        second = self.worker("second", plane)
+        first.signal(signal.SIGTERM)
+        self.assertEqual(first.wait(), 6, first.lines)
+        self.assertRegex(first.lines[-1], "^subworker 'first' has stopped: 1 task was handed back unfinished, as --grace was over$")
+        ended = self.end_of(plane, task)
+        self.assertEqual((ended["state"], ended["worker"], ended["attempt"]), ("success", "second", 2))
+        self.assertEqual(self.rows("inspect", "--discovery-address", plane.discovery, task)[0]["state"], "success")
+        self.stops(second, signal.SIGTERM)
+
+    def test_a_control_plane_whose_own_task_outlasts_its_grace_ends_and_says_so(self):
+        plane = self.plane("--grace", "0.2")
+        task = self.begin_task(plane, "sleep_ms", 20000)
+        self.until_running(plane, task)
+        plane.signal(signal.SIGINT)
+        self.assertEqual(plane.wait(), 6, plane.lines)
+        self.assertIn("1 task was left unfinished, as --grace was over", plane.lines[-1])
+
     def test_a_control_plane_finishes_what_runs_and_answers_who_waits(self):
         plane = self.plane()
         worker = self.worker("w", plane)

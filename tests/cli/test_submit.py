@@ -99,7 +99,7 @@ class Answers(support.Case):
         self.assertIn("failure timeout", ended.stderr)
 
     def test_an_answer_that_takes_too_long_is_code_4_and_names_the_task(self):
-        text = self.error("submit", "--discovery-address", self.shared.discovery, "--timeout", "0.3", "--task-name", "sleep_ms", "--args", 1500, expect=4)
+        text = self.error("submit", "--discovery-address", self.shared.discovery, "--wait", "0.3", "--task-name", "sleep_ms", "--args", 1500, expect=4)
         self.assertRegex(text, r"'sleep_ms' has not ended within 0\.3 s .*status --task-id [0-9a-f-]{36}")
         self.end_of(self.shared, text[-36:])
 
@@ -123,7 +123,7 @@ class Answers(support.Case):
     def test_list_shows_what_the_control_plane_knows(self):
         rows = self.run_cli("list", "--discovery-address", self.shared.discovery).stdout.splitlines()
         self.assertIn("add", [row.split()[0] for row in rows])
-        names = [row["name"] for row in json.loads(self.run_cli("list", "--discovery-address", self.shared.discovery, "--output", "json").stdout)]
+        names = [row["name"] for row in self.rows("list", "--discovery-address", self.shared.discovery)]
         self.assertIn("greet", names)
 
     def test_workers_is_a_table_with_a_head(self):
@@ -155,13 +155,13 @@ class Alone(support.Case):
 
     def test_a_name_that_no_worker_knows_yet_is_said_when_the_time_is_over(self):
         plane = self.plane("--unknown-tasks", "wait")
-        text = self.error("submit", "--discovery-address", plane.discovery, "--timeout", "0.3", "--task-name", "ad", expect=4)
+        text = self.error("submit", "--discovery-address", plane.discovery, "--wait", "0.3", "--task-name", "ad", expect=4)
         self.assertRegex(text, "'ad' has not ended within 0.3 s .*: it is queued, and no worker knows that name; see fastqueue status")
 
     def test_list_shows_the_tasks_of_modules_without_a_control_plane(self):
         shown = self.run_cli("list", "--task-modules", "mytasks").stdout
         self.assertRegex(shown, r"(?m)^add\(x: integer, y: integer\) -> integer +\S")
-        rows = json.loads(self.run_cli("list", "--task-modules", "mytasks", "--output", "json").stdout)
+        rows = self.rows("list", "--task-modules", "mytasks")
         self.assertIn("add", [row["name"] for row in rows])
 
     def test_version_and_help_are_for_standard_output(self):

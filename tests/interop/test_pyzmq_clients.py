@@ -526,10 +526,10 @@ class Documents(Client):
         text = json.dumps(self.document(self.at, "workers"))
         self.assertNotIn("incarnation", text)
 
-    def test_tasks_and_stats(self):
+    def test_names_and_stats(self):
         self.assertEqual(self.tasks.ask(f"FQ1 call {new_id()} add", "[5, 3]").value(), 8)
         self.tasks.ask(f"FQ1 call {new_id()} fail", '["x"]')
-        names = {row["name"]: row for row in self.document(self.at, "tasks")}
+        names = {row["name"]: row for row in self.document(self.at, "names")}
         self.assertEqual((names["add"]["succeeded"], names["fail"]["failed"]), (1, 1))
         stats = self.document(self.at, "stats")
         self.assertEqual((stats["submitted"], stats["succeeded"], stats["failed"], stats["waiting"]), (2, 1, 1, 0))

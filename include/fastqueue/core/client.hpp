@@ -320,6 +320,7 @@ private:
     void send(std::uint32_t slot, peer_id peer) {
         auto& o = operations_[slot];
         bool const alone = o.request.verb == "submit";
+        if (alone) shared_turn_ = 0;  // what comes after it must not overtake it
         auto& pairs = alone ? out_[out_.open(peer, wire::form::packed)].pairs : shared(peer);
         o.answers = 0;
         if (o.request.batch.empty()) write(pairs, slot, o.request.tokens, o.request.payload);
