@@ -128,7 +128,7 @@ class Answers(support.Case):
 
     def test_workers_is_a_table_with_a_head(self):
         head, *rows = self.run_cli("workers", "--discovery-address", self.shared.discovery).stdout.splitlines()
-        self.assertEqual(head.split(), ["ID", "STATE", "LOAD", "SUCCEEDED", "FAILED", "LAST", "SEEN", "ADDRESS"])
+        self.assertEqual(head.split(), ["ID", "STATE", "LOAD", "DONE", "FAILED", "WINDOW", "LAST", "SEEN", "UPTIME", "ADDRESS"])
         self.assertRegex(rows[0], r"^control-plane\.local +active +\d+/1 ")
 
     def test_a_closed_output_crashes_nothing(self):
@@ -165,7 +165,7 @@ class Alone(support.Case):
         self.assertIn("add", [row["name"] for row in rows])
 
     def test_version_and_help_are_for_standard_output(self):
-        self.assertRegex(self.run_cli("--version").stdout, r"\Afastqueue \d+\.\d+\.\d+\n\Z")
+        self.assertRegex(self.run_cli("--version").stdout, r"\Afastqueue \d+\.\d+\.\d+\nprotocol FQ1, ZMTP 3\.1, [^\n]+\n\Z")
         self.assertIn("control-plane", self.run_cli("--help").stdout)
         for command in ("control-plane", "subworker", "submit", "status", "cancel", "list", "workers"):
             self.assertIn("--", self.run_cli(command, "--help").stdout)

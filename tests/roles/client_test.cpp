@@ -38,12 +38,12 @@ TEST_CASE("client: a callback runs on its own executor, or else on the client's 
     asio::post(pool, [&] { of_pool.set_value(std::this_thread::get_id()); });
     std::promise<std::thread::id> bound;
     std::promise<std::thread::id> free;
+    bool good = false;
     client.async_call(add(1, 2), asio::bind_executor(pool, [&](std::error_code, fq::outcome<int>) {
                           bound.set_value(std::this_thread::get_id());
                       }));
     client.async_call(add(1, 2), [&](std::error_code ec, fq::outcome<int> sum) {
-        CHECK_FALSE(ec);
-        CHECK(sum.value() == 3);
+        good = !ec && sum && *sum == 3;  // Catch's own checks are for the test's thread only
         free.set_value(std::this_thread::get_id());
     });
     auto const here = bound.get_future().get();
@@ -51,6 +51,7 @@ TEST_CASE("client: a callback runs on its own executor, or else on the client's 
     auto const loop = free.get_future().get();
     CHECK(loop != here);
     CHECK(loop != std::this_thread::get_id());
+    CHECK(good);
     pool.join();
 }
 
