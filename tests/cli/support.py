@@ -160,7 +160,7 @@ class Case(unittest.TestCase):
         ended = subprocess.run([PROGRAM, *map(str, words)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                                timeout=patience, cwd=self.folder, env=environment(**variables))
         if expect is not None:
-            self.assertEqual(ended.returncode, expect, f"{words}: {ended.stdout}{ended.stderr}")
+            self.assertEqual(ended.returncode, expect, f"{words}: {ended.stdout[:2000]}{ended.stderr[:2000]}")
         return ended
 
     def error(self, *words, expect, **variables):
