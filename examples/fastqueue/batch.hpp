@@ -57,6 +57,8 @@ public:
         }
         bar_.clear();
         report(stopped_by);
+        signals_.let_go();  // once more: at once
+        output_.finish();   // what has been answered is not lost
         if (stopped_by != 0) return 128 + stopped_by;
         return source_.problem().empty() ? tally_.code() : usage;
     }

@@ -29,8 +29,8 @@ public:
                         "the system gives no signalfd: " + std::string{std::strerror(errno)}};
     }
     ~interrupts() {
+        let_go();
         ::close(file_);
-        pthread_sigmask(SIG_SETMASK, &before_, nullptr);
     }
     interrupts(interrupts const&) = delete;
     interrupts& operator=(interrupts const&) = delete;
@@ -40,6 +40,12 @@ public:
     [[nodiscard]] int take() const noexcept {
         signalfd_siginfo told{};
         return ::read(file_, &told, sizeof told) == sizeof told ? static_cast<int>(told.ssi_signo) : 0;
+    }
+    /// From here on a signal ends the process at once. One that has come already does not: timeout(1) signals a process and
+    /// then its whole group, and that is one wish.
+    void let_go() const noexcept {
+        while (take() != 0) {}
+        pthread_sigmask(SIG_SETMASK, &before_, nullptr);
     }
 
 private:

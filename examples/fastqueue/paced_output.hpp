@@ -1,5 +1,7 @@
 #pragma once
 
+#include "output.hpp"
+
 #include <cerrno>
 #include <cstddef>
 #include <string>
@@ -29,6 +31,12 @@ public:
         }
         if (written_ < text_.size() && written_ < keep) return;
         text_.erase(0, written_);
+        written_ = 0;
+    }
+    /// Writes the rest, however long its reader takes.
+    void finish() {
+        detail::write_all(STDOUT_FILENO, std::string_view{text_}.substr(written_));
+        text_.clear();
         written_ = 0;
     }
     /// Octets that wait for the reader.

@@ -12889,19 +12889,22 @@ private:
         return text;
     }
     [[nodiscard]] task_reason all_busy(task const& t, std::uint32_t ready) const {
+        auto const level = index_of(t.level);
         std::uint64_t higher = 0;
+        std::uint64_t same = 0;
         for (auto const& entry : s_.dispatch.names()) {
-            for (std::size_t level = 0; level < index_of(t.level); ++level)
-                higher += entry.lanes[level].size();
+            for (std::size_t i = 0; i < level; ++i) higher += entry.lanes[i].size();
+            same += entry.lanes[level].size();
         }
         std::uint64_t before = 0;
-        auto const& lane = s_.dispatch.names()[t.name].lanes[index_of(t.level)];
+        auto const& lane = s_.dispatch.names()[t.name].lanes[level];
         for (auto at = lane.front(); at != none && s_.tasks[at].id != t.id; at = s_.tasks[at].next) ++before;
         return {"all_busy",
-                (ready == 1 ? "the worker that can run it is busy; "
+                (ready == 1 ? std::string{"the worker that can run it is busy; "}
                             : "all " + std::to_string(ready) + " workers that can run it are busy; ") +
-                    std::to_string(before) + " tasks of its kind and " + std::to_string(higher) +
-                    " of higher priority go before it"};
+                    "there wait " + std::to_string(higher) + " tasks of higher priority and " +
+                    std::to_string(same - 1) + " others of its own, " + std::to_string(before) +
+                    " of them of its kind and before it"};
     }
 
     plane_state<P> const& s_;

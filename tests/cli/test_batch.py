@@ -1,5 +1,6 @@
 """`submit --kwargs` and `submit --from`: one task by parameter name, and thousands from a file or a pipe."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -7,6 +8,7 @@ import pty
 import re
 import signal
 import subprocess
+import threading
 import time
 
 import support
@@ -66,6 +68,125 @@ class Batch(support.Case):
         ended = self.pipe(text, "--output", "json")
         rows = [json.loads(line) for line in ended.stdout.splitlines()]
         self.assertEqual({row["line"]: row["value"] for row in rows}, {i + 1: i + 1 for i in range(5000)})
+
+    def begin(self, *options, **more):
+        """A batch from standard input that goes on; its output is to be read by the test."""
+        program = subprocess.Popen([support.PROGRAM, *self.submitting, "--from", "-", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True, env=support.environment(), **more)
+        timer = threading.Timer(support.PATIENCE, program.kill)  # so that no read here waits without end
+        timer.start()
+        self.addCleanup(timer.cancel)
+        self.addCleanup(self.end, program)
+        return program
+
+    @staticmethod
+    def end(program):
+        program.kill()
+        program.wait(support.PATIENCE)
+        for pipe in (program.stdout, program.stderr, program.stdin):
+            with contextlib.suppress(OSError):  # what was still to be written to it
+                pipe.close()
+
+    def test_results_come_while_the_input_goes_on(self):
+        program = self.begin()
+        for i in range(1, 4):
+            program.stdin.write(f'{{"task": "add", "args": [{i}, 1]}}\n')
+            program.stdin.flush()
+            self.assertEqual(program.stdout.readline(), f"{i}: {i + 1}\n")
+        _, told = program.communicate(timeout=20)
+        self.assertEqual((program.returncode, told.count("3 tasks")), (0, 1), told)
+
+    def test_interrupted_while_its_input_is_silent_it_ends(self):
+        program = self.begin()
+        program.stdin.write('{"task": "add", "args": [5, 3]}\n')
+        program.stdin.flush()
+        self.assertEqual(program.stdout.readline(), "1: 8\n")
+        program.send_signal(signal.SIGINT)
+        self.assertEqual(program.wait(20), 130)
+        self.assertRegex(program.stderr.read(), r"^fastqueue: interrupted: 1 task in \S+ s \(\S+/s\), 0 failed, 0 lines refused\n$")
+
+    def test_interrupted_it_prints_what_has_been_answered_however_slow_its_reader(self):
+        program = self.begin("--output", "json")
+        writer = threading.Thread(target=self.write_many, args=(program.stdin, 4000), daemon=True)
+        writer.start()
+        done = lambda: sum(row["succeeded"] for row in self.workers(self.there).values())
+        self.until(lambda: done() > 3000, "more is answered than a pipe holds")
+        program.send_signal(signal.SIGINT)
+        told = program.stderr.readline()
+        found = re.search(r"interrupted: (\d+) tasks", told)
+        self.assertTrue(found, told)
+        self.assertEqual(len(program.stdout.read().splitlines()), int(found[1]))
+        self.assertEqual(program.wait(20), 130)
+        writer.join(20)
+
+    @staticmethod
+    def write_many(pipe, count):
+        try:
+            for i in range(count):
+                pipe.write(f'{{"task": "add", "args": [{i}, 1]}}\n')
+            pipe.flush()
+        except (BrokenPipeError, ValueError):
+            pass  # the batch has ended
+
+    def test_a_reader_that_goes_away_stops_no_task(self):
+        program = self.begin()
+        program.stdout.close()
+        self.write_many(program.stdin, 3000)
+        program.stdin.close()
+        self.assertEqual(program.wait(20), 0)
+        self.assertIn("3000 tasks", program.stderr.read())
+
+    def test_each_way_in_which_a_line_can_be_wrong_is_said(self):
+        lines = [('{"tsk": "add"}', "'tsk', .* did you mean task"), ("nonsense", "not JSON: .* column 1"), ("[1]", "not a JSON object"),
+                 ('{"args": [1]}', "names no task"), ('{"task": 5}', "'task' that is no JSON string"), ('{"task": "a b"}', "task 'a b' is not a name"),
+                 ('{"task": "add", "args": 5}', "'args' that are no JSON array"), ('{"task": "add", "kwargs": [5]}', "'kwargs' that are no JSON object"),
+                 ('{"task": "add", "args": [1], "kwargs": {}}', "both 'args' and 'kwargs'"), ('{"task": "add", "args": [1], "args": [2]}', "'args' twice"),
+                 ('{"task": "add", "priority": "hihg"}', "priority 'hihg' .* high"), ('{"task": "add", "countdown": -1}', "countdown '-1'"),
+                 ('{"task": "add", "timeout": 0}', "timeout '0'"), ('{"task": "add", "retries": 1.5}', "retries '1.5'"), ('{"task": "add", "id": "17"}', "id '17'")]
+        ended = self.pipe("".join(line + "\n" for line, _ in lines), "--output", "json", expect=2)
+        rows = [json.loads(line) for line in ended.stdout.splitlines()]
+        self.assertEqual([(row["line"], row["state"], row["code"]) for row in rows], [(i + 1, "refused", "bad_line") for i in range(len(lines))])
+        for row, (line, why) in zip(rows, lines):
+            with self.subTest(line=line):
+                self.assertRegex(row["error"], why)
+                self.assertRegex(ended.stderr, f"line {row['line']} refused: .*{why}")
+
+    def test_a_file_as_editors_leave_it_is_read(self):
+        path = pathlib.Path(self.folder) / "odd.jsonl"
+        path.write_bytes(b'\xef\xbb\xbf{"task": "add", "args": [1, 1]}\r\n \t\r\n{"task": "add", "kwargs": {"x": 2, "y": 2}, "args": null}')
+        self.assertEqual(sorted(self.run_cli(*self.submitting, "--from", str(path)).stdout.splitlines()), ["1: 2", "3: 4"])
+
+    def test_a_line_that_is_far_too_long_is_refused_and_the_next_is_read(self):
+        text = '{"task": "greet", "args": ["' + "x" * (33 << 20) + '"]}\n{"task": "add", "args": [1, 1]}\n'
+        ended = self.pipe(text, expect=2)
+        self.assertEqual(ended.stdout, "2: 2\n")
+        self.assertIn("line 1 refused: is longer than 32 MiB", ended.stderr)
+
+    def test_of_many_refused_lines_twenty_are_told(self):
+        ended = self.pipe("nonsense\n" * 30, expect=2)
+        self.assertEqual(len(re.findall("refused: ", ended.stderr)), 20)
+        self.assertIn("... and 10 more", ended.stderr)
+        self.assertIn("0 failed, 30 lines refused", ended.stderr)
+
+    def test_a_control_plane_that_refuses_is_code_5(self):
+        strict = self.plane("--unknown-tasks", "refuse")
+        ended = self.run_cli("submit", "--discovery-address", strict.discovery, "--from", self.file({"task": "ad"}, {"task": "add", "args": [1, 2]}), expect=5)
+        self.assertEqual(ended.stdout, "2: 3\n")
+        self.assertRegex(ended.stderr, "line 1 refused: no worker knows a task named 'ad'")
+
+    def test_an_answer_that_takes_longer_than_wait_is_code_4(self):
+        ended = self.pipe('{"task": "sleep_ms", "args": [60000]}\n', "--wait", "0.3", expect=4)
+        self.assertRegex(ended.stderr, "line 1: task [0-9a-f-]{36} has not ended in time")
+
+    def test_nobody_there_is_code_3(self):
+        text = self.error("submit", "--discovery-address", "tcp://127.0.0.1:1", "--connect-retries", "0", "--from", self.file({"task": "add"}), expect=3)
+        self.assertIn("tcp://127.0.0.1:1", text)
+
+    def test_options_stand_in_for_what_lines_do_not_say(self):
+        ended = self.pipe('{"args": [5, 3]}\n{"task": "sleep_ms", "args": [60000]}\n', "--task-name", "add", "--timeout", "0.2", expect=1)
+        self.assertEqual(ended.stdout, "1: 8\n")
+        self.assertIn("line 2: failure timeout", ended.stderr)
+        self.assertIn("--args", self.error(*self.submitting, "--from", "-", "--args", "1", expect=2))
 
     def test_without_waiting_it_prints_ids(self):
         ended = self.pipe('{"task": "add", "args": [5, 3]}\n', "--non-blocking", "--output", "json")

@@ -28,6 +28,22 @@ class Results(support.Case):
         self.assertEqual((rows[good]["state"], rows[good]["value"]), ("success", 8))
         self.assertEqual((rows[bad]["state"], rows[bad]["code"]), ("failure", "handler_error"))
 
+    def test_wait_prints_in_the_order_of_the_ids_and_ends_with_the_worst(self):
+        slow, fast = self.begin_task(self.there, "sleep_ms", 200), self.begin_task(self.there, "add", 5, 3)
+        unknown = "01a20ce4-533c-78cf-89e4-fcbb5b2f6b9f"
+        ended = self.ask("wait", slow, unknown, "--timeout", "20", fast, expect=5)
+        self.assertRegex(ended.stdout, r"^2\d\d\n8\n$")
+        self.assertRegex(ended.stderr, rf"^fastqueue: task {unknown}: [^\n]+\n$")
+
+    def test_options_of_a_submit_reach_the_task(self):
+        for timeout, retries in (("--timeout", "--retries"), ("--task-timeout", "--task-retries")):
+            with self.subTest(timeout=timeout):
+                task = self.ask("submit", "--non-blocking", "--task-name", "sleep_ms", "--kwargs", "ms=5", "--countdown", "60", timeout, "10", retries, "3").stdout.strip()
+                row = json.loads(self.ask("inspect", task, "--output", "json").stdout)
+                self.assertEqual((row["state"], row["timeout_ms"], row["retries"]), ("scheduled", 10_000, 3))
+                self.assertGreater(row["in_ms"], 30_000)
+                self.assertIn("cancelled", self.ask("cancel", task).stdout)
+
     def test_wait_that_takes_too_long_says_where_the_task_is(self):
         task = self.begin_task(self.there, "sleep_ms", 30000)
         self.until_running(self.there, task)

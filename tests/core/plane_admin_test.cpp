@@ -119,7 +119,9 @@ TEST_CASE("admin: why names what a task waits for", "[core]") {
     o.submit(4);
     o.submit(5, "add priority=high");
     CHECK(o.why(4) == "all_busy");
-    CHECK(o.says("the worker that can run it is busy; 0 tasks of its kind and 1 of higher priority"));
+    CHECK(
+        o.says("there wait 1 tasks of higher priority and 1 others of its own, 0 of them of its kind and "
+               "before it"));
 
     auto const run = o.take(worker);
     REQUIRE(run.size() == 1);
