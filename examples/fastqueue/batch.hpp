@@ -15,6 +15,7 @@
 
 #include <fastqueue/json/writer.hpp>
 #include <fastqueue/model/error.hpp>
+#include <fastqueue/shell/client_answers.hpp>
 
 #include <array>
 #include <chrono>
@@ -126,8 +127,7 @@ private:
         if (a.error) return no_result(job);
         auto const good = !waits_ || a.state == task_state::success;
         good ? tally_.succeeded() : tally_.failed();
-        task_status const status{a.state, a.code != errc{} ? make_error_code(a.code) : std::error_code{},
-                                 a.payload, a.meta};
+        auto const status = shell::status_of(a);
         auto const number = std::to_string(job.line);
         if (connection_.json())
             output_.line("{\"line\":" + number + "," + as_json(job.id, status).substr(1));

@@ -3,14 +3,12 @@
 #include <fastqueue/client.hpp>
 #include <fastqueue/core/client.hpp>
 #include <fastqueue/model/error.hpp>
-#include <fastqueue/model/id_source.hpp>
 #include <fastqueue/model/task_id.hpp>
 #include <fastqueue/policies.hpp>
 #include <fastqueue/shell/client_driver.hpp>
+#include <fastqueue/shell/client_requests.hpp>
 #include <fastqueue/shell/pending_answer.hpp>
 #include <fastqueue/tasks/invocation.hpp>
-#include <fastqueue/wire/header_writer.hpp>
-#include <fastqueue/wire/task_options.hpp>
 
 #include <cerrno>
 #include <chrono>
@@ -57,8 +55,9 @@ public:
     batch_client(client_options const& options, bool waits, std::chrono::microseconds patience)
         : verb_{waits ? "call" : "submit"},
           patience_{patience},
+          requests_{options},
           wakes_{::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)},
-          driver_{machine_options(options), nullptr} {
+          driver_{requests_.machine_options(), nullptr} {
         if (wakes_ < 0)
             throw error{errc::bad_value, "the system gives no eventfd: " + std::string{std::strerror(errno)}};
         thread_ = std::thread{[this] { driver_.run(); }};
@@ -74,11 +73,13 @@ public:
     void post(std::uint64_t line, invocation<void> const& task) {
         auto& j = free_job();
         j.line = line;
-        j.id = task.id().empty() ? ids_.next(now()) : task.id();
+        j.id = requests_.id_of(task);
         j.octets = task.arguments().size();
         octets_ += j.octets;
         ++in_flight_;
-        driver_.post(request(task, j.id), j);
+        auto request = requests_.task(verb_, task, j.id);
+        request.timeout = patience_;
+        driver_.post(std::move(request), j);
     }
     /// Appends what has ended since it was called last; each must be given back.
     void take(std::vector<job*>& out) {
@@ -101,29 +102,6 @@ public:
     [[nodiscard]] std::size_t octets() const noexcept { return octets_; }
 
 private:
-    static core::client_options machine_options(client_options const& o) {
-        core::client_options made;
-        made.discovery = o.discovery;
-        made.retries = o.retries;
-        made.seed = random_seed();
-        return made;
-    }
-    static wall_instant now() noexcept {
-        using std::chrono::microseconds;
-        return std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
-    }
-    [[nodiscard]] core::client_request request(invocation<void> const& task, task_id const& id) const {
-        core::client_request request;
-        request.verb = verb_;
-        std::string head;
-        wire::header_writer header{head, {}};
-        header.token(id).token(task.name());
-        wire::write_options(header, task.options());
-        request.tokens = head.substr(4);  // behind "FQ1 "
-        request.payload = task.arguments();
-        request.timeout = patience_;
-        return request;
-    }
     [[nodiscard]] job& free_job() {
         if (free_.empty()) return jobs_.emplace_back(*this);
         auto* const j = free_.back();
@@ -140,7 +118,7 @@ private:
 
     std::string_view verb_;
     std::chrono::microseconds patience_;
-    id_source ids_;
+    shell::client_requests requests_;
     std::deque<job> jobs_;
     std::vector<job*> free_;
     std::size_t in_flight_ = 0;

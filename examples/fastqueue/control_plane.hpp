@@ -180,19 +180,13 @@ private:
     void tell(basic_control_plane<plane_policies> const& plane) {
         auto const& at = plane.listens();
         auto const& first = at.tasks[0];
-        std::string line = "control plane '" + given_.id + "' listens: tasks " + first.text() + " (critical)";
-        for (std::size_t i = 1; i < priority_count; ++i)
-            line += ", " + short_form(at.tasks[i], first) + " (" + std::string{priority_names[i]} + ")";
+        std::string line = name() + " listens: tasks " + by_priority(at.tasks);
         line += ", results " + short_form(at.results, first) + ", management " +
                 short_form(at.management, first) + ", discovery " + short_form(at.discovery, first);
         log_.announce("listening", line, [&](json::writer& w) {
-            w.key("worker").value(given_.id).key("tasks").begin_array();
-            for (auto const& each : at.tasks) w.value(each.text());
-            w.end_array()
-                .key("results")
-                .value(at.results.text())
-                .key("management")
-                .value(at.management.text());
+            w.key("worker").value(given_.id);
+            write_addresses(w, at.tasks);
+            w.key("results").value(at.results.text()).key("management").value(at.management.text());
             w.key("discovery").value(at.discovery.text());
         });
         auto const idle = !given_.local && !plane.tasks().empty() ? " (left to subworkers: --local off)" : "";

@@ -16,11 +16,6 @@
 
 namespace fastqueue::cli {
 
-[[nodiscard]] inline std::string_view name_of(policy::worker_change change) noexcept {
-    constexpr std::array<std::string_view, 4> names{"joined", "inactive", "lost", "left"};
-    return names[static_cast<std::size_t>(change)];
-}
-
 /// An observer policy: tells an operator of workers that come and go, and of what is odd; of each task only at debug.
 class plane_narrator {
 public:

@@ -3,17 +3,21 @@
 #include "exit_code.hpp"
 #include "modules.hpp"
 #include "options.hpp"
+#include "output.hpp"
 #include "signals.hpp"
 #include "worker_log.hpp"
 
 #include <fastqueue/json/writer.hpp>
+#include <fastqueue/model/endpoint.hpp>
 #include <fastqueue/model/error.hpp>
+#include <fastqueue/model/priority.hpp>
 #include <fastqueue/tasks/registry.hpp>
 
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,6 +61,20 @@ protected:
         }
     }
 
+    /// The four ports for tasks, in words: `tcp://127.0.0.1:5555 (critical), 5556 (high), ...`.
+    [[nodiscard]] static std::string by_priority(std::span<endpoint const> at) {
+        std::string line;
+        for (std::size_t i = 0; i < at.size(); ++i)
+            line += (i == 0 ? at[i].text() : ", " + short_form(at[i], at[0])) + " (" +
+                    std::string{priority_names[i]} + ")";
+        return line;
+    }
+    /// The member `"tasks": [...]` of the same.
+    static void write_addresses(json::writer& w, std::span<endpoint const> at) {
+        w.key("tasks").begin_array();
+        for (auto const& each : at) w.value(each.text());
+        w.end_array();
+    }
     /// Ends the process: handlers still run, and what they use must not be taken from them.
     /// \param fate  what became of the tasks
     [[noreturn]] void leave_unfinished(std::string const& name, std::size_t tasks, std::string const& fate) {

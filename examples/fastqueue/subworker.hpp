@@ -129,14 +129,9 @@ private:
     }
     void tell(basic_subworker<subworker_policies> const& worker) {
         auto const& at = worker.addresses();
-        std::string line =
-            "subworker '" + given_.worker_id + "' listens: " + at.front().text() + " (critical)";
-        for (std::size_t i = 1; i < at.size(); ++i)
-            line += ", " + short_form(at[i], at.front()) + " (" + std::string{priority_names[i]} + ")";
-        log_.announce("listening", line, [&](json::writer& w) {
-            w.key("worker").value(given_.worker_id).key("tasks").begin_array();
-            for (auto const& each : at) w.value(each.text());
-            w.end_array();
+        log_.announce("listening", name() + " listens: " + by_priority(at), [&](json::writer& w) {
+            w.key("worker").value(given_.worker_id);
+            write_addresses(w, at);
         });
         auto const names = names_of(worker.tasks(), "none: give it some with --task-modules");
         log_.announce("tasks", "tasks: " + names, [&](json::writer& w) { write_names(w, worker.tasks()); });

@@ -5281,6 +5281,11 @@ struct task_event {
 
 enum class worker_change : std::uint8_t { joined, inactive, lost, left };
 
+[[nodiscard]] constexpr std::string_view name_of(worker_change change) noexcept {
+    constexpr std::string_view names[] = {"joined", "inactive", "lost", "left"};
+    return names[static_cast<std::size_t>(change)];
+}
+
 struct worker_event {
     std::string_view worker;
     worker_change change;
@@ -8186,7 +8191,7 @@ namespace fastqueue::shell {
 /// too late finds it closed. Any thread.
 class client_inbox {
 public:
-    /// \param wake  wakes the loop; called under the lock, never after `close` has returned
+    /// \param wake  wakes the loop; called under the lock, never after `detach` has returned
     explicit client_inbox(std::function<void()> wake) : wake_{std::move(wake)} {}
 
     /// \param asleep  the loop may be; else it will look here anyway
@@ -8869,7 +8874,14 @@ public:
         for (auto const& task : tasks) ids.push_back(id_of(task));
         return ids;
     }
-    [[nodiscard]] client_options const& options() const noexcept { return options_; }
+    /// The same options as the client's machine wants them.
+    [[nodiscard]] core::client_options machine_options() const {
+        core::client_options made;
+        made.discovery = options_.discovery;
+        made.retries = options_.retries;
+        made.seed = options_.seed != 0 ? options_.seed : random_seed();
+        return made;
+    }
 
     [[nodiscard]] static wall_instant wall_now() noexcept {
         using std::chrono::microseconds;
@@ -9874,7 +9886,7 @@ public:
 
 protected:
     client_operations(client_options options, std::unique_ptr<typename Policies::transport_policy> transport)
-        : requests_{options}, driver_{machine_options(options), std::move(transport)} {}
+        : requests_{std::move(options)}, driver_{requests_.machine_options(), std::move(transport)} {}
     ~client_operations() = default;
 
     [[nodiscard]] client_requests& requests() noexcept { return requests_; }
@@ -9942,13 +9954,6 @@ private:
                 operation::start(driver_, loop, std::move(asked), std::move(handler), std::move(made));
             },
             token, std::move(request), std::move(convert));
-    }
-    static core::client_options machine_options(client_options const& o) {
-        core::client_options made;
-        made.discovery = o.discovery;
-        made.retries = o.retries;
-        made.seed = o.seed != 0 ? o.seed : random_seed();
-        return made;
     }
 
     client_requests requests_;
@@ -11528,6 +11533,11 @@ struct request {
     std::size_t message = unopened;
 };
 
+/// What a request wants handed back in each answer.
+[[nodiscard]] inline std::string_view ref_of(wire::header const& h) noexcept {
+    return h.get("ref").substr(0, 64);
+}
+
 /// Everything that a control plane knows, shared by the parts that act on it. No part keeps state of
 /// another's.
 template <class P>
@@ -11610,6 +11620,15 @@ struct plane_state {
         begin_error(r, subject, code, ref);
         answer(r).pairs.finish(text);
     }
+    /// Answers one pair with a document.
+    /// \param subject  what it is about, behind the verb; may be empty
+    void show(request& r, wire::header const& h, std::string_view verb, std::string_view subject,
+              std::string_view document) {
+        auto header = answer(r).pairs.begin(verb);
+        if (!subject.empty()) header.token(subject);
+        if (auto const ref = ref_of(h); !ref.empty()) header.field("ref", ref);
+        answer(r).pairs.finish(document);
+    }
     void notice(errc code, std::string_view text) { observer.on(policy::notice_event{code, text}); }
     void tell(task const& t, std::string_view worker) {
         observer.on(policy::task_event{t.id, dispatch.names()[t.name].name, t.state, t.attempt, worker});
@@ -11626,6 +11645,10 @@ struct plane_state {
         return worker == none ? std::string_view{} : std::string_view{workers[worker].name};
     }
     [[nodiscard]] std::uint64_t now_us() const noexcept { return to_epoch_us(now.wall); }
+    /// How long ago that was, in milliseconds; 0 where the wall clock was set back behind it.
+    [[nodiscard]] std::uint64_t ms_since(std::uint64_t us) const noexcept {
+        return (now_us() - std::min(us, now_us())) / 1000;
+    }
 };
 
 }  // namespace fastqueue::core
@@ -12223,7 +12246,7 @@ private:
                  code, h.get("ref"), text);
     }
     void finish(request& r, wire::header const& h, wire::header_writer& header, std::string_view payload) {
-        if (auto const ref = h.get("ref"); !ref.empty()) header.field("ref", ref.substr(0, 64));
+        if (auto const ref = ref_of(h); !ref.empty()) header.field("ref", ref);
         s_.answer(r).pairs.finish(payload);
     }
     void answer_registered(request& r, wire::header const& h, std::string_view document) {
@@ -12832,9 +12855,7 @@ private:
     [[nodiscard]] static std::string seconds(std::uint64_t ms) {
         return std::to_string(ms / 1000) + "." + std::to_string(ms % 1000 / 100) + " s";
     }
-    [[nodiscard]] std::string since(std::uint64_t us) const {
-        return seconds((s_.now_us() - std::min(us, s_.now_us())) / 1000);
-    }
+    [[nodiscard]] std::string since(std::uint64_t us) const { return seconds(s_.ms_since(us)); }
     [[nodiscard]] std::string due_text(std::uint32_t slot) const {
         auto const due = life_.due_in(slot);
         return due ? seconds(static_cast<std::uint64_t>(due->count())) : "a moment";
@@ -13016,9 +13037,8 @@ private:
         w.key("state").value(name_of(t.state)).key("priority").value(name_of(t.level));
         w.key("attempt").value(t.attempt).key("failures").value(t.failures).key("deaths").value(t.deaths);
         if (t.worker != none) w.key("worker").value(s_.worker_name(t.worker));
-        w.key("age_ms").value((s_.now_us() - std::min(t.submitted_us, s_.now_us())) / 1000);
-        if (t.state == task_state::running)
-            w.key("running_ms").value((s_.now_us() - std::min(t.started_us, s_.now_us())) / 1000);
+        w.key("age_ms").value(s_.ms_since(t.submitted_us));
+        if (t.state == task_state::running) w.key("running_ms").value(s_.ms_since(t.started_us));
         if (auto const due = life_.due_in(slot)) w.key("in_ms").value(due->count());
         return w;
     }
@@ -13041,7 +13061,7 @@ private:
         if (r.code != errc{}) w.key("code").value(name_of(r.code));
         w.key("attempt").value(r.attempt);
         if (!r.worker.empty()) w.key("worker").value(r.worker);
-        w.key("age_ms").value((s_.now_us() - std::min(r.submitted_us, s_.now_us())) / 1000);
+        w.key("age_ms").value(s_.ms_since(r.submitted_us));
         w.key("content").value(s_.contents[r.content]).key("result_octets").value(r.value.size());
         w.key("submitted_us").value(r.submitted_us);
         if (r.started_us != 0) w.key("started_us").value(r.started_us);
@@ -13094,7 +13114,7 @@ private:
             f.limit = static_cast<std::uint32_t>(*limit);
         }
         f.name = h.get("name");
-        answer(r, h, {}, documents_.list(f));
+        s_.show(r, h, h.verb(), {}, documents_.list(f));
     }
     template <class Document>
     void one(request& r, wire::header const& h, Document&& of) {
@@ -13102,8 +13122,8 @@ private:
         if (!id) return refuse(r, h, "the verb takes one id, which is a UUID");
         auto const document = of(*id);
         if (!document)
-            return s_.error(r, id->text(), errc::unknown_task, ref(h), "no such task is known here");
-        answer(r, h, id->text(), *document);
+            return s_.error(r, id->text(), errc::unknown_task, ref_of(h), "no such task is known here");
+        s_.show(r, h, h.verb(), id->text(), *document);
     }
     void drain(request& r, wire::header const& h) {
         auto const undo = h.get("undo");
@@ -13111,7 +13131,7 @@ private:
             return refuse(r, h, "the verb takes the name of one worker, and undo=1");
         auto const w = workers_.set_aside(h.positional()[0], undo.empty());
         if (w == none) {
-            return s_.error(r, "-", errc::unknown_worker, ref(h),
+            return s_.error(r, "-", errc::unknown_worker, ref_of(h),
                             "no worker of that name is registered here; see workers");
         }
         auto const& record = s_.workers[w];
@@ -13120,18 +13140,11 @@ private:
         json::writer out{document};
         out.begin_object().key("worker").value(record.name).key("state").value(record.state_name());
         out.key("outstanding").value(record.outstanding).end_object();
-        answer(r, h, record.name, document);
+        s_.show(r, h, h.verb(), record.name, document);
     }
 
-    static std::string_view ref(wire::header const& h) noexcept { return h.get("ref").substr(0, 64); }
     void refuse(request& r, wire::header const& h, std::string_view why) {
-        s_.error(r, "-", errc::bad_request, ref(h), why);
-    }
-    void answer(request& r, wire::header const& h, std::string_view subject, std::string_view document) {
-        auto header = s_.answer(r).pairs.begin(h.verb());
-        if (!subject.empty()) header.token(subject);
-        if (!ref(h).empty()) header.field("ref", ref(h));
-        s_.answer(r).pairs.finish(document);
+        s_.error(r, "-", errc::bad_request, ref_of(h), why);
     }
 
     plane_state<P>& s_;
@@ -13545,7 +13558,6 @@ private:
 
     // ---- looking up
 
-    static std::string_view ref_of(wire::header const& h) noexcept { return h.get("ref").substr(0, 64); }
     static std::string_view id_text(wire::header const& h) noexcept {
         return h.positional().empty() ? std::string_view{"-"} : h.positional()[0].substr(0, 64);
     }
@@ -13787,7 +13799,7 @@ private:
         auto const verb = h.verb();
         if ((verb == "call" || verb == "wait" || verb == "watch") && s_.peers[r.peer].one_at_a_time &&
             (!alone || verb == "watch")) {
-            return s_.error(r, "-", errc::bad_request, h.get("ref").substr(0, 64),
+            return s_.error(r, "-", errc::bad_request, ref_of(h),
                             "a REQ socket asks for one call or wait at a time: use DEALER");
         }
         if (is_task_port(role) && (verb == "call" || verb == "submit"))
@@ -13798,7 +13810,7 @@ private:
             return;
         if (role == port_role::discovery && discovery_verb(r, h)) return;
         auto const code = wire::misplaced(verb);
-        s_.error(r, "-", code, h.get("ref").substr(0, 64),
+        s_.error(r, "-", code, ref_of(h),
                  std::string{verb.substr(0, 64)} +
                      (code == errc::wrong_port ? " is not served on this port" : " is no verb"));
     }
@@ -13816,7 +13828,7 @@ private:
         else if (verb == "cancel")
             requests_.on_cancel(r, h);
         else if (verb == "watch")
-            s_.error(r, "-", errc::bad_request, h.get("ref").substr(0, 64),
+            s_.error(r, "-", errc::bad_request, ref_of(h),
                      "watching a task is not supported by this version: use wait");
         else if (verb == "forget")
             requests_.on_forget(r, h);
@@ -13854,10 +13866,8 @@ private:
     }
     void document(request& r, wire::header const& h, std::string const& text, std::string_view verb = {}) {
         if (!h.positional().empty())
-            return s_.error(r, "-", errc::bad_request, h.get("ref").substr(0, 64), "the verb stands alone");
-        auto header = s_.answer(r).pairs.begin(verb.empty() ? h.verb() : verb);
-        if (auto const ref = h.get("ref"); !ref.empty()) header.field("ref", ref.substr(0, 64));
-        s_.answer(r).pairs.finish(text);
+            return s_.error(r, "-", errc::bad_request, ref_of(h), "the verb stands alone");
+        s_.show(r, h, verb.empty() ? h.verb() : verb, {}, text);
     }
     /// Fetches what the calls of a message are going to look up, all at once.
     void expect(wire::pair_cursor cursor) const noexcept {
@@ -16512,7 +16522,7 @@ public:
             line += "worker ";
             detail::append_escaped(line, event.worker);
             line += ' ';
-            line += change_names[kind];
+            line += name_of(static_cast<policy::worker_change>(kind));
             if (!event.reason.empty()) line += ": ";
             detail::append_escaped(line, event.reason);
         });
@@ -16530,8 +16540,6 @@ public:
 private:
     static constexpr std::size_t worker_kinds = 4;
     static constexpr std::size_t notice_kinds = 256;
-    static constexpr std::array<std::string_view, worker_kinds> change_names{"joined", "inactive", "lost",
-                                                                             "left"};
 
     struct window {
         instant begin{};

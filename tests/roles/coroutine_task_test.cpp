@@ -52,7 +52,8 @@ TEST_CASE("awaiting: the task's stop signal cancels what the coroutine awaits", 
     plane there{tasks};
     fq::client client{there.client()};
     auto const id = client.delay(sleep_ms(60'000));
-    REQUIRE(comes_true([&] { return begun.load(); }));
+    // Its control plane learns of the beginning a moment after it; until then nobody can say that it runs.
+    REQUIRE(comes_true([&] { return begun && client.status(id).state == fq::task_state::running; }));
     CHECK(client.cancel(id) == fq::task_state::running);
     auto const end = client.wait<int>(id, 10s);
     REQUIRE(end);

@@ -52,7 +52,7 @@ private:
             f.limit = static_cast<std::uint32_t>(*limit);
         }
         f.name = h.get("name");
-        answer(r, h, {}, documents_.list(f));
+        s_.show(r, h, h.verb(), {}, documents_.list(f));
     }
     template <class Document>
     void one(request& r, wire::header const& h, Document&& of) {
@@ -60,8 +60,8 @@ private:
         if (!id) return refuse(r, h, "the verb takes one id, which is a UUID");
         auto const document = of(*id);
         if (!document)
-            return s_.error(r, id->text(), errc::unknown_task, ref(h), "no such task is known here");
-        answer(r, h, id->text(), *document);
+            return s_.error(r, id->text(), errc::unknown_task, ref_of(h), "no such task is known here");
+        s_.show(r, h, h.verb(), id->text(), *document);
     }
     void drain(request& r, wire::header const& h) {
         auto const undo = h.get("undo");
@@ -69,7 +69,7 @@ private:
             return refuse(r, h, "the verb takes the name of one worker, and undo=1");
         auto const w = workers_.set_aside(h.positional()[0], undo.empty());
         if (w == none) {
-            return s_.error(r, "-", errc::unknown_worker, ref(h),
+            return s_.error(r, "-", errc::unknown_worker, ref_of(h),
                             "no worker of that name is registered here; see workers");
         }
         auto const& record = s_.workers[w];
@@ -78,18 +78,11 @@ private:
         json::writer out{document};
         out.begin_object().key("worker").value(record.name).key("state").value(record.state_name());
         out.key("outstanding").value(record.outstanding).end_object();
-        answer(r, h, record.name, document);
+        s_.show(r, h, h.verb(), record.name, document);
     }
 
-    static std::string_view ref(wire::header const& h) noexcept { return h.get("ref").substr(0, 64); }
     void refuse(request& r, wire::header const& h, std::string_view why) {
-        s_.error(r, "-", errc::bad_request, ref(h), why);
-    }
-    void answer(request& r, wire::header const& h, std::string_view subject, std::string_view document) {
-        auto header = s_.answer(r).pairs.begin(h.verb());
-        if (!subject.empty()) header.token(subject);
-        if (!ref(h).empty()) header.field("ref", ref(h));
-        s_.answer(r).pairs.finish(document);
+        s_.error(r, "-", errc::bad_request, ref_of(h), why);
     }
 
     plane_state<P>& s_;

@@ -166,7 +166,7 @@ private:
         auto const verb = h.verb();
         if ((verb == "call" || verb == "wait" || verb == "watch") && s_.peers[r.peer].one_at_a_time &&
             (!alone || verb == "watch")) {
-            return s_.error(r, "-", errc::bad_request, h.get("ref").substr(0, 64),
+            return s_.error(r, "-", errc::bad_request, ref_of(h),
                             "a REQ socket asks for one call or wait at a time: use DEALER");
         }
         if (is_task_port(role) && (verb == "call" || verb == "submit"))
@@ -177,7 +177,7 @@ private:
             return;
         if (role == port_role::discovery && discovery_verb(r, h)) return;
         auto const code = wire::misplaced(verb);
-        s_.error(r, "-", code, h.get("ref").substr(0, 64),
+        s_.error(r, "-", code, ref_of(h),
                  std::string{verb.substr(0, 64)} +
                      (code == errc::wrong_port ? " is not served on this port" : " is no verb"));
     }
@@ -195,7 +195,7 @@ private:
         else if (verb == "cancel")
             requests_.on_cancel(r, h);
         else if (verb == "watch")
-            s_.error(r, "-", errc::bad_request, h.get("ref").substr(0, 64),
+            s_.error(r, "-", errc::bad_request, ref_of(h),
                      "watching a task is not supported by this version: use wait");
         else if (verb == "forget")
             requests_.on_forget(r, h);
@@ -233,10 +233,8 @@ private:
     }
     void document(request& r, wire::header const& h, std::string const& text, std::string_view verb = {}) {
         if (!h.positional().empty())
-            return s_.error(r, "-", errc::bad_request, h.get("ref").substr(0, 64), "the verb stands alone");
-        auto header = s_.answer(r).pairs.begin(verb.empty() ? h.verb() : verb);
-        if (auto const ref = h.get("ref"); !ref.empty()) header.field("ref", ref.substr(0, 64));
-        s_.answer(r).pairs.finish(text);
+            return s_.error(r, "-", errc::bad_request, ref_of(h), "the verb stands alone");
+        s_.show(r, h, verb.empty() ? h.verb() : verb, {}, text);
     }
     /// Fetches what the calls of a message are going to look up, all at once.
     void expect(wire::pair_cursor cursor) const noexcept {

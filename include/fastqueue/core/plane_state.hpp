@@ -49,6 +49,11 @@ struct request {
     std::size_t message = unopened;
 };
 
+/// What a request wants handed back in each answer.
+[[nodiscard]] inline std::string_view ref_of(wire::header const& h) noexcept {
+    return h.get("ref").substr(0, 64);
+}
+
 /// Everything that a control plane knows, shared by the parts that act on it. No part keeps state of
 /// another's.
 template <class P>
@@ -131,6 +136,15 @@ struct plane_state {
         begin_error(r, subject, code, ref);
         answer(r).pairs.finish(text);
     }
+    /// Answers one pair with a document.
+    /// \param subject  what it is about, behind the verb; may be empty
+    void show(request& r, wire::header const& h, std::string_view verb, std::string_view subject,
+              std::string_view document) {
+        auto header = answer(r).pairs.begin(verb);
+        if (!subject.empty()) header.token(subject);
+        if (auto const ref = ref_of(h); !ref.empty()) header.field("ref", ref);
+        answer(r).pairs.finish(document);
+    }
     void notice(errc code, std::string_view text) { observer.on(policy::notice_event{code, text}); }
     void tell(task const& t, std::string_view worker) {
         observer.on(policy::task_event{t.id, dispatch.names()[t.name].name, t.state, t.attempt, worker});
@@ -147,6 +161,10 @@ struct plane_state {
         return worker == none ? std::string_view{} : std::string_view{workers[worker].name};
     }
     [[nodiscard]] std::uint64_t now_us() const noexcept { return to_epoch_us(now.wall); }
+    /// How long ago that was, in milliseconds; 0 where the wall clock was set back behind it.
+    [[nodiscard]] std::uint64_t ms_since(std::uint64_t us) const noexcept {
+        return (now_us() - std::min(us, now_us())) / 1000;
+    }
 };
 
 }  // namespace fastqueue::core

@@ -252,7 +252,6 @@ private:
 
     // ---- looking up
 
-    static std::string_view ref_of(wire::header const& h) noexcept { return h.get("ref").substr(0, 64); }
     static std::string_view id_text(wire::header const& h) noexcept {
         return h.positional().empty() ? std::string_view{"-"} : h.positional()[0].substr(0, 64);
     }

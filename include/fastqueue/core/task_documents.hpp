@@ -116,9 +116,8 @@ private:
         w.key("state").value(name_of(t.state)).key("priority").value(name_of(t.level));
         w.key("attempt").value(t.attempt).key("failures").value(t.failures).key("deaths").value(t.deaths);
         if (t.worker != none) w.key("worker").value(s_.worker_name(t.worker));
-        w.key("age_ms").value((s_.now_us() - std::min(t.submitted_us, s_.now_us())) / 1000);
-        if (t.state == task_state::running)
-            w.key("running_ms").value((s_.now_us() - std::min(t.started_us, s_.now_us())) / 1000);
+        w.key("age_ms").value(s_.ms_since(t.submitted_us));
+        if (t.state == task_state::running) w.key("running_ms").value(s_.ms_since(t.started_us));
         if (auto const due = life_.due_in(slot)) w.key("in_ms").value(due->count());
         return w;
     }
@@ -141,7 +140,7 @@ private:
         if (r.code != errc{}) w.key("code").value(name_of(r.code));
         w.key("attempt").value(r.attempt);
         if (!r.worker.empty()) w.key("worker").value(r.worker);
-        w.key("age_ms").value((s_.now_us() - std::min(r.submitted_us, s_.now_us())) / 1000);
+        w.key("age_ms").value(s_.ms_since(r.submitted_us));
         w.key("content").value(s_.contents[r.content]).key("result_octets").value(r.value.size());
         w.key("submitted_us").value(r.submitted_us);
         if (r.started_us != 0) w.key("started_us").value(r.started_us);

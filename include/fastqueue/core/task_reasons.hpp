@@ -58,9 +58,7 @@ private:
     [[nodiscard]] static std::string seconds(std::uint64_t ms) {
         return std::to_string(ms / 1000) + "." + std::to_string(ms % 1000 / 100) + " s";
     }
-    [[nodiscard]] std::string since(std::uint64_t us) const {
-        return seconds((s_.now_us() - std::min(us, s_.now_us())) / 1000);
-    }
+    [[nodiscard]] std::string since(std::uint64_t us) const { return seconds(s_.ms_since(us)); }
     [[nodiscard]] std::string due_text(std::uint32_t slot) const {
         auto const due = life_.due_in(slot);
         return due ? seconds(static_cast<std::uint64_t>(due->count())) : "a moment";

@@ -212,7 +212,7 @@ private:
                  code, h.get("ref"), text);
     }
     void finish(request& r, wire::header const& h, wire::header_writer& header, std::string_view payload) {
-        if (auto const ref = h.get("ref"); !ref.empty()) header.field("ref", ref.substr(0, 64));
+        if (auto const ref = ref_of(h); !ref.empty()) header.field("ref", ref);
         s_.answer(r).pairs.finish(payload);
     }
     void answer_registered(request& r, wire::header const& h, std::string_view document) {

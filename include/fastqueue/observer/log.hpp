@@ -56,7 +56,7 @@ public:
             line += "worker ";
             detail::append_escaped(line, event.worker);
             line += ' ';
-            line += change_names[kind];
+            line += name_of(static_cast<policy::worker_change>(kind));
             if (!event.reason.empty()) line += ": ";
             detail::append_escaped(line, event.reason);
         });
@@ -74,8 +74,6 @@ public:
 private:
     static constexpr std::size_t worker_kinds = 4;
     static constexpr std::size_t notice_kinds = 256;
-    static constexpr std::array<std::string_view, worker_kinds> change_names{"joined", "inactive", "lost",
-                                                                             "left"};
 
     struct window {
         instant begin{};

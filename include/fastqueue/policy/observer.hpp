@@ -5,6 +5,7 @@
 #include <fastqueue/model/task_state.hpp>
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -20,6 +21,11 @@ struct task_event {
 };
 
 enum class worker_change : std::uint8_t { joined, inactive, lost, left };
+
+[[nodiscard]] constexpr std::string_view name_of(worker_change change) noexcept {
+    constexpr std::string_view names[] = {"joined", "inactive", "lost", "left"};
+    return names[static_cast<std::size_t>(change)];
+}
 
 struct worker_event {
     std::string_view worker;

@@ -14,7 +14,7 @@ namespace fastqueue::shell {
 /// too late finds it closed. Any thread.
 class client_inbox {
 public:
-    /// \param wake  wakes the loop; called under the lock, never after `close` has returned
+    /// \param wake  wakes the loop; called under the lock, never after `detach` has returned
     explicit client_inbox(std::function<void()> wake) : wake_{std::move(wake)} {}
 
     /// \param asleep  the loop may be; else it will look here anyway

@@ -99,7 +99,7 @@ public:
 
 protected:
     client_operations(client_options options, std::unique_ptr<typename Policies::transport_policy> transport)
-        : requests_{options}, driver_{machine_options(options), std::move(transport)} {}
+        : requests_{std::move(options)}, driver_{requests_.machine_options(), std::move(transport)} {}
     ~client_operations() = default;
 
     [[nodiscard]] client_requests& requests() noexcept { return requests_; }
@@ -167,13 +167,6 @@ private:
                 operation::start(driver_, loop, std::move(asked), std::move(handler), std::move(made));
             },
             token, std::move(request), std::move(convert));
-    }
-    static core::client_options machine_options(client_options const& o) {
-        core::client_options made;
-        made.discovery = o.discovery;
-        made.retries = o.retries;
-        made.seed = o.seed != 0 ? o.seed : random_seed();
-        return made;
     }
 
     client_requests requests_;

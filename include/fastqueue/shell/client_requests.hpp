@@ -73,7 +73,14 @@ public:
         for (auto const& task : tasks) ids.push_back(id_of(task));
         return ids;
     }
-    [[nodiscard]] client_options const& options() const noexcept { return options_; }
+    /// The same options as the client's machine wants them.
+    [[nodiscard]] core::client_options machine_options() const {
+        core::client_options made;
+        made.discovery = options_.discovery;
+        made.retries = options_.retries;
+        made.seed = options_.seed != 0 ? options_.seed : random_seed();
+        return made;
+    }
 
     [[nodiscard]] static wall_instant wall_now() noexcept {
         using std::chrono::microseconds;
