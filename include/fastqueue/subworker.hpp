@@ -60,6 +60,9 @@ public:
           make_executor_{std::move(instances.executor)} {
         check();
         transport_->attach(*this);
+        // A run of high priority must not be overtaken by one that was sent behind it to another of our ports.
+        if constexpr (requires { transport_->keep_order_across_peers(); })
+            transport_->keep_order_across_peers();
     }
     ~basic_subworker() override {
         if (executor_) executor_->stop();

@@ -7623,6 +7623,10 @@ public:
 
     void stop_listening() noexcept { acceptor_.stop_listening(); }
 
+    /// From now on, where one process writes to several of our connections, its messages are told in the order in which they
+    /// came to this machine. Costs a look at each connection that something came over in the same turn.
+    void keep_order_across_peers() noexcept { ordered_ = true; }
+
     /// Host names are looked up anew at each dial, and all their addresses are tried.
     [[nodiscard]] peer_id dial(endpoint const& where, std::uint32_t tag) {
         auto const id = make_peer(peer_stage::resolving, tag);
@@ -7751,6 +7755,7 @@ private:
         clock_.end_turn();
     }
     void end_turn() {
+        look_again();
         tell_lost();
         tell_elapsed();
         if (waker_.take() && !stopping_) sink_->woken();
@@ -7901,6 +7906,7 @@ private:
             if (ec || peer == nullptr) return;
             peer->reading = false;
             touch(*peer);
+            if (ordered_) read_.push_back(id);
             if (peer->connected()) read(*peer);
         };
         c.socket.async_wait(asio::ip::tcp::socket::wait_read, gate_.wrap(std::move(ready)));
@@ -7921,6 +7927,14 @@ private:
             if (failed && c.stage < peer_stage::closing) return refuse(c, failed);
             if (count < scratch_.size() || c.pending().size() > options_.read_pause_bytes) return;
         }
+    }
+
+    /// What came last this turn may have overtaken octets that reached another connection after that was read.
+    void look_again() {
+        for (std::size_t i = 0; i + 1 < read_.size(); ++i) {
+            if (auto* const c = peers_.find(read_[i]); c != nullptr && c->connected()) read(*c);
+        }
+        read_.clear();
     }
 
     void opened(tcp_connection& c) {
@@ -8087,10 +8101,12 @@ private:
     indexed_heap<instant> deadlines_;  // by slot; never later than the true ones
     std::vector<peer_id> touched_;
     std::vector<peer_id> lost_;
+    std::vector<peer_id> read_;  // this turn, where order is kept
     std::vector<char> scratch_;
     std::optional<instant> armed_;
     instant stop_by_{};
     bool stopping_ = false;
+    bool ordered_ = false;
 };
 
 static_assert(policy::runnable_transport<tcp>);
@@ -10834,7 +10850,8 @@ public:
         if (r.capability == none) return;
         bool const may = w < serving_.size() && serving_[w];
         bool const idle = may && r.outstanding < r.concurrency;
-        bool const ahead = may && !idle && r.outstanding < r.window && !r.blocked() &&
+        // What is on its way back goes before what would be sent now.
+        bool const ahead = may && !idle && r.outstanding < r.window && !r.blocked() && r.recalled.empty() &&
                            r.charged_us < ahead_limit_us * r.concurrency;
         auto& c = *classes_[r.capability];
         place(c.idle, c.idle_count, r.among_idle, idle, w);
@@ -12671,17 +12688,19 @@ public:
         if (record.blocked()) recall_ahead(worker);
     }
 
-    /// Asks for everything back that the worker was sent and has not begun: somebody else may be idle.
+    /// Asks for everything back that the worker was sent and has not begun: somebody else may be idle. What is to run last is
+    /// asked for first and all over one connection, so that what the worker begins meanwhile overtakes nothing.
     void recall_ahead(std::uint32_t worker) {
         auto& record = s_.workers[worker];
         if (!record.sends_began() || !workers_.can_send(record)) return;
-        for (auto& list : record.ahead) {
+        for (auto level = priority_count; level-- > 0;) {
+            auto& list = record.ahead[level];
             while (!list.empty()) {
-                auto const slot = list.front();
+                auto const slot = list.back();
                 list.erase(s_.tasks, slot);
                 record.recalled.push_back(s_.tasks, slot);
                 s_.tasks[slot].recalled = true;
-                tell_worker(worker, slot, "recall");
+                tell_worker(worker, slot, "recall", priority::low);
             }
         }
     }
@@ -12689,7 +12708,7 @@ public:
     void cancel(std::uint32_t slot) {
         auto& t = s_.tasks[slot];
         t.cancel_requested = true;
-        if (workers_.can_send(s_.workers[t.worker])) tell_worker(t.worker, slot, "cancel");
+        if (workers_.can_send(s_.workers[t.worker])) tell_worker(t.worker, slot, "cancel", t.level);
     }
     /// The attempt went over its limit and its worker said nothing: the task goes on without it.
     void over_limit(std::uint32_t slot) {
@@ -12751,12 +12770,17 @@ private:
         auto& message = s_.out[s_.peers[peer].message];
         message.after = std::max(message.after, t.stored);
     }
-    void tell_worker(std::uint32_t worker, std::uint32_t slot, std::string_view verb) {
+    /// \param level  over whose connection
+    void tell_worker(std::uint32_t worker, std::uint32_t slot, std::string_view verb, priority level) {
         auto& record = s_.workers[worker];
-        auto const& t = s_.tasks[slot];
-        auto const peer = s_.peers.find(record.links[record.dialled ? index_of(t.level) : 0].peer);
-        auto& pairs = s_.unasked(peer, record.announced.packed ? wire::form::packed : wire::form::frames);
+        auto const layout = record.announced.packed ? wire::form::packed : wire::form::frames;
+        // Runs that this turn may still send to the ports above must not leave behind those that go to this one.
+        auto const last = record.dialled ? index_of(level) : 0;
+        for (std::size_t i = 0; i < last; ++i)
+            static_cast<void>(s_.unasked(s_.peers.find(record.links[i].peer), layout));
+        auto& pairs = s_.unasked(s_.peers.find(record.links[last].peer), layout);
         auto header = pairs.begin(verb);
+        auto const& t = s_.tasks[slot];
         wire::write_lease(header, {t.id, t.attempt});
         pairs.finish({});
     }
@@ -14168,6 +14192,11 @@ public:
     [[nodiscard]] bool knows(peer_id peer) const noexcept {
         return peer == management_ || peer == discovery_ || std::ranges::find(links_, peer) != links_.end();
     }
+    /// The priority of runs that `peer` brings without naming one: that of the port it is connected to.
+    [[nodiscard]] priority level_of(peer_id peer) const noexcept {
+        auto const at = std::ranges::find(links_, peer);
+        return at == links_.end() ? priority::normal : static_cast<priority>(at - links_.begin());
+    }
     [[nodiscard]] bool is_one_at_a_time(peer_id peer) const noexcept {
         auto const at = strangers_.find(peer);
         return at != strangers_.end() && at->second.one_at_a_time;
@@ -14520,6 +14549,7 @@ public:
             actions_.push_back({run_action::kind::stop, *slot});
         }
         if (link_.tick(now_.steady, outstanding())) announce();
+        put_in_order();
     }
     [[nodiscard]] instant next_deadline() const noexcept {
         return std::min({soft_.next(), hard_.next(), link_.next_deadline(), look_at_});
@@ -14528,7 +14558,7 @@ public:
     void stop() {
         if (stopping_) return;
         stopping_ = true;
-        for (auto slot = waiting_.front(); slot != none; slot = runs_[slot].next) {
+        for (auto slot = waiting_.back(); slot != none; slot = runs_[slot].previous) {
             actions_.push_back({run_action::kind::retract, slot});
         }
         link_.unregister(now_.steady);
@@ -14600,13 +14630,14 @@ private:
 
     void take(peer_id peer, wire::header const& h, std::string_view payload) {
         auto const verb = h.verb();
-        if (verb == "run") return take_run(h, payload);
+        if (verb == "run") return take_run(peer, h, payload);
         if (verb == "recall" || verb == "cancel") return take_back(h, verb == "cancel");
         if (verb == "registered") return take_registered(h, payload);
         if (link_.message(peer, h, payload, now_.steady)) announce();
     }
-    void take_run(wire::header const& h, std::string_view payload) {
+    void take_run(peer_id peer, wire::header const& h, std::string_view payload) {
         wire::run_message message;
+        message.level = link_.level_of(peer);
         if (message.read(h)) return;
         if (stopping_ || outstanding() >= hard_window()) {
             wire::done_message done;
@@ -14759,6 +14790,15 @@ private:
         if (r.soft_timeout_ms != 0)
             soft_.set(slot, saturating_add(now_.steady, milliseconds{r.soft_timeout_ms}));
         if (r.timeout_ms != 0) hard_.set(slot, saturating_add(now_.steady, milliseconds{r.timeout_ms}));
+    }
+    /// Runs begin in order of priority, and what is least urgent is taken back first, also where one turn brought it the other
+    /// way round: it comes over four connections, and the threads look while the actions are done.
+    void put_in_order() {
+        auto const rank = [this](run_action const& a) {
+            auto const level = index_of(runs_[a.run].level);
+            return a.what == run_action::kind::execute ? level : 2 * priority_count - level;
+        };
+        if (!std::ranges::is_sorted(actions_, {}, rank)) std::ranges::stable_sort(actions_, {}, rank);
     }
     /// Whether handlers that run have been told of is looked at a moment later: most runs are over by then, and need not
     /// be told of at all.
@@ -14963,6 +15003,9 @@ public:
           make_executor_{std::move(instances.executor)} {
         check();
         transport_->attach(*this);
+        // A run of high priority must not be overtaken by one that was sent behind it to another of our ports.
+        if constexpr (requires { transport_->keep_order_across_peers(); })
+            transport_->keep_order_across_peers();
     }
     ~basic_subworker() override {
         if (executor_) executor_->stop();

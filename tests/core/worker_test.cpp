@@ -472,6 +472,44 @@ TEST_CASE("worker: with ports of its own it answers over the latest connections 
     CHECK(sent[1].to == r.management);
 }
 
+TEST_CASE(
+    "worker: a run has the priority of the port it came to, and goes before lower ones of the same turn",
+    "[core]") {
+    rig r{with_ports()};
+    r.enroll();
+    for (std::uint32_t i = 0; i < 4; ++i) {
+        r.open(static_cast<peer_id>(900 + i), true, i);
+        r.say(static_cast<peer_id>(900 + i), "hello cp epoch=" + text(7));
+    }
+    r.actions.clear();
+    r.machine.at(r.now);
+    for (auto const level : {3U, 1U, 0U, 2U}) {
+        auto const header = "FQ1 run " + text(level + 1) + " 1 add";
+        std::vector<std::string_view> const frames{header, "[1]"};
+        r.machine.message(static_cast<peer_id>(900 + level), frames);
+    }
+    r.turn();
+    std::vector<fq::priority> begun;
+    for (auto const& a : r.actions) {
+        CHECK(a.what == run_action::kind::execute);
+        begun.push_back(r.machine.run(a.run).level);
+    }
+    CHECK(begun ==
+          std::vector{fq::priority::critical, fq::priority::high, fq::priority::normal, fq::priority::low});
+    // And what is to run last is taken back first.
+    r.actions.clear();
+    r.machine.at(r.now);
+    for (auto const level : {0U, 3U, 1U}) {
+        auto const header = "FQ1 recall " + text(level + 1) + " 1";
+        std::vector<std::string_view> const frames{header, ""};
+        r.machine.message(static_cast<peer_id>(900 + level), frames);
+    }
+    r.turn();
+    std::vector<fq::priority> taken;
+    for (auto const& a : r.actions) taken.push_back(r.machine.run(a.run).level);
+    CHECK(taken == std::vector{fq::priority::low, fq::priority::high, fq::priority::critical});
+}
+
 TEST_CASE("worker: fault 73: a stranger at its port gets an answer, and no runs, answers or leases",
           "[core]") {
     rig r{with_ports()};

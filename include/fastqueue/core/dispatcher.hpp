@@ -98,7 +98,8 @@ public:
         if (r.capability == none) return;
         bool const may = w < serving_.size() && serving_[w];
         bool const idle = may && r.outstanding < r.concurrency;
-        bool const ahead = may && !idle && r.outstanding < r.window && !r.blocked() &&
+        // What is on its way back goes before what would be sent now.
+        bool const ahead = may && !idle && r.outstanding < r.window && !r.blocked() && r.recalled.empty() &&
                            r.charged_us < ahead_limit_us * r.concurrency;
         auto& c = *classes_[r.capability];
         place(c.idle, c.idle_count, r.among_idle, idle, w);

@@ -69,17 +69,19 @@ public:
         if (record.blocked()) recall_ahead(worker);
     }
 
-    /// Asks for everything back that the worker was sent and has not begun: somebody else may be idle.
+    /// Asks for everything back that the worker was sent and has not begun: somebody else may be idle. What is to run last is
+    /// asked for first and all over one connection, so that what the worker begins meanwhile overtakes nothing.
     void recall_ahead(std::uint32_t worker) {
         auto& record = s_.workers[worker];
         if (!record.sends_began() || !workers_.can_send(record)) return;
-        for (auto& list : record.ahead) {
+        for (auto level = priority_count; level-- > 0;) {
+            auto& list = record.ahead[level];
             while (!list.empty()) {
-                auto const slot = list.front();
+                auto const slot = list.back();
                 list.erase(s_.tasks, slot);
                 record.recalled.push_back(s_.tasks, slot);
                 s_.tasks[slot].recalled = true;
-                tell_worker(worker, slot, "recall");
+                tell_worker(worker, slot, "recall", priority::low);
             }
         }
     }
@@ -87,7 +89,7 @@ public:
     void cancel(std::uint32_t slot) {
         auto& t = s_.tasks[slot];
         t.cancel_requested = true;
-        if (workers_.can_send(s_.workers[t.worker])) tell_worker(t.worker, slot, "cancel");
+        if (workers_.can_send(s_.workers[t.worker])) tell_worker(t.worker, slot, "cancel", t.level);
     }
     /// The attempt went over its limit and its worker said nothing: the task goes on without it.
     void over_limit(std::uint32_t slot) {
@@ -149,12 +151,17 @@ private:
         auto& message = s_.out[s_.peers[peer].message];
         message.after = std::max(message.after, t.stored);
     }
-    void tell_worker(std::uint32_t worker, std::uint32_t slot, std::string_view verb) {
+    /// \param level  over whose connection
+    void tell_worker(std::uint32_t worker, std::uint32_t slot, std::string_view verb, priority level) {
         auto& record = s_.workers[worker];
-        auto const& t = s_.tasks[slot];
-        auto const peer = s_.peers.find(record.links[record.dialled ? index_of(t.level) : 0].peer);
-        auto& pairs = s_.unasked(peer, record.announced.packed ? wire::form::packed : wire::form::frames);
+        auto const layout = record.announced.packed ? wire::form::packed : wire::form::frames;
+        // Runs that this turn may still send to the ports above must not leave behind those that go to this one.
+        auto const last = record.dialled ? index_of(level) : 0;
+        for (std::size_t i = 0; i < last; ++i)
+            static_cast<void>(s_.unasked(s_.peers.find(record.links[i].peer), layout));
+        auto& pairs = s_.unasked(s_.peers.find(record.links[last].peer), layout);
         auto header = pairs.begin(verb);
+        auto const& t = s_.tasks[slot];
         wire::write_lease(header, {t.id, t.attempt});
         pairs.finish({});
     }

@@ -121,6 +121,7 @@ public:
             actions_.push_back({run_action::kind::stop, *slot});
         }
         if (link_.tick(now_.steady, outstanding())) announce();
+        put_in_order();
     }
     [[nodiscard]] instant next_deadline() const noexcept {
         return std::min({soft_.next(), hard_.next(), link_.next_deadline(), look_at_});
@@ -129,7 +130,7 @@ public:
     void stop() {
         if (stopping_) return;
         stopping_ = true;
-        for (auto slot = waiting_.front(); slot != none; slot = runs_[slot].next) {
+        for (auto slot = waiting_.back(); slot != none; slot = runs_[slot].previous) {
             actions_.push_back({run_action::kind::retract, slot});
         }
         link_.unregister(now_.steady);
@@ -201,13 +202,14 @@ private:
 
     void take(peer_id peer, wire::header const& h, std::string_view payload) {
         auto const verb = h.verb();
-        if (verb == "run") return take_run(h, payload);
+        if (verb == "run") return take_run(peer, h, payload);
         if (verb == "recall" || verb == "cancel") return take_back(h, verb == "cancel");
         if (verb == "registered") return take_registered(h, payload);
         if (link_.message(peer, h, payload, now_.steady)) announce();
     }
-    void take_run(wire::header const& h, std::string_view payload) {
+    void take_run(peer_id peer, wire::header const& h, std::string_view payload) {
         wire::run_message message;
+        message.level = link_.level_of(peer);
         if (message.read(h)) return;
         if (stopping_ || outstanding() >= hard_window()) {
             wire::done_message done;
@@ -360,6 +362,15 @@ private:
         if (r.soft_timeout_ms != 0)
             soft_.set(slot, saturating_add(now_.steady, milliseconds{r.soft_timeout_ms}));
         if (r.timeout_ms != 0) hard_.set(slot, saturating_add(now_.steady, milliseconds{r.timeout_ms}));
+    }
+    /// Runs begin in order of priority, and what is least urgent is taken back first, also where one turn brought it the other
+    /// way round: it comes over four connections, and the threads look while the actions are done.
+    void put_in_order() {
+        auto const rank = [this](run_action const& a) {
+            auto const level = index_of(runs_[a.run].level);
+            return a.what == run_action::kind::execute ? level : 2 * priority_count - level;
+        };
+        if (!std::ranges::is_sorted(actions_, {}, rank)) std::ranges::stable_sort(actions_, {}, rank);
     }
     /// Whether handlers that run have been told of is looked at a moment later: most runs are over by then, and need not
     /// be told of at all.

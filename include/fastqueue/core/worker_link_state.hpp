@@ -71,6 +71,11 @@ public:
     [[nodiscard]] bool knows(peer_id peer) const noexcept {
         return peer == management_ || peer == discovery_ || std::ranges::find(links_, peer) != links_.end();
     }
+    /// The priority of runs that `peer` brings without naming one: that of the port it is connected to.
+    [[nodiscard]] priority level_of(peer_id peer) const noexcept {
+        auto const at = std::ranges::find(links_, peer);
+        return at == links_.end() ? priority::normal : static_cast<priority>(at - links_.begin());
+    }
     [[nodiscard]] bool is_one_at_a_time(peer_id peer) const noexcept {
         auto const at = strangers_.find(peer);
         return at != strangers_.end() && at->second.one_at_a_time;

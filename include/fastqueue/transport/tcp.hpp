@@ -65,6 +65,10 @@ public:
 
     void stop_listening() noexcept { acceptor_.stop_listening(); }
 
+    /// From now on, where one process writes to several of our connections, its messages are told in the order in which they
+    /// came to this machine. Costs a look at each connection that something came over in the same turn.
+    void keep_order_across_peers() noexcept { ordered_ = true; }
+
     /// Host names are looked up anew at each dial, and all their addresses are tried.
     [[nodiscard]] peer_id dial(endpoint const& where, std::uint32_t tag) {
         auto const id = make_peer(peer_stage::resolving, tag);
@@ -193,6 +197,7 @@ private:
         clock_.end_turn();
     }
     void end_turn() {
+        look_again();
         tell_lost();
         tell_elapsed();
         if (waker_.take() && !stopping_) sink_->woken();
@@ -343,6 +348,7 @@ private:
             if (ec || peer == nullptr) return;
             peer->reading = false;
             touch(*peer);
+            if (ordered_) read_.push_back(id);
             if (peer->connected()) read(*peer);
         };
         c.socket.async_wait(asio::ip::tcp::socket::wait_read, gate_.wrap(std::move(ready)));
@@ -363,6 +369,14 @@ private:
             if (failed && c.stage < peer_stage::closing) return refuse(c, failed);
             if (count < scratch_.size() || c.pending().size() > options_.read_pause_bytes) return;
         }
+    }
+
+    /// What came last this turn may have overtaken octets that reached another connection after that was read.
+    void look_again() {
+        for (std::size_t i = 0; i + 1 < read_.size(); ++i) {
+            if (auto* const c = peers_.find(read_[i]); c != nullptr && c->connected()) read(*c);
+        }
+        read_.clear();
     }
 
     void opened(tcp_connection& c) {
@@ -529,10 +543,12 @@ private:
     indexed_heap<instant> deadlines_;  // by slot; never later than the true ones
     std::vector<peer_id> touched_;
     std::vector<peer_id> lost_;
+    std::vector<peer_id> read_;  // this turn, where order is kept
     std::vector<char> scratch_;
     std::optional<instant> armed_;
     instant stop_by_{};
     bool stopping_ = false;
+    bool ordered_ = false;
 };
 
 static_assert(policy::runnable_transport<tcp>);
