@@ -4,17 +4,20 @@
 
 #include <cstdint>
 #include <functional>
+#include <string_view>
 
 // Does not number its writes.
 class no_numbers {
 public:
     void attach(std::function<void()>) {}
     void put(fastqueue::policy::task_record const&) {}
-    void claim(fastqueue::task_id, std::uint32_t) {}
-    void requeue(fastqueue::task_id, std::uint32_t) {}
+    void claim(fastqueue::policy::task_number, std::uint32_t) {}
+    void requeue(fastqueue::policy::attempt_record const&) {}
     void finish(fastqueue::policy::result_record const&) {}
-    void forget(fastqueue::task_id) {}
-    void flush() {}
+    void forget(fastqueue::policy::task_number) {}
+    void erase(fastqueue::policy::task_number) {}
+    void member(std::string_view, bool) {}
+    void flush(fastqueue::policy::store_sequence) {}
     void poll(fastqueue::policy::store_news&) {}
     fastqueue::uuid epoch() const { return {}; }
 };

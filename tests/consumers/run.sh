@@ -39,12 +39,18 @@ for way in find_package add_subdirectory; do
   cmake --build "$work/$way"
   check "$work/$way/app"
 done
+say find_package with the component sqlite
+check "$work/find_package/sqlite"
 
 say pkg-config
 flags=$(PKG_CONFIG_PATH=$prefix/share/pkgconfig pkg-config --define-prefix --cflags --libs fastqueue)
 # shellcheck disable=SC2086  # flags are words
 g++ -std=c++20 "$here/app/main.cpp" $flags -o "$work/pkg-config"
 check "$work/pkg-config"
+say pkg-config with SQLite
+# shellcheck disable=SC2046,SC2086
+g++ -std=c++20 "$here/app/sqlite.cpp" $flags $(pkg-config --cflags --libs sqlite3) -o "$work/sqlite"
+check "$work/sqlite"
 
 if [[ -f $root/single_include/fastqueue/fastqueue.hpp ]]; then
   say single header

@@ -8,7 +8,7 @@
 using fastqueue::store::memory;
 
 TEST_CASE("memory: keeps the laws of stores", "[store]") {
-    laws::store_laws([] { return std::make_unique<memory>(); }, [](memory&) {}, false);
+    laws::store_laws([] { return std::make_unique<memory>(); }, [](memory&) {});
 }
 
 TEST_CASE("memory: what is written is committed at once, even before a flush", "[store]") {
@@ -17,7 +17,7 @@ TEST_CASE("memory: what is written is committed at once, even before a flush", "
     store.poll(news);
     CHECK(news.committed == 0);
     CHECK(store.put({}) == 1);
-    CHECK(store.forget({}) == 2);
+    CHECK(store.forget(0) == 2);
     store.poll(news);
     CHECK(news.committed == 2);
 }
@@ -33,9 +33,15 @@ TEST_CASE("memory: clears news that stood there before", "[store]") {
     fastqueue::policy::store_news news;
     news.committed = 9;
     news.existing.resize(1);
-    news.failure = "disk full";
+    news.fetched.resize(1);
+    news.backups.resize(1);
+    news.full = "disk full";
+    news.failure = "disk broken";
     store.poll(news);
     CHECK(news.committed == 0);
     CHECK(news.existing.empty());
+    CHECK(news.fetched.empty());
+    CHECK(news.backups.empty());
+    CHECK_FALSE(news.full.has_value());
     CHECK_FALSE(news.failure.has_value());
 }

@@ -81,17 +81,21 @@ public:
     store() = default;
     void attach(std::function<void()> wake) { inner_.attach(wake); }
     fq::policy::store_sequence put(fq::policy::task_record const& task) { return inner_.put(task); }
-    fq::policy::store_sequence claim(fq::task_id id, std::uint32_t attempt) {
-        return inner_.claim(id, attempt);
+    fq::policy::store_sequence claim(fq::policy::task_number number, std::uint32_t attempt) {
+        return inner_.claim(number, attempt);
     }
-    fq::policy::store_sequence requeue(fq::task_id id, std::uint32_t attempt) {
-        return inner_.requeue(id, attempt);
+    fq::policy::store_sequence requeue(fq::policy::attempt_record const& attempt) {
+        return inner_.requeue(attempt);
     }
     fq::policy::store_sequence finish(fq::policy::result_record const& result) {
         return inner_.finish(result);
     }
-    fq::policy::store_sequence forget(fq::task_id id) { return inner_.forget(id); }
-    void flush() { inner_.flush(); }
+    fq::policy::store_sequence forget(fq::policy::task_number number) { return inner_.forget(number); }
+    fq::policy::store_sequence erase(fq::policy::task_number number) { return inner_.erase(number); }
+    fq::policy::store_sequence member(std::string_view name, bool there) {
+        return inner_.member(name, there);
+    }
+    void flush(fq::policy::store_sequence awaited) { inner_.flush(awaited); }
     void poll(fq::policy::store_news& news) { inner_.poll(news); }
     fq::uuid epoch() const { return inner_.epoch(); }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string_view>
 
 namespace fastqueue::store {
 
@@ -21,16 +22,21 @@ public:
     void attach(std::function<void()> const&) noexcept {}
 
     policy::store_sequence put(policy::task_record const&) noexcept { return ++written_; }
-    policy::store_sequence claim(task_id const&, std::uint32_t) noexcept { return ++written_; }
-    policy::store_sequence requeue(task_id const&, std::uint32_t) noexcept { return ++written_; }
+    policy::store_sequence claim(policy::task_number, std::uint32_t) noexcept { return ++written_; }
+    policy::store_sequence requeue(policy::attempt_record const&) noexcept { return ++written_; }
     policy::store_sequence finish(policy::result_record const&) noexcept { return ++written_; }
-    policy::store_sequence forget(task_id const&) noexcept { return ++written_; }
+    policy::store_sequence forget(policy::task_number) noexcept { return ++written_; }
+    policy::store_sequence erase(policy::task_number) noexcept { return ++written_; }
+    policy::store_sequence member(std::string_view, bool) noexcept { return ++written_; }
 
-    void flush() noexcept {}
+    void flush(policy::store_sequence) noexcept {}
     /// Everything so far; it never finds an id taken, since nothing else writes here, and it never fails.
     void poll(policy::store_news& news) const noexcept {
         news.committed = written_;
         news.existing.clear();
+        news.fetched.clear();
+        news.backups.clear();
+        news.full.reset();
         news.failure.reset();
     }
     [[nodiscard]] uuid epoch() const noexcept { return epoch_; }

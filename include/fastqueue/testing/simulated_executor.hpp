@@ -62,10 +62,12 @@ public:
         last_ = nullptr;
         return std::exchange(first_, nullptr);
     }
-    /// What runs is run to its end at once: nobody could wait for virtual time here.
+    /// What runs is run to its end at once: nobody could wait for virtual time here. On a node that has crashed nothing is.
     void stop() noexcept {
         stopped_ = true;
-        for (auto* const j : std::exchange(begun_, {})) complete(*j);
+        for (auto* const j : std::exchange(begun_, {})) {
+            if (network_.alive(node_)) complete(*j);
+        }
         running_ = 0;
         alive_.reset();
     }
