@@ -40,6 +40,11 @@ struct control_plane_options {
     std::chrono::milliseconds worker_grace{1'000};     ///< after a broken connection
     std::chrono::milliseconds shutdown_grace{30'000};  ///< how long `stop` waits for what runs
     std::uint32_t max_deaths = 3;
+    std::uint32_t id_ledger_size = 1'000'000;   ///< ids of ended tasks that are remembered
+    std::uint32_t max_dead_letters = 10'000;    ///< tasks that failed and are kept to be looked at; 0: none
+    std::chrono::milliseconds reunion{10'000};  ///< after a restart workers may say in it what they still run
+    std::uint64_t waiting_bytes = 256ULL
+                                  << 20U;  ///< of arguments in memory, where the store has them as well
     core::unknown_tasks unknown_tasks = core::unknown_tasks::automatic;
     bool local = true;  ///< tasks of its own registry are run here while nobody else can
     std::uint32_t local_concurrency = 1;
@@ -73,17 +78,21 @@ public:
     }
 
     /// Opens all ports. Nothing is served before it returns, and nothing stays open where it throws.
-    /// \throws error (address_in_use ...) naming the port
+    /// \throws error (address_in_use ...) naming the port; store_failed: what was kept cannot be read
     void start() {
+        core_.at(transport_->now());
+        if (!std::exchange(restored_, true)) core_.restore();  // a second try, on other ports, finds it done
         listen();
         if (options_.local && !tasks_.empty()) start_local();
         started_ = true;
         finish_turn();
     }
     /// Serves until it has stopped. Calls `start` if that was not done.
+    /// \throws error (store_failed): it had to stop, since nothing could be stored any more
     void run() requires policy::runnable_transport<transport_type> {
         if (!started_) start();
         transport_->run();
+        if (!core_.failure().empty()) throw error{errc::store_failed, core_.failure()};
     }
     /// Takes nothing new, lets what runs finish (at most `shutdown_grace`), closes all; then `run` returns. Safe from any
     /// thread, any number of times.
@@ -162,6 +171,10 @@ private:
         o.inactive = options_.worker_timeout;
         o.grace = options_.worker_grace;
         o.max_deaths = options_.max_deaths;
+        o.id_ledger_size = options_.id_ledger_size;
+        o.max_dead_letters = options_.max_dead_letters;
+        o.reunion = options_.reunion;
+        o.waiting_octets = options_.waiting_bytes;
         o.unknown_names = options_.unknown_tasks;
         o.has_local_worker = options_.local && !tasks_.empty();
         o.worker_allow = options_.worker_allow;
@@ -217,7 +230,8 @@ private:
         static_cast<void>(inproc_->listen(bound_.management,
                                           static_cast<std::uint32_t>(core::port_role::management), bound));
         local_ = std::make_unique<shell::local_worker<Policies>>(
-            std::move(hub), bound, options_.id + ".local", tasks_, options_.local_concurrency, options_.seed);
+            std::move(hub), bound, options_.id + ".local", tasks_, options_.local_concurrency,
+            core_.state().keeps() ? 1U : shell::usual_window, options_.seed);
         local_->start();
     }
 
@@ -230,6 +244,7 @@ private:
     void message(peer_id peer, std::span<std::string_view const> frames) override {
         core_.at(transport_->now());
         core_.message(peer, frames);
+        if (core_.has_much_to_send()) send();
     }
     void closed(peer_id peer, std::error_code why) override {
         core_.at(transport_->now());
@@ -250,18 +265,23 @@ private:
         if (inproc_) inproc_->poll();
         core_.at(transport_->now());
         core_.turn();
-        bool const ends = stop_by_ && (core_.idle() || transport_->now().steady >= *stop_by_);
+        bool const over = stop_by_ && transport_->now().steady >= *stop_by_;
+        bool ends = over || (stop_by_ && core_.idle() && !core_.outbox().holds());
         if (ends) unfinished_ = core_.outstanding();
         if (ends) core_.farewell();
-        store_->flush();
+        store_->flush(core_.outbox().awaited());
         store_->poll(news_);
         core_.committed(news_);
+        ends = ends || !core_.failure().empty();
+        send();
+        if (inproc_) inproc_->flush();
+        if (ends && (over || !core_.outbox().holds() || !core_.failure().empty())) return end();
+        arm();
+    }
+    void send() {
         either_transport net{*this};
         shell::perform(core_.outbox(), core_.committed_up_to(), net, frames_,
                        [this](std::uint32_t tag, peer_id peer) { core_.dialled(tag, peer); });
-        if (inproc_) inproc_->flush();
-        if (ends) return end();
-        arm();
     }
     void arm() {
         auto next = core_.next_deadline();
@@ -295,6 +315,7 @@ private:
     std::optional<instant> stop_by_;
     std::atomic<bool> stop_requested_{false};
     std::size_t unfinished_ = 0;
+    bool restored_ = false;
     bool started_ = false;
     bool stopped_ = false;
 };

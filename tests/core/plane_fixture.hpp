@@ -77,8 +77,15 @@ class world {
 public:
     explicit world(fq::core::plane_options options = usual())
         : store{id(4711)}, core{options, store, observer} {
-        store.flush();
+        store.flush(core.outbox().awaited());
         core.at(now);
+        turn();
+    }
+    /// A life of a control plane whose store outlives it.
+    explicit world(std::shared_ptr<fq::testing::durable_disk> disk, fq::core::plane_options options = usual())
+        : store{std::move(disk)}, core{options, store, observer} {
+        core.at(now);
+        core.restore();
         turn();
     }
     static fq::core::plane_options usual() {
@@ -186,7 +193,7 @@ public:
     void turn() {
         core.at(now);
         core.turn();
-        store.flush();
+        store.flush(core.outbox().awaited());
         if (commits) store.commit_all();
         fq::policy::store_news news;
         store.poll(news);

@@ -88,6 +88,19 @@ TEST_CASE("plane: predecessor 19: an address is dialled only if it is loopback, 
     CHECK(w.dials.size() == 12);
 }
 
+TEST_CASE("plane: a worker that is started again on its ports has its name back at once", "[core]") {
+    world w;
+    auto const say = [&](std::uint64_t incarnation, std::string const& port) {
+        return w.ask(w.connect(port_role::management),
+                     world::registration("w1", incarnation, "concurrency=1 address=tcp://127.0.0.1:" + port),
+                     world::document(R"("add")"));
+    };
+    CHECK(say(1000, "7000").at(0).line == "registered w1");
+    CHECK(say(2000, "7000").at(0).line ==
+          "registered w1");  // else its own ports would keep the dead one alive
+    CHECK(say(3000, "8000").at(0).line == "error - worker_id_taken");
+}
+
 TEST_CASE("plane: fault 75: a live worker keeps its name, a silent one is replaced", "[core]") {
     world w;
     auto const first = w.worker("w1");

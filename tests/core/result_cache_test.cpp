@@ -21,10 +21,11 @@ fq::instant const t0{1h};
 struct fixture {
     explicit fixture(cache::limits limit) : results{limit} {}
     std::uint32_t add(std::uint32_t ledger, std::string const& value, fq::instant now = t0) {
-        return results.insert(ledger, ledger, {}, value, now, [this](std::uint32_t l) { gone.push_back(l); });
+        return results.insert(ledger, ledger, {}, value, now,
+                              [this](std::uint32_t l, std::uint64_t) { gone.push_back(l); });
     }
     void sweep(fq::instant now) {
-        results.sweep(now, [this](std::uint32_t l) { gone.push_back(l); });
+        results.sweep(now, [this](std::uint32_t l, std::uint64_t) { gone.push_back(l); });
     }
     cache results;
     std::vector<std::uint32_t> gone;

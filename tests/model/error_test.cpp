@@ -17,7 +17,7 @@ namespace {
 std::vector<errc> all_codes() {
     std::vector<errc> out;
     for (auto const& [first, last] :
-         {std::pair{errc::bad_request, errc::expired}, std::pair{errc::unreachable, errc::send_queue_full},
+         {std::pair{errc::bad_request, errc::expired}, std::pair{errc::unreachable, errc::store_failed},
           std::pair{errc::need_more, errc::peer_error}}) {
         for (int i = static_cast<int>(first); i <= static_cast<int>(last); ++i)
             out.push_back(static_cast<errc>(i));

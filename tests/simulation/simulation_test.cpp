@@ -2,6 +2,7 @@
 
 #include "support/catch.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -17,16 +18,27 @@ std::uint64_t number_from(char const* variable, std::uint64_t otherwise) {
 
 }  // namespace
 
-TEST_CASE("simulation: every accepted task ends once, whatever befalls network and workers", "[simulation]") {
+TEST_CASE("simulation: every accepted task ends once, whatever befalls network, processes, clocks and disk",
+          "[simulation]") {
+    auto const one = std::getenv("FASTQUEUE_SEED") != nullptr;
     auto const first = number_from("FASTQUEUE_SEED", 1);
-    auto const count = number_from("FASTQUEUE_SEEDS", std::getenv("FASTQUEUE_SEED") != nullptr ? 1 : 500);
-    for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    auto const seconds = number_from("FASTQUEUE_SECONDS", 0);
+    auto const count =
+        number_from("FASTQUEUE_SEEDS", seconds > 0 ? ~0ULL - first
+                                       : one       ? 1
+                                                   : number_from("FASTQUEUE_SIMULATION_SEEDS", 2000));
+    auto const end = std::chrono::steady_clock::now() + std::chrono::seconds{seconds};
+    std::uint64_t seed = first;
+    for (; seed < first + count; ++seed) {
+        if (seconds > 0 && std::chrono::steady_clock::now() >= end) break;
         world w{seed};
         auto const wrong = w.run();
         if (wrong.empty()) continue;
         FAIL_CHECK("seed " << seed << ": " << wrong << "\n  replay: FASTQUEUE_SEED=" << seed
-                           << " tests_simulation");
+                           << " build/ci/tests/simulation_test");
+        if (std::getenv("FASTQUEUE_FIRST_ONLY") != nullptr) break;
     }
+    if (seconds > 0) WARN(seed - first << " seeds from " << first << " on");
 }
 
 TEST_CASE("simulation: one seed gives one run", "[simulation]") {
@@ -45,6 +57,7 @@ TEST_CASE("simulation: the storms do what they are for", "[simulation]") {
     fastqueue::core::plane_counters sum;
     std::uint64_t executions = 0;
     std::uint64_t tasks = 0;
+    std::uint64_t calm = 0, durable = 0, broken = 0;
     for (std::uint64_t seed = 1000; seed < 1100; ++seed) {
         world w{seed};
         CHECK(w.run() == "");
@@ -53,6 +66,11 @@ TEST_CASE("simulation: the storms do what they are for", "[simulation]") {
         sum.returned += c.returned;
         sum.stale_answers += c.stale_answers;
         sum.cancelled += c.cancelled;
+        sum.restored += c.restored;
+        sum.adopted += c.adopted;
+        calm += w.weather().calm() ? 1U : 0U;
+        durable += w.weather().durable ? 1U : 0U;
+        broken += w.weather().breaks ? 1U : 0U;
         executions += w.executions();
         tasks += w.weather().tasks;
     }
@@ -61,4 +79,9 @@ TEST_CASE("simulation: the storms do what they are for", "[simulation]") {
     CHECK(sum.stale_answers > 5);
     CHECK(sum.cancelled > 10);
     CHECK(executions > tasks * 9 / 10);
+    CHECK(sum.restored > 100);
+    CHECK(sum.adopted > 10);
+    CHECK(calm > 5);
+    CHECK(durable > 40);
+    CHECK(broken > 3);
 }

@@ -1,6 +1,7 @@
 #include "simulation/world.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 #include <string>
 
 namespace fastqueue::test {
@@ -11,6 +12,17 @@ namespace {
 
 // Gives number * 1000 + attempt: so the judge sees whose result was believed.
 inline constexpr task<std::uint64_t(std::uint64_t)> stamp{"stamp", "number"};
+
+/// A climate in which no worker may be taken for lost, while many runs outlast a break of its connections.
+void only_short_cuts(climate& c) {
+    c.crashes = c.partitions = c.pauses = c.clock_jumps = c.restarts = c.slow_peers = c.full = c.breaks =
+        false;
+    c.cuts = true;
+    c.faults = 16;
+    c.storm = 5000ms;
+    c.long_per_mille = 300;
+    c.long_run = 500ms;
+}
 
 }  // namespace
 
@@ -36,8 +48,10 @@ void world::draw_climate() {
     c.workers = static_cast<std::uint32_t>(r.between(1, 4));
     c.concurrency = static_cast<std::uint32_t>(r.between(1, 3));
     c.clients = static_cast<std::uint32_t>(r.between(1, 3));
-    c.tasks = static_cast<std::uint32_t>(r.between(20, 300));
+    c.tasks = static_cast<std::uint32_t>(r.between(20, 200));
     c.fail_per_mille = r.happens(300) ? 150 : 0;
+    c.retry_per_mille = r.happens(500) ? 500 : 0;
+    c.once_per_mille = r.happens(300) ? 100 : 0;
     c.countdown_per_mille = r.happens(300) ? 200 : 0;
     c.cancel_per_mille = r.happens(300) ? 100 : 0;
     c.submit_per_mille = r.happens(500) ? 400 : 0;
@@ -45,19 +59,34 @@ void world::draw_climate() {
     c.run_least = scales[r.between(0, 3)];
     c.run_most = std::max(c.run_least, scales[r.between(0, 3)]);
     c.long_per_mille = r.happens(500) ? 100 : 0;
+    if (r.happens(300)) c.long_run = 500ms;
     c.asking = r.happens(500) ? 4000ms : 100ms;
     c.storm = c.asking + 1000ms;
-    c.faults = static_cast<std::uint32_t>(r.between(0, 16));
-    c.cuts = r.happens(600);
-    c.crashes = r.happens(600);
-    c.partitions = r.happens(400);
-    c.pauses = r.happens(300);
-    c.clock_jumps = r.happens(200);
-    c.restarts = r.happens(200);
+    c.faults = r.happens(150) ? 0 : static_cast<std::uint32_t>(r.between(1, 16));
+    c.durable = r.happens(600);
+    bool const only_restarts = c.durable && r.happens(150);
+    c.cuts = r.happens(600) && !only_restarts;
+    c.crashes = r.happens(600) && !only_restarts;
+    c.partitions = r.happens(400) && !only_restarts;
+    c.pauses = r.happens(300) && !only_restarts;
+    c.clock_jumps = r.happens(200) && !only_restarts;
+    c.slow_peers = r.happens(200) && !only_restarts;
+    c.restarts = only_restarts || r.happens(c.durable ? 600 : 200);
+    c.full = c.durable && r.happens(150);
+    c.breaks = c.durable && r.happens(150) && !only_restarts;
+    c.short_cuts = r.happens(80);
+    if (c.short_cuts) only_short_cuts(c);
+    // A countdown that was begun before a restart follows the calendar, which may have been set back by an hour.
+    if (c.clock_jumps && (c.restarts || c.breaks)) c.countdown_per_mille = c.retry_per_mille = 0;
+    if (r.happens(200)) c.waiting_octets = 20;
+    std::chrono::microseconds const syncs[] = {100us, 1000us, 20'000us, 1'000'000us};
+    c.sync_most = syncs[r.between(0, 3)];
+    c.sync_least = c.sync_most / 10;
     testing::link_options link;
     link.least_delay = 50us;
-    link.most_delay = r.happens(200) ? 100ms : 500us;
+    link.most_delay = r.happens(200) && !c.short_cuts ? 100ms : 500us;
     network_.set_all_links(link);
+    disk_ = std::make_shared<testing::durable_disk>(uuid::make_v7({}, seed_, 77));
 }
 
 registry world::tasks_of(std::shared_ptr<bool> alive, std::string name) {
@@ -68,9 +97,15 @@ registry world::tasks_of(std::shared_ptr<bool> alive, std::string name) {
                                                                  std::uint64_t number) -> std::uint64_t {
             if (!*alive) return 0;  // its process is gone: this is only the object's clean-up
             ++executions_total_;
-            executions_[number].push_back({name, ctx.attempt()});
+            executions_[number].push_back({name, ctx.attempt(), network_.now().steady});
+            if (network_.now().steady < tasks_[number].not_before)
+                complain("task " + std::to_string(number) + " ran before its countdown was over");
+            // Its worker may tell the end to one who has just died.
+            if (!plane_ || network_.now().steady < born_ + 500ms) tasks_[number].excused = true;
+            network_.schedule(0ns, [this] { probe(); });
             if (number >= tasks_.size() || tasks_[number].id != ctx.id())
                 complain("task " + std::to_string(number) + " was run under an id that nobody gave it");
+            if (fails(number) && is_retried(number)) throw std::runtime_error{"as it must"};
             if (fails(number)) throw permanent_failure{"as it must"};
             return number * 1000 + ctx.attempt();
         });
@@ -86,14 +121,48 @@ void world::start_plane() {
     o.worker_grace = 500ms;
     o.local = false;
     o.max_deaths = 1000;  // a storm kills more often than a week in production
+    o.waiting_bytes = climate_.waiting_octets;
     o.worker_allow = {"w0", "w1", "w2", "w3"};
     o.unknown_tasks = core::unknown_tasks::wait;
     o.seed = seed_ + plane_lives_ + 1;
     policy_instances<simulated_policies> parts;
     parts.transport = std::make_unique<transport::simulated>(network_, "plane");
-    parts.store = std::make_unique<store::memory>(uuid::make_v7({}, seed_, ++plane_lives_));
+    ++plane_lives_;
+    parts.store = make_store();
     plane_ = std::make_unique<basic_control_plane<simulated_policies>>(o, registry{}, std::move(parts));
     plane_->start();
+    born_ = network_.now().steady;
+}
+
+std::unique_ptr<simulated_policies::store_policy> world::make_store() {
+    using choice = simulated_policies::store_policy;
+    if (!climate_.durable)
+        return std::make_unique<choice>(
+            std::make_unique<store::memory>(uuid::make_v7({}, seed_, plane_lives_)));
+    auto made = std::make_unique<testing::simulated_store>(disk_);
+    store_ = made.get();
+    committing_ = false;
+    store_->on_flush([this, mine = store_] {
+        if (store_ == mine) begin_commit();
+    });
+    return std::make_unique<choice>(std::move(made));
+}
+
+/// What gathers while a commit is under way is the next one.
+void world::begin_commit() {
+    if (committing_ || !store_->is_busy()) return;
+    committing_ = true;
+    auto const up_to = store_->flushed();
+    auto& r = network_.random();
+    auto time = std::chrono::microseconds{r.between(static_cast<std::uint64_t>(climate_.sync_least.count()),
+                                                    static_cast<std::uint64_t>(climate_.sync_most.count()))};
+    if (store_->awaited() <= store_->committed()) time += 20ms;  // nobody waits: it may have company
+    network_.schedule(time, [this, mine = store_, up_to] {
+        if (store_ != mine) return;
+        committing_ = false;
+        store_->commit_up_to(up_to);
+        begin_commit();
+    });
 }
 
 void world::start_worker(std::size_t index) {
@@ -109,11 +178,12 @@ void world::start_worker(std::size_t index) {
     policy_instances<simulated_policies> parts;
     parts.transport = std::make_unique<transport::simulated>(network_, w.name);
     auto const node = parts.transport->node();
-    parts.executor = [this, node](policy::executor_options options, std::function<void()> wake) {
+    parts.executor = [this, node, index](policy::executor_options options, std::function<void()> wake) {
         auto made = std::make_unique<testing::simulated_executor>(network_, node, options, std::move(wake));
-        made->set_duration([this](policy::job const&) -> std::chrono::nanoseconds {
+        made->set_duration([this, index](policy::job const& job) -> std::chrono::nanoseconds {
+            check_order(workers_[index], job);
             auto& r = network_.random();
-            if (r.happens(climate_.long_per_mille)) return 50ms;
+            if (r.happens(climate_.long_per_mille)) return climate_.long_run;
             return std::chrono::microseconds{
                 r.between(static_cast<std::uint64_t>(climate_.run_least.count()),
                           static_cast<std::uint64_t>(climate_.run_most.count()))};
@@ -139,6 +209,7 @@ void world::start_clients() {
     for (std::uint64_t n = 0; n < climate_.tasks; ++n) {
         tasks_[n].number = n;
         tasks_[n].id = uuid::make_v7({}, r.next(), r.next());
+        numbers_[tasks_[n].id] = n;
         network_.schedule(std::chrono::microseconds{r.between(
                               0, static_cast<std::uint64_t>(climate_.asking.count()) * 1000)},
                           [this, n] { ask_one(n); });
@@ -155,14 +226,19 @@ void world::ask_one(std::uint64_t number) {
     auto& r = network_.random();
     auto& t = tasks_[number];
     auto const client = static_cast<std::size_t>(r.between(0, climate_.clients - 1));
-    core::client_request request;
     bool const submit = r.happens(climate_.submit_per_mille);
-    request.verb = submit ? "submit" : "call";
-    request.tokens =
-        " " + t.id.text() + " stamp meta=1 priority=" + std::string{priority_names[r.between(0, 3)]};
-    if (r.happens(climate_.countdown_per_mille))
-        request.tokens += " countdown_ms=" + std::to_string(r.between(1, 2000));
-    request.payload = "[" + std::to_string(number) + "]";
+    t.level = static_cast<priority>(r.between(0, 3));
+    auto tokens = " " + t.id.text() + " stamp meta=1 priority=" + std::string{name_of(t.level)};
+    if (r.happens(climate_.countdown_per_mille)) {
+        auto const countdown = std::chrono::milliseconds{r.between(1, 2000)};
+        t.not_before = network_.now().steady + countdown;
+        tokens += " countdown_ms=" + std::to_string(countdown.count());
+    }
+    if (is_retried(number)) tokens += " retries=2 retry_delay_ms=" + std::to_string(r.between(1, 500));
+    if (r.happens(climate_.once_per_mille)) {
+        t.once = true;
+        tokens += " delivery=at_most_once";
+    }
     if (r.happens(climate_.cancel_per_mille)) {
         t.cancel_wanted = true;
         network_.schedule(std::chrono::microseconds{r.between(0, 1'000'000)}, [this, client, number] {
@@ -172,10 +248,26 @@ void world::ask_one(std::uint64_t number) {
             post(client, std::move(cancel), [](shell::kept_answer) {});
         });
     }
-    post(client, std::move(request), [this, client, number, submit](shell::kept_answer answer) {
+    send(client, number, std::move(tokens), submit);
+}
+
+void world::send(std::size_t client, std::uint64_t number, std::string tokens, bool submit) {
+    core::client_request request;
+    request.verb = submit ? "submit" : "call";
+    request.tokens = tokens;
+    request.payload = "[" + std::to_string(number) + "]";
+    post(client, std::move(request), [this, client, number, tokens, submit](shell::kept_answer answer) {
+        if (answer.error ==
+            errc::queue_full) {  // the disk is full: again, a little later, and as if for the first time
+            tasks_[number].anew = true;
+            return network_.schedule(100ms, [=, this] { send(client, number, tokens, submit); });
+        }
         if (!submit) return tasks_[number].ends.push_back(std::move(answer));
-        if (answer.error)
+        if (answer.error) {
+            if (tasks_[number].once && answer.error == errc::outcome_unknown)
+                return tasks_[number].ends.push_back(std::move(answer));
             return complain("submit of task " + std::to_string(number) + " was refused: " + answer.payload);
+        }
         tasks_[number].submitted = true;
         network_.schedule(0ns, [this, client, number] { ask_end(client, number); });
     });
@@ -201,10 +293,106 @@ void world::crash_worker(std::size_t index) {
                       [this, index] { start_worker(index); });
 }
 
-void world::restart_plane() {
+/// Ends the control plane as `kill -9` or a power cut would, with what the disk has by then.
+void world::crash_plane() {
+    if (!plane_) return;
+    auto& r = network_.random();
+    auto const& c = plane_->machine().state().counters;
+    earlier_.redelivered += c.redelivered;
+    earlier_.returned += c.returned;
+    earlier_.stale_answers += c.stale_answers;
+    earlier_.cancelled += c.cancelled;
+    earlier_.restored += c.restored;
+    earlier_.adopted += c.adopted;
+    if (store_ != nullptr && r.happens(500)) store_->write_untold(r.between(0, 20));
+    store_ = nullptr;
     network_.crash(network_.find_node("plane"));
     dead_planes_.push_back(std::move(plane_));
-    start_plane();
+    excuse_lost();
+    network_.schedule(std::chrono::milliseconds{r.between(1, 3000)}, [this] { start_plane(); });
+}
+
+/// Two kinds of tasks may run again: those whose submission was not on the disk, for it was confirmed to nobody; and those
+/// that had run and whose end was not, for the worker has told it to one who is dead.
+void world::excuse_lost() {
+    for (auto& t : tasks_) {
+        bool const kept = climate_.durable && disk_->knows(t.id);
+        bool const ran = executions_.contains(t.number) && !disk_->has_ended(t.id);
+        t.excused = t.excused || !kept || ran;
+    }
+}
+
+core::plane_counters world::counters() const {
+    auto sum = plane_->machine().state().counters;
+    sum.redelivered += earlier_.redelivered;
+    sum.returned += earlier_.returned;
+    sum.stale_answers += earlier_.stale_answers;
+    sum.cancelled += earlier_.cancelled;
+    sum.restored += earlier_.restored;
+    sum.adopted += earlier_.adopted;
+    return sum;
+}
+
+/// What must hold whenever one looks.
+void world::probe() {
+    if (!plane_ || !complaint_.empty()) return;
+    auto const& s = plane_->machine().state();
+    for (std::uint32_t w = 0; w < s.workers.capacity(); ++w) {
+        auto const& record = s.workers[w];
+        if (record.outstanding > record.window + 64)
+            complain("worker " + record.name + " was sent more than its window");
+    }
+}
+
+/// Strict priority, and first come, first served within one: nothing begins while another that goes before it has waited
+/// for longer than any message takes.
+void world::check_order(worker_node const& w, policy::job const& job) {
+    constexpr std::uint64_t slack_us = 1'000'000;
+    if (climate_.long_per_mille > 0 && climate_.long_run > 100ms) return;  // what was sent ahead waits behind
+    if (climate_.durable && climate_.sync_most > 100ms)
+        return;  // claims and arguments may take longer than the slack
+    if (!climate_.calm() || climate_.countdown_per_mille + climate_.retry_per_mille > 0 || !plane_ || !w.role)
+        return;
+    auto const slot = static_cast<shell::execution const&>(job).slot();
+    auto const& id = w.role->machine().run(slot).lease.id;
+    auto const& mine = tasks_[numbers_.at(id)];
+    auto const& s = plane_->machine().state();
+    auto const entry = s.ledger.find(id);
+    if (entry == core::none || is_final(s.ledger.state(entry))) return;
+    auto const submitted = s.tasks[s.ledger[entry].reference].submitted_us;
+    auto const now = to_epoch_us(network_.now().wall);
+    for (auto const& name : s.dispatch.names()) {
+        for (std::size_t level = 0; level <= index_of(mine.level); ++level) {
+            for (auto at = name.lanes[level].front(); at != core::none; at = s.tasks[at].next) {
+                auto const& other = s.tasks[at];
+                bool const before = level < index_of(mine.level) || other.submitted_us < submitted;
+                if (before && other.submitted_us + slack_us < now)
+                    complain("task " + std::to_string(mine.number) + " began while task " +
+                             std::to_string(numbers_.at(other.id)) + " waited, which goes before it");
+            }
+        }
+    }
+}
+
+/// No worker is idle while another has what it could run. Looked at while all is calm.
+void world::probe_idle() {
+    if (!plane_ || !climate_.calm()) return;
+    auto const& s = plane_->machine().state();
+    bool backlog = false;
+    for (std::uint32_t w = 0; w < s.workers.capacity(); ++w) {
+        auto const& r = s.workers[w];
+        if (r.state != core::worker_state::active || r.name.empty()) continue;
+        for (auto const& list : r.ahead)
+            backlog = backlog || (!list.empty() && r.begun.size() >= r.concurrency);
+    }
+    for (std::uint32_t w = 0; w < s.workers.capacity(); ++w) {
+        auto const& r = s.workers[w];
+        if (r.state != core::worker_state::active || r.name.empty()) continue;
+        auto& times = watched_others_[r.name];
+        times = backlog && r.outstanding == 0 ? times + 1 : 0;
+        if (times > 20) complain("worker " + r.name + " stays idle beside the backlog of another");
+    }
+    network_.schedule(10ms, [this] { probe_idle(); });
 }
 
 void world::one_fault() {
@@ -213,7 +401,8 @@ void world::one_fault() {
     bool const there = workers_[w].role != nullptr;
     auto const other =
         r.happens(300) ? "c" + std::to_string(r.between(0, climate_.clients - 1)) : workers_[w].name;
-    switch (r.between(0, 5)) {
+    if (climate_.short_cuts) return cut_short(other);
+    switch (r.between(0, 8)) {
         case 0:
             if (climate_.cuts) network_.cut("plane", other);
             break;
@@ -242,10 +431,56 @@ void world::one_fault() {
                 network_.jump_wall_clock(
                     std::chrono::seconds{static_cast<std::int64_t>(r.between(0, 7200)) - 3600});
             break;
+        case 5:
+            if (!climate_.slow_peers) break;
+            network_.pause(network_.find_node("plane"));
+            network_.schedule(std::chrono::milliseconds{r.between(10, 4000)},
+                              [this] { network_.resume(network_.find_node("plane")); });
+            break;
+        case 6:
+            if (!climate_.full || store_ == nullptr) break;
+            store_->set_full("the disk is full");
+            network_.schedule(std::chrono::milliseconds{r.between(10, 3000)}, [this, mine = store_] {
+                if (store_ == mine) mine->set_full(std::nullopt);
+            });
+            break;
+        case 7:
+            if (!climate_.breaks || store_ == nullptr) break;
+            store_->fail("the disk is broken");  // it must end by itself; then somebody starts it again
+            network_.schedule(100ms, [this, mine = store_] {
+                if (store_ != mine) return;
+                if (!climate_.slow_peers && !plane_->has_stopped())
+                    complain("the control plane went on without its store");
+                crash_plane();
+            });
+            break;
         default:
-            if (climate_.restarts && climate_.submit_per_mille == 0) restart_plane();
+            // Without a store a restart loses what was accepted: then all must be asked for, so that it is asked for again.
+            if (climate_.restarts && (climate_.durable || climate_.submit_per_mille == 0)) crash_plane();
             break;
     }
+}
+
+/// The one before must be mended by now: only then the grace is long enough.
+void world::cut_short(std::string const& other) {
+    constexpr auto on_the_way = 700us;  // a little more than the longest delay
+    auto const now = network_.now().steady;
+    if (now < cut_at_ + 1s) return;
+    cut_at_ = now;
+    crossings_.push_back({other, now - on_the_way, now + on_the_way});
+    network_.cut("plane", other);
+    network_.schedule(2ms, [this, other] { await_return(other); });
+}
+
+/// Notes when the worker has told what it holds.
+void world::await_return(std::string const& worker) {
+    auto const& s = plane_->machine().state();
+    auto const now = network_.now().steady;
+    for (std::uint32_t w = 0; w < s.workers.capacity(); ++w) {
+        if (s.workers[w].name == worker && s.workers[w].must_announce && now < cut_at_ + 900ms)
+            return network_.schedule(1ms, [this, worker] { await_return(worker); });
+    }
+    crossings_.push_back({worker, now - 2ms, now});
 }
 
 bool world::at_rest() const {
@@ -258,27 +493,51 @@ std::string world::run() {
                               0, static_cast<std::uint64_t>(climate_.storm.count()) * 1000)},
                           [this] { one_fault(); });
     }
+    probe_idle();
     network_.run_for(climate_.storm + 6500ms);
     network_.heal_all();
-    bool const rested = network_.run_until([this] { return !complaint_.empty() || at_rest(); }, 120s);
+    bool const rested = network_.run_until([this] { return !complaint_.empty() || at_rest(); }, 600s);
     if (complaint_.empty() && !rested) {
         auto const open = std::ranges::find_if(tasks_, [](asked_task const& t) { return t.ends.empty(); });
         complain("task " + std::to_string(open->number) + " (" + open->id.text() +
-                 ") never ended, two minutes after all faults were mended");
+                 ") never ended, ten minutes after all faults were mended");
     }
     // Late answers of runs that were given up arrive, and what is held for them is given back.
-    network_.run_for(10s);
+    network_.run_for(15s);
     if (complaint_.empty()) judge();
+    for (int life = 0; life < 2 && climate_.durable && complaint_.empty(); ++life) judge_restart();
     return complaint_;
 }
 
 void world::judge() {
     for (auto const& t : tasks_) judge_task(t);
+    judge_plane();
+    judge_executions();
+    judge_short_cuts();
+    if (climate_.durable || plane_lives_ == 1) judge_kept();
+    for (auto const& w : workers_) {
+        if (w.role && w.role->machine().outstanding() != 0)
+            complain("worker " + w.name + " still holds runs");
+        if (w.role && !w.role->registered()) complain("worker " + w.name + " did not come back");
+    }
+}
+
+/// I7: after a restart the state is that of the disk, and after a second one the same.
+void world::judge_restart() {
+    if (store_ != nullptr) store_->commit_all();
+    crash_plane();
+    network_.run_for(15s);
+    judge_plane();
+    judge_kept();
+}
+
+void world::judge_plane() {
     auto const& s = plane_->machine().state();
     if (s.tasks.used() != 0)
         complain("the control plane still holds " + std::to_string(s.tasks.used()) + " tasks");
-    if (s.dispatch.waiting() != 0) complain("the lanes still count tasks");
+    if (s.waiting_tasks() != 0) complain("the lanes still count tasks");
     if (s.task_octets != 0) complain("octets of arguments leaked");
+    if (!s.fetching.empty()) complain("arguments are still waited for");
     for (std::uint32_t w = 0; w < s.workers.capacity(); ++w) {
         auto const& record = s.workers[w];
         if (record.name.empty() || record.state != core::worker_state::active) continue;
@@ -287,19 +546,64 @@ void world::judge() {
                      " runs");
         if (record.charged_us != 0) complain("worker " + record.name + " is still charged for work");
     }
-    for (auto const& w : workers_) {
-        if (w.role && w.role->machine().outstanding() != 0)
-            complain("worker " + w.name + " still holds runs");
-        if (w.role && !w.role->registered()) complain("worker " + w.name + " did not come back");
+}
+
+/// I2: what is kept of each task is what was told.
+void world::judge_kept() {
+    auto const& s = plane_->machine().state();
+    for (auto const& t : tasks_) {
+        auto const& told = t.ends.front();
+        if (told.error) continue;
+        auto const name = "task " + std::to_string(t.number);
+        auto const entry = s.ledger.find(t.id);
+        if (entry == core::none) return complain(name + " is not known any more");
+        if (s.ledger.state(entry) != told.state)
+            return complain(name + " was told as " + std::string{name_of(told.state)} + " and is kept as " +
+                            std::string{name_of(s.ledger.state(entry))});
+        auto const slot = s.ledger[entry].reference;
+        auto const* const kept = slot == core::none ? nullptr : s.cache.peek(slot, instant::min());
+        if (kept == nullptr && climate_.clock_jumps) continue;  // it may have grown too old in a restart
+        if (kept == nullptr) return complain(name + "'s result is not kept");
+        if (kept->value != told.payload)
+            return complain(name + " was told as " + told.payload + " and is kept as " + kept->value);
+        bool const dead = s.dead.find(t.id) != nullptr;
+        if (dead != (told.state == task_state::failure))
+            return complain(name + " is wrongly among the dead letters, or not");
     }
+}
+
+/// I3: an attempt is given out once; and nothing runs twice that need not.
+void world::judge_executions() {
     for (auto const& [number, runs] : executions_) {
-        for (std::size_t i = 1; i < runs.size(); ++i) {
-            bool const same =
-                std::ranges::any_of(runs.begin(), runs.begin() + static_cast<std::ptrdiff_t>(i),
-                                    [&](execution_record const& r) { return r.attempt == runs[i].attempt; });
-            if (same && plane_lives_ == 1)
-                complain("attempt " + std::to_string(runs[i].attempt) + " of task " + std::to_string(number) +
-                         " was run twice");
+        auto const name = "task " + std::to_string(number);
+        std::set<std::uint32_t> attempts;
+        for (auto const& run : runs) {
+            bool const fresh = attempts.insert(run.attempt).second;
+            if (!fresh && !tasks_[number].anew && (climate_.durable || plane_lives_ == 1))
+                complain("attempt " + std::to_string(run.attempt) + " of " + name + " was run twice");
+        }
+        bool const once = tasks_[number].once && (climate_.durable || plane_lives_ == 1);
+        if (once && runs.size() > 1 && !is_retried(number))
+            complain(name + " is to run at most once, and ran twice");
+        bool const undisturbed = climate_.calm() || (climate_.only_restarts() && climate_.durable);
+        if (undisturbed && runs.size() > 1 && !fails(number) && !tasks_[number].excused)
+            complain(name + " ran " + std::to_string(runs.size()) + " times, and nobody had died with it");
+    }
+}
+
+/// A cut that is shorter than the grace takes nothing from a worker: a task runs again only where the answer of a run was
+/// on its way just then.
+void world::judge_short_cuts() {
+    if (!climate_.short_cuts) return;
+    for (auto const& [number, runs] : executions_) {
+        if (fails(number)) continue;
+        for (std::size_t i = 0; i + 1 < runs.size(); ++i) {
+            bool const lost = std::ranges::any_of(crossings_, [&run = runs[i]](crossing const& c) {
+                return c.worker == run.worker && c.from < run.ended && run.ended < c.to;
+            });
+            if (!lost)
+                complain("task " + std::to_string(number) + " ran again, though " + runs[i].worker +
+                         " had never been gone for longer than its grace");
         }
     }
 }
@@ -308,6 +612,10 @@ void world::judge_task(asked_task const& t) {
     auto const name = "task " + std::to_string(t.number);
     if (t.ends.size() > 1) complain(name + " was answered " + std::to_string(t.ends.size()) + " times");
     auto const& end = t.ends.front();
+    if (t.once && (end.error == errc::outcome_unknown || end.code == errc::worker_lost)) return;
+    bool const aged =
+        climate_.clock_jumps && (end.error == errc::unknown_task || end.error == errc::result_gone);
+    if (aged) return;  // a restart by a clock that was set on: its result had grown too old
     if (end.error) return complain(name + " got an error: " + end.payload);
     auto const runs = executions_.find(t.number);
     bool const ran = runs != executions_.end();
@@ -320,6 +628,9 @@ void world::judge_task(asked_task const& t) {
                            ? end.state == task_state::failure && end.payload == "as it must"
                            : end.state == task_state::success &&
                                  end.payload == std::to_string(t.number * 1000 + end.meta.attempt);
+    if (fails(t.number) && is_retried(t.number) && runs->second.size() < 3)
+        complain(name + " was to be tried again twice, and ran " + std::to_string(runs->second.size()) +
+                 " times");
     if (!right)
         complain(name + " ended as " + std::string{name_of(end.state)} + " with " + end.payload +
                  ", believed of attempt " + std::to_string(end.meta.attempt));

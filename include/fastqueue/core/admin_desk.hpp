@@ -8,10 +8,13 @@
 #include <fastqueue/json/writer.hpp>
 #include <fastqueue/wire/number.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace fastqueue::core {
 
@@ -23,7 +26,7 @@ public:
         : s_{state}, workers_{workers}, runs_{runs}, documents_{state, life, workers} {}
 
     /// \return false: it is none of its verbs
-    bool verb(request& r, wire::header const& h) {
+    bool verb(request& r, wire::header const& h, std::string_view payload) {
         if (h.verb() == "tasks")
             list(r, h);
         else if (h.verb() == "inspect")
@@ -32,9 +35,26 @@ public:
             one(r, h, [this](task_id const& id) { return documents_.why(id); });
         else if (h.verb() == "drain")
             drain(r, h);
+        else if (h.verb() == "backup")
+            backup(r, h, payload);
         else
             return false;
         return true;
+    }
+    /// A copy of the store is there, or could not be made.
+    void backed_up(policy::backup_done const& done) {
+        auto const asked = std::ranges::find(backups_, done.path, &pending_backup::path);
+        if (asked == backups_.end()) return;
+        auto const b = std::move(*asked);
+        backups_.erase(asked);
+        if (s_.peers.find(b.peer) != b.whom.peer) return;  // who asked has gone
+        auto r = b.whom;
+        if (!done.failure.empty()) return s_.error(r, "-", errc::store_failed, b.ref, done.failure);
+        std::string document;
+        json::writer{document}.begin_object().key("path").value(done.path).end_object();
+        auto header = s_.answer(r).pairs.begin("backup");
+        if (!b.ref.empty()) header.field("ref", b.ref);
+        s_.answer(r).pairs.finish(document);
     }
 
 private:
@@ -81,14 +101,40 @@ private:
         s_.show(r, h, h.verb(), record.name, document);
     }
 
+    /// A path names a file on this machine, so only who is on it may ask.
+    void backup(request& r, wire::header const& h, std::string_view path) {
+        if (!is_loopback(s_.peers[r.peer].address) && !s_.peers[r.peer].same_process)
+            return s_.error(r, "-", errc::not_authorized, ref_of(h),
+                            "a backup is only made for who asks from this machine");
+        if (path.empty() || path.front() != '/' || path.find('\0') != std::string_view::npos)
+            return refuse(r, h, "the payload is the absolute path of the file to make");
+        if constexpr (policy::durable_store<typename P::store_policy>) {
+            if (s_.keeps()) {
+                backups_.push_back({std::string{path}, std::string{ref_of(h)}, s_.peers[r.peer].id, r});
+                return s_.store.backup(std::string{path});
+            }
+        }
+        refuse(r, h, "this control plane keeps its tasks in memory only: there is nothing to copy");
+    }
+    [[nodiscard]] static bool is_loopback(std::string_view address) {
+        return endpoint{std::string{address}, 0}.is_loopback();
+    }
     void refuse(request& r, wire::header const& h, std::string_view why) {
         s_.error(r, "-", errc::bad_request, ref_of(h), why);
     }
+
+    struct pending_backup {
+        std::string path;
+        std::string ref;
+        peer_id peer;
+        request whom;
+    };
 
     plane_state<P>& s_;
     worker_desk<P>& workers_;
     run_desk<P>& runs_;
     task_documents<P> documents_;
+    std::vector<pending_backup> backups_;
 };
 
 }  // namespace fastqueue::core

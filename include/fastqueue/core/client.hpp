@@ -362,7 +362,7 @@ private:
         if (h.verb() == "error") {
             auto const code =
                 errc_from_name(h.positional().size() > 1 ? h.positional()[1] : "", errc::bad_request);
-            if (code == errc::shutting_down && o.request.verb == "call") return unsend_later(slot);
+            if (code == errc::shutting_down && survives_restart(o.request.verb)) return unsend_later(slot);
             given.error = make_error_code(code);
         }
         if (!o.request.batch.empty() && !batch_is_answered(o, given)) return;
@@ -380,9 +380,15 @@ private:
         given = {o.request.cookie, o.refused, given.header, o.refusal};
         return true;
     }
-    /// The control plane ends: the call is made again, under the same id, when it is back.
+    /// What means the same to the next control plane as to this one.
+    static bool survives_restart(std::string_view verb) noexcept {
+        return verb == "call" || verb == "submit" || verb == "wait";
+    }
+    /// The control plane ends: the request is made again, under the same id, when it is back.
     void unsend_later(std::uint32_t slot) {
         auto& o = operations_[slot];
+        o.answers = 0;
+        o.refused = {};
         o.generation = (o.generation + 1) & generation_mask;
     }
     template <class Done>

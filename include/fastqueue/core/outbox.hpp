@@ -44,6 +44,7 @@ public:
     /// A new message to `to`; the index is valid until `perform`.
     [[nodiscard]] std::size_t open(peer_id to, wire::form layout, wire::envelope const& envelope = {}) {
         if (used_ == messages_.size()) messages_.emplace_back();
+        if (used_ > 0) octets_ += messages_[used_ - 1].pairs.octets();
         auto& m = messages_[used_];
         m.to = to;
         m.layout = layout;
@@ -71,15 +72,40 @@ public:
             if (m.pairs.empty()) continue;
             m.after <= committed ? send(m) : held_.push_back(std::move(m));
         }
+        give_memory_back();
         used_ = 0;
+        octets_ = 0;
         ++turn_;
         auto const links = std::exchange(links_, {});
         for (auto const& action : links) link(action);
     }
+    /// Octets of this turn's messages, about: many are handed out before the turn's end.
+    [[nodiscard]] std::size_t octets() const noexcept {
+        return used_ == 0 ? 0 : octets_ + messages_[used_ - 1].pairs.octets();
+    }
     /// Whether something waits for a commit.
     [[nodiscard]] bool holds() const noexcept { return !held_.empty(); }
+    /// The latest write that a message of this turn rests on.
+    [[nodiscard]] policy::store_sequence awaited() const noexcept {
+        policy::store_sequence latest = 0;
+        for (std::size_t i = 0; i < used_; ++i) {
+            if (!messages_[i].pairs.empty()) latest = std::max(latest, messages_[i].after);
+        }
+        return latest;
+    }
 
 private:
+    /// A turn with many large messages leaves no more behind than others need.
+    void give_memory_back() {
+        constexpr std::size_t enough = 8U << 20U;
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i < used_; ++i) {
+            kept += messages_[i].pairs.capacity();
+            if (kept > enough) messages_[i].pairs.release();
+        }
+        constexpr std::size_t usual = 1024;
+        if (messages_.size() > usual) messages_.resize(usual);
+    }
     template <class Send>
     void release(policy::store_sequence committed, Send&& send) {
         if (held_.empty()) return;
@@ -91,6 +117,7 @@ private:
 
     std::deque<outgoing> messages_;
     std::size_t used_ = 0;
+    std::size_t octets_ = 0;  // of all but the last
     std::uint64_t turn_ = 1;
     std::deque<outgoing> held_;
     std::vector<link_action> links_;

@@ -25,6 +25,8 @@ struct peer_record {
     std::uint32_t outstanding = 0;   ///< their number
     std::size_t message = 0;         ///< in the outbox: what it gets unasked this turn
     std::uint64_t message_turn = 0;  ///< the turn for which `message` is good
+    std::size_t gated = 0;           ///< the same for what waits for a commit
+    std::uint64_t gated_turn = 0;
 };
 
 /// The connections by their names. One thread at a time.

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <fastqueue/core/admin_desk.hpp>
+#include <fastqueue/core/dead_desk.hpp>
 #include <fastqueue/core/plane_documents.hpp>
 #include <fastqueue/core/plane_state.hpp>
 #include <fastqueue/core/request_desk.hpp>
+#include <fastqueue/core/restorer.hpp>
 #include <fastqueue/core/run_desk.hpp>
 #include <fastqueue/core/task_life.hpp>
 #include <fastqueue/core/worker_desk.hpp>
@@ -40,7 +42,8 @@ public:
           runs_{s_, life_, workers_},
           requests_{s_, life_, runs_},
           documents_{s_, workers_},
-          admin_{s_, life_, workers_, runs_} {}
+          admin_{s_, life_, workers_, runs_},
+          dead_{s_, life_} {}
 
     /// The time of this turn. A gap far over what was asked for means that the process stood still: nobody's silence in
     /// it is held against him.
@@ -53,6 +56,16 @@ public:
             workers_.forgive(now.steady - expected_);
         }
         expected_ = now.steady;
+    }
+
+    /// Takes over what the store has kept of an earlier life. Once, after the first `at` and before anything else.
+    /// \throws error  the store cannot be read
+    void restore() {
+        if constexpr (policy::durable_store<typename P::store_policy>) {
+            restorer<P> sink{s_, life_};
+            s_.store.restore(sink, s_.options.waiting_octets);
+            sink.finish();
+        }
     }
 
     void opened(peer_id peer, peer_info const& info) {
@@ -97,21 +110,34 @@ public:
         wire::pair pair;
         while (cursor.next(pair)) handle(r, pair, alone);
     }
+    /// Whether so much is to be sent that it should not wait for the turn's end.
+    [[nodiscard]] bool has_much_to_send() const noexcept { return s_.out.octets() > (4U << 20U); }
 
     /// The store has committed more, or failed.
     void committed(policy::store_news const& news) {
         s_.committed = std::max(s_.committed, news.committed);
-        if (news.failure && !s_.stopping) {
-            s_.notice(errc::shutting_down, "the store failed: " + *news.failure);
-            stop();
+        if (news.full && !s_.full) s_.notice(errc::queue_full, *news.full);
+        s_.full = news.full;
+        for (auto const& arguments : news.fetched) {
+            runs_.fetched(arguments);
+            dead_.fetched(arguments);
         }
+        for (auto const& backup : news.backups) admin_.backed_up(backup);
+        if (!news.failure || !s_.failure.empty()) return;
+        s_.failure = *news.failure;
+        s_.notice(errc::store_failed, s_.failure);
+        stop();
     }
+    /// Why the store takes nothing any more; empty while it does. Nothing that happens from then on is safe: the owner is to
+    /// end at once.
+    [[nodiscard]] std::string const& failure() const noexcept { return s_.failure; }
 
     /// Ends the turn: does what is due and gives out what has a place.
     void turn() {
         workers_.tick();
         life_.tick([this](std::uint32_t slot) { runs_.over_limit(slot); });
         if (s_.now.steady >= next_sweep_) sweep();
+        if (!s_.reunion.tasks.empty() && s_.reunion.is_over(s_.now.steady)) life_.end_reunion();
         runs_.dispatch();
         if (workers_.take_changed()) tell_watchers();
         expected_ = std::max(s_.now.steady, next_deadline());
@@ -119,7 +145,8 @@ public:
     [[nodiscard]] instant next_deadline() const noexcept {
         // While there are workers it wakes once a heartbeat at least: so it sees when the process stood still.
         auto const beat = workers_.by_name().empty() ? instant::max() : s_.now.steady + s_.options.heartbeat;
-        return std::min({life_.next_deadline(), workers_.next_deadline(), next_sweep_, beat});
+        return std::min(
+            {life_.next_deadline(), workers_.next_deadline(), s_.reunion.next_deadline(), next_sweep_, beat});
     }
     [[nodiscard]] core::outbox& outbox() noexcept { return s_.out; }
     [[nodiscard]] policy::store_sequence committed_up_to() const noexcept { return s_.committed; }
@@ -139,8 +166,10 @@ public:
         for (auto const& [name, w] : workers_.by_name()) sum += s_.workers[w].outstanding;
         return sum;
     }
-    /// Last words: whoever still waits is told that there will be no answer.
+    /// Last words: whoever still waits is told that there will be no answer. Where tasks outlive this process nothing is said:
+    /// their askers find the next one.
     void farewell() {
+        if (s_.keeps()) return;
         s_.peers.each([this](std::uint32_t slot) {
             while (s_.peers[slot].waiters != none) life_.break_off(s_.peers[slot].waiters);
         });
@@ -164,6 +193,11 @@ private:
         }
         auto const role = s_.peers[r.peer].role;
         auto const verb = h.verb();
+        if (r.message != request::unopened &&
+            s_.out[r.message].pairs.octets() > s_.options.limits.max_message / 2) {
+            return s_.error(r, "-", errc::queue_full, ref_of(h),
+                            "the answers to one message become too large: ask for less at a time");
+        }
         if ((verb == "call" || verb == "wait" || verb == "watch") && s_.peers[r.peer].one_at_a_time &&
             (!alone || verb == "watch")) {
             return s_.error(r, "-", errc::bad_request, ref_of(h),
@@ -222,7 +256,7 @@ private:
         else if (verb == "health")
             document(r, h, documents_.health());
         else
-            return admin_.verb(r, h);
+            return dead_.verb(r, h) || admin_.verb(r, h, payload);
         return true;
     }
     bool discovery_verb(request& r, wire::header const& h) {
@@ -342,8 +376,7 @@ private:
     // ---- time
 
     void sweep() {
-        s_.cache.sweep(s_.now.steady,
-                       [this](std::uint32_t ledger) { s_.ledger.set_reference(ledger, none); });
+        s_.cache.sweep(s_.now.steady, life_.gone());
         next_sweep_ = s_.now.steady + std::chrono::minutes{1};
     }
     void tell_watchers() {
@@ -364,6 +397,7 @@ private:
     request_desk<P> requests_;
     plane_documents<P> documents_;
     admin_desk<P> admin_;
+    dead_desk<P> dead_;
     instant next_sweep_{};
     instant expected_{};
 };

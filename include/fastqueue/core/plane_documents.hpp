@@ -98,9 +98,15 @@ public:
             .key("returned")
             .value(c.returned);
         w.key("stale_answers").value(c.stale_answers).key("refused").value(c.refused);
-        w.key("tasks").value(s_.tasks.used()).key("waiting").value(s_.dispatch.waiting());
+        w.key("tasks").value(s_.tasks.used()).key("waiting").value(s_.waiting_tasks());
         w.key("task_octets").value(s_.task_octets).key("cached_results").value(s_.cache.size());
         w.key("cached_octets").value(s_.cache.octets()).key("known_ids").value(s_.ledger.size());
+        w.key("dead_letters")
+            .value(s_.dead.size())
+            .key("restored")
+            .value(c.restored)
+            .key("adopted")
+            .value(c.adopted);
         w.key("connections").value(s_.peers.size()).key("workers").value(workers_.by_name().size());
         w.key("uptime_ms").value(ms(s_.now.steady - s_.started)).end_object();
         return out;
@@ -112,8 +118,11 @@ public:
             active += s_.workers[slot].state == worker_state::active ? 1U : 0U;
         std::string out;
         json::writer w{out};
-        w.begin_object().key("status").value(s_.stopping ? "stopping" : "ok").key("id").value(s_.options.id);
-        w.key("active_workers").value(active).key("version").value(s_.options.version).end_object();
+        auto const status = s_.stopping ? "stopping" : s_.full ? "full" : "ok";
+        w.begin_object().key("status").value(status).key("id").value(s_.options.id);
+        w.key("active_workers").value(active).key("durable").value(s_.keeps());
+        if (s_.full) w.key("full").value(*s_.full);
+        w.key("version").value(s_.options.version).end_object();
         return out;
     }
 
@@ -162,8 +171,13 @@ private:
             waiting += lane.size();
             if (!lane.empty()) oldest = std::min(oldest, s_.tasks[lane.front()].submitted_us);
         }
+        for (auto at = s_.reunion.tasks.front(); at != none; at = s_.tasks[at].next) {
+            if (index_of(s_.tasks[at].level) != level) continue;
+            ++waiting;
+            oldest = std::min(oldest, s_.tasks[at].submitted_us);
+        }
         w.key(priority_names[level]).begin_object().key("waiting").value(waiting);
-        w.key("oldest_ms").value((s_.now_us() - oldest) / 1000);
+        w.key("oldest_ms").value(s_.ms_since(oldest));
         w.key("rate").value(s_.rates[level].per_second(s_.now.steady)).end_object();
     }
 

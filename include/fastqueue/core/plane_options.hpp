@@ -37,6 +37,10 @@ struct plane_options {
     std::chrono::milliseconds inactive{30'000};
     std::chrono::milliseconds grace{1'000};  ///< a worker whose session broke may come back in it
     std::uint32_t max_deaths = 3;
+    std::uint32_t max_dead_letters = 10'000;  ///< tasks that failed and are kept to be looked at
+    std::uint64_t max_dead_octets = 64ULL << 20U;
+    std::chrono::milliseconds reunion{10'000};  ///< after a restart workers may say in it what they still run
+    std::uint64_t waiting_octets = 256ULL << 20U;  ///< of arguments in memory, where a store has them as well
     core::unknown_tasks unknown_names = core::unknown_tasks::automatic;
     bool has_local_worker = false;
     std::vector<std::string> worker_allow;  ///< hosts that a worker may name, beside loopback and its own

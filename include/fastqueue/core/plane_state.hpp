@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fastqueue/core/backoff.hpp>
+#include <fastqueue/core/dead_letters.hpp>
 #include <fastqueue/core/deadlines.hpp>
 #include <fastqueue/core/dispatcher.hpp>
 #include <fastqueue/core/id_ledger.hpp>
@@ -9,6 +10,7 @@
 #include <fastqueue/core/plane_options.hpp>
 #include <fastqueue/core/rate_meter.hpp>
 #include <fastqueue/core/result_cache.hpp>
+#include <fastqueue/core/reunion.hpp>
 #include <fastqueue/core/task.hpp>
 #include <fastqueue/core/waiters.hpp>
 #include <fastqueue/core/worker_record.hpp>
@@ -19,8 +21,11 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -38,6 +43,8 @@ struct plane_counters {
     std::uint64_t returned = 0;       ///< runs that came back unfinished
     std::uint64_t stale_answers = 0;  ///< answers that did not hold the lease, dropped
     std::uint64_t refused = 0;        ///< requests that got an error
+    std::uint64_t restored = 0;       ///< tasks that were there from an earlier life
+    std::uint64_t adopted = 0;        ///< of them, those that a worker still ran
 };
 
 /// A request that is being answered: to whom, in which form, and its one answering message.
@@ -68,6 +75,7 @@ struct plane_state {
           dispatch{tasks, workers, o.seed},
           ledger{o.id_ledger_size, o.seed},
           cache{{o.result_cache_size, o.result_cache_octets, o.result_cache_ttl}},
+          dead{{o.max_dead_letters, o.max_dead_octets}},
           waiting{tasks, peers},
           random{o.seed} {
         contents.emplace_back("json");
@@ -84,6 +92,8 @@ struct plane_state {
     dispatcher<typename P::balancing_policy> dispatch;
     id_ledger ledger;
     result_cache<typename P::eviction_policy> cache;
+    dead_letters dead;
+    core::reunion reunion;
     peer_table peers;
     waiter_pool waiting;
     random_source random;
@@ -93,24 +103,38 @@ struct plane_state {
     policy::store_sequence committed = 0;
     policy::store_sequence last_end = 0;  ///< the latest write of a task's end
     std::uint64_t next_sequence = 1;
-    std::uint64_t task_octets = 0;  ///< of the arguments of tasks that live
+    policy::task_number next_number = 1;
+    std::uint64_t task_octets = 0;  ///< of the arguments that are in memory, of tasks that live
+    std::unordered_map<policy::task_number, std::uint32_t>
+        fetching;                           ///< tasks whose arguments were asked for
+    std::deque<policy::task_number> ended;  ///< as long as their ids are known
+    std::optional<std::string> full;        ///< why the store takes no more tasks
+    std::string failure;                    ///< why the store takes nothing any more
     instant started{};
     bool started_set = false;
     bool any_registered = false;
     bool stopping = false;
 
+    /// Whether what is stored outlives this process.
+    [[nodiscard]] bool keeps() const noexcept {
+        if constexpr (policy::durable_store<store_type>)
+            return store.keeps();
+        else
+            return false;
+    }
+
     /// The message that `peer` gets unasked, and in which it gets answers that came due.
     [[nodiscard]] wire::pair_writer& unasked(std::uint32_t peer, wire::form layout) {
-        constexpr std::size_t enough_octets = 1U << 20U;
         auto& p = peers[peer];
-        bool const fits = p.message_turn == out.turn() && out[p.message].layout == layout &&
-                          out[p.message].pairs.octets() < enough_octets &&
-                          out[p.message].pairs.pairs() < 4096;
-        if (!fits) {
-            p.message = out.open(p.id, layout);
-            p.message_turn = out.turn();
-        }
-        return out[p.message].pairs;
+        return shared(p, layout, p.message, p.message_turn).pairs;
+    }
+    /// The same for what must not leave before `after` is committed: apart, so that nothing else waits with it.
+    [[nodiscard]] wire::pair_writer& gated(std::uint32_t peer, wire::form layout,
+                                           policy::store_sequence after) {
+        auto& p = peers[peer];
+        auto& message = shared(p, layout, p.gated, p.gated_turn);
+        message.after = std::max(message.after, after);
+        return message.pairs;
     }
     /// The message that answers `r`.
     [[nodiscard]] outgoing& answer(request& r) {
@@ -159,6 +183,21 @@ struct plane_state {
     }
     [[nodiscard]] std::string_view worker_name(std::uint32_t worker) const noexcept {
         return worker == none ? std::string_view{} : std::string_view{workers[worker].name};
+    }
+    /// Tasks that could begin if there were a place for them.
+    [[nodiscard]] std::uint64_t waiting_tasks() const noexcept {
+        return std::uint64_t{dispatch.waiting()} + reunion.tasks.size();
+    }
+    [[nodiscard]] outgoing& shared(peer_record const& p, wire::form layout, std::size_t& index,
+                                   std::uint64_t& turn) {
+        constexpr std::size_t enough_octets = 1U << 20U;
+        bool const fits = turn == out.turn() && out[index].layout == layout &&
+                          out[index].pairs.octets() < enough_octets && out[index].pairs.pairs() < 4096;
+        if (!fits) {
+            index = out.open(p.id, layout);
+            turn = out.turn();
+        }
+        return out[index];
     }
     [[nodiscard]] std::uint64_t now_us() const noexcept { return to_epoch_us(now.wall); }
     /// How long ago that was, in milliseconds; 0 where the wall clock was set back behind it.

@@ -146,9 +146,11 @@ public:
                             "the task has not ended: cancel it first");
         auto const kept = s_.ledger[at->slot].reference;
         if (kept != none) {
+            auto const number = s_.cache.peek(kept, instant::min())->number;
             s_.cache.erase(kept);
             s_.ledger.set_reference(at->slot, none);
-            s_.rests_on(r, s_.store.forget(at->id));
+            s_.dead.erase(at->id);
+            s_.rests_on(r, s_.store.forget(number));
         }
         auto header = s_.answer(r).pairs.begin("forgotten");
         header.token(at->id);
@@ -200,8 +202,13 @@ private:
                 "whether this task has run cannot be known any more, and it is to run at most once");
         }
         auto const& l = s_.options.limits;
+        if (s_.full) {
+            q.text = *s_.full;
+            return refuse(q, errc::queue_full, "the store takes no more tasks");
+        }
+        bool const in_memory = !s_.keeps();
         if (s_.tasks.used() + reserved.tasks >= l.max_tasks ||
-            s_.task_octets + reserved.octets + payload.size() > l.max_task_bytes) {
+            (in_memory && s_.task_octets + reserved.octets + payload.size() > l.max_task_bytes)) {
             return refuse(q, errc::queue_full, "the control plane holds as many tasks as it may");
         }
         if (!q.options.content.empty() && !may_have_content(q.options.content)) {

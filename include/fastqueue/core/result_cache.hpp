@@ -30,6 +30,7 @@ struct cached_result {
     std::string worker;
     std::string value;                  ///< the value, or the error's text
     policy::store_sequence stored = 0;  ///< the write that made the end durable
+    policy::task_number number = 0;     ///< its name in the store
 };
 
 /// Keeps the latest results: so many, so many octets, so long after their end. Who has to leave a full cache
@@ -50,11 +51,11 @@ public:
         for (std::uint32_t i = limit.size; i-- > 0;) free_.push_back(i);
     }
 
-    /// Keeps a copy of `result` with `value` as its value. `gone(ledger)` is called for each that has to leave for it.
+    /// Keeps a copy of `result` with `value` as its value. `gone(ledger, number)` is called for each that has to leave for it.
     /// \return its slot, or `none` where it can't be kept (a cache of size 0, a value over the whole budget)
     template <class Gone>
     std::uint32_t insert(std::uint32_t ledger, std::uint64_t hash, cached_result const& result,
-                         std::string_view value, instant now, Gone&& gone) {
+                         std::string_view value, instant ended, Gone&& gone) {
         auto const size = value.size() + result.worker.size();
         if (items_.empty() || size > limit_.octets) return none;
         while (free_.empty() || octets_ + size > limit_.octets) drop(eviction_.victim(), gone);
@@ -64,7 +65,7 @@ public:
         item.result = result;  // `value` is empty in it: the slot's own buffer is filled next
         item.result.value.assign(value);
         item.ledger = ledger;
-        item.ended = now;
+        item.ended = ended;
         octets_ += size;
         link(slot);
         eviction_.inserted(slot, hash);
@@ -84,9 +85,9 @@ public:
 
     /// Drops one result; nobody is told.
     void erase(std::uint32_t slot) noexcept {
-        drop(slot, [](std::uint32_t) {});
+        drop(slot, [](std::uint32_t, policy::task_number) {});
     }
-    /// Drops all whose time is over. `gone(ledger)` is called for each. Costs what is dropped.
+    /// Drops all whose time is over. `gone(ledger, number)` is called for each. Costs what is dropped.
     template <class Gone>
     void sweep(instant now, Gone&& gone) {
         while (oldest_ != none && expired(items_[oldest_], now)) drop(oldest_, gone);
@@ -134,7 +135,7 @@ private:
         (i.next == none ? newest_ : items_[i.next].previous) = i.previous;
         if (i.result.value.capacity() > worth_keeping) i.result.value = {};
         free_.push_back(slot);
-        gone(i.ledger);
+        gone(i.ledger, i.result.number);
     }
 
     limits limit_;

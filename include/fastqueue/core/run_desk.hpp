@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 namespace fastqueue::core {
 
@@ -85,6 +86,21 @@ public:
             }
         }
     }
+    /// Arguments have come from the store: the task's worker gets it now, if it still has it.
+    void fetched(policy::fetched_arguments const& f) {
+        auto const at = s_.fetching.find(f.number);
+        if (at == s_.fetching.end()) return;
+        auto const slot = at->second;
+        auto& t = s_.tasks[slot];
+        s_.fetching.erase(at);
+        if (t.number != f.number || !t.fetching) return;
+        t.fetching = false;
+        auto& record = s_.workers[t.worker];
+        if (!workers_.can_send(record)) return;  // it will say that it has not got it
+        send_run(t, record, f.arguments);
+        if (t.recalled) tell_worker(t.worker, slot, "recall", t.level);
+        if (t.cancel_requested) tell_worker(t.worker, slot, "cancel", t.level);
+    }
     /// Asks the worker of a task to stop it.
     void cancel(std::uint32_t slot) {
         auto& t = s_.tasks[slot];
@@ -111,12 +127,12 @@ private:
     void assign(std::uint32_t slot, std::uint32_t worker) {
         auto& t = s_.tasks[slot];
         auto& record = s_.workers[worker];
+        if (std::exchange(t.unsure, false)) life_.write_attempt(t, 0);
         ++t.attempt;
         t.worker = worker;
         t.cost_us = std::min(s_.dispatch.names()[t.name].cost_us, ahead_limit_us);
         t.state = task_state::assigned;
-        if (record.local)
-            s_.store.claim(t.id, t.attempt);  // its death is ours: only the store can tell of it
+        if (must_claim(t, record)) t.stored = s_.store.claim(t.number, t.attempt);
         ++record.outstanding;
         record.charged_us += t.cost_us;
         if (record.sends_began()) {
@@ -126,12 +142,22 @@ private:
             life_.began(slot);
         }
         s_.dispatch.room_changed(worker);
-        send_run(t, record);
+        t.left ? fetch(slot) : send_run(t, record, t.arguments);
     }
-    void send_run(task const& t, worker_record const& record) {
-        auto const& link = record.links[record.dialled ? index_of(t.level) : 0];
-        auto const peer = s_.peers.find(link.peer);
-        auto& pairs = s_.unasked(peer, record.announced.packed ? wire::form::packed : wire::form::frames);
+    /// Whether only the store can tell afterwards that the task may have run: where a worker's death is ours as well, and
+    /// where it must not run again.
+    [[nodiscard]] static bool must_claim(task const& t, worker_record const& record) noexcept {
+        return record.local || t.at_most_once;
+    }
+    void fetch(std::uint32_t slot) {
+        if constexpr (policy::durable_store<typename P::store_policy>) {
+            auto& t = s_.tasks[slot];
+            t.fetching = true;
+            s_.fetching[t.number] = slot;
+            s_.store.fetch(t.number);
+        }
+    }
+    void send_run(task const& t, worker_record const& record, std::string_view arguments) {
         wire::run_message run;
         run.lease = {t.id, t.attempt};
         run.name = s_.dispatch.names()[t.name].name;
@@ -143,15 +169,23 @@ private:
             run.timeout_ms = terms.options.timeout_ms;
             run.traceparent = terms.traceparent;
         }
+        auto& pairs = to_worker(t, record, t.level);
         auto header = pairs.begin("run");
         run.write(header, !record.dialled);
-        pairs.finish(t.arguments);
-        if (!t.at_most_once)
-            return;  // only what must not run twice waits for its own submission to be stored
-        auto& message = s_.out[s_.peers[peer].message];
-        message.after = std::max(message.after, t.stored);
+        pairs.finish(arguments);
     }
+    /// Where a word about a task goes on.
     /// \param level  over whose connection
+    [[nodiscard]] wire::pair_writer& to_worker(task const& t, worker_record const& record, priority level) {
+        auto const peer = s_.peers.find(record.links[record.dialled ? index_of(level) : 0].peer);
+        auto const layout = record.announced.packed ? wire::form::packed : wire::form::frames;
+        return is_gated(t, record) ? s_.gated(peer, layout, t.stored) : s_.unasked(peer, layout);
+    }
+    /// A first attempt may begin before its submission is safe. What must not run twice waits for it, and so do others for the
+    /// number of their attempt, which is never to be seen twice; and then all that is said of it, so that its order is kept.
+    [[nodiscard]] bool is_gated(task const& t, worker_record const& record) const noexcept {
+        return t.stored > s_.committed && (must_claim(t, record) || t.attempt > 1);
+    }
     void tell_worker(std::uint32_t worker, std::uint32_t slot, std::string_view verb, priority level) {
         auto& record = s_.workers[worker];
         auto const layout = record.announced.packed ? wire::form::packed : wire::form::frames;
@@ -159,9 +193,9 @@ private:
         auto const last = record.dialled ? index_of(level) : 0;
         for (std::size_t i = 0; i < last; ++i)
             static_cast<void>(s_.unasked(s_.peers.find(record.links[i].peer), layout));
-        auto& pairs = s_.unasked(s_.peers.find(record.links[last].peer), layout);
-        auto header = pairs.begin(verb);
         auto const& t = s_.tasks[slot];
+        auto& pairs = to_worker(t, record, level);
+        auto header = pairs.begin(verb);
         wire::write_lease(header, {t.id, t.attempt});
         pairs.finish({});
     }

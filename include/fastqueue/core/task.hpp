@@ -17,17 +17,20 @@ namespace fastqueue::core {
 struct task_terms {
     task_options options;
     std::string traceparent;
+    std::string history;  ///< of the attempts that went wrong: see trouble_log
 };
 
 /// A task that has not ended, as the control plane holds it. A pooled node: in a lane while it waits, in a
 /// list of its worker while it is out.
 struct task {
     task_id id;
-    std::uint64_t sequence = 0;  ///< order of acceptance: of two in a lane the smaller goes first
-    std::uint64_t key_hash = 0;  ///< for balancing policies; 0: none
+    policy::task_number number = 0;  ///< its name in the store
+    std::uint64_t sequence = 0;      ///< order of acceptance: of two in a lane the smaller goes first
+    std::uint64_t key_hash = 0;      ///< for balancing policies; 0: none
     std::uint64_t submitted_us = 0;
     std::uint64_t started_us = 0;       ///< of the present attempt; 0: not begun, as far as known
-    policy::store_sequence stored = 0;  ///< the write that made it durable
+    std::uint64_t octets = 0;           ///< of its arguments
+    policy::store_sequence stored = 0;  ///< the latest write that its present state rests on
     std::uint32_t ledger = none;        ///< its entry in the id ledger
     std::uint32_t name = none;          ///< in the name table
     std::uint32_t worker = none;        ///< who holds it
@@ -46,6 +49,10 @@ struct task {
     bool recalled = false;          ///< asked back; the answer is on its way
     bool cancel_requested = false;  ///< its worker was asked to stop it
     bool overdue = false;           ///< it expired while a worker held it that had not begun it
+    bool restored = false;          ///< from an earlier life: a worker may still have it, and will say so
+    bool unsure = false;            ///< its present attempt may have been given out, and is not stored
+    bool left = false;              ///< its arguments are in the store only
+    bool fetching = false;          ///< its worker gets it when they have come from there
     std::string arguments;
 };
 

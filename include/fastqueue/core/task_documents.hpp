@@ -130,7 +130,7 @@ private:
             w.key("soft_timeout_ms").value(o.soft_timeout_ms);
         }
         w.key("delivery").value(t.at_most_once ? "at_most_once" : "at_least_once");
-        w.key("content").value(s_.contents[t.content]).key("payload_octets").value(t.arguments.size());
+        w.key("content").value(s_.contents[t.content]).key("payload_octets").value(t.octets);
         w.key("submitted_us").value(t.submitted_us);
         if (t.started_us != 0) w.key("started_us").value(t.started_us);
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fastqueue/core/plane_state.hpp>
+#include <fastqueue/core/trouble_log.hpp>
 #include <fastqueue/wire/task_options.hpp>
 
 #include <algorithm>
@@ -34,10 +35,10 @@ public:
         auto& t = s_.tasks[slot];
         fill(t, a, o);
         t.ledger = s_.ledger.insert(a.id, a.fingerprint, slot);
-        s_.task_octets += t.arguments.size();
         ++s_.counters.submitted;
-        t.stored = s_.store.put(
-            {t.id, a.name, o.content, a.arguments, o.task, t.level, a.fingerprint, t.submitted_us});
+        t.stored = s_.store.put(record_of(t, a, o));
+        take_arguments(t, a.arguments);
+        if (t.attempt != 0) write_attempt(t, 0);
         plan(slot, o.task);
         return slot;
     }
@@ -47,7 +48,7 @@ public:
         auto& t = s_.tasks[slot];
         if (t.overdue) return end(slot, task_state::expired, errc::expired, "expired before it began");
         detach(t);
-        s_.store.requeue(t.id, t.attempt);
+        write_attempt(t, 0);
         t.state = task_state::queued;
         s_.dispatch.enqueue(slot);
         s_.tell(t, {});
@@ -57,29 +58,37 @@ public:
     /// \param began  whether it may have run: then it counts against `max_deaths`
     void lost(std::uint32_t slot, bool began) {
         auto& t = s_.tasks[slot];
+        auto const worker = std::string{s_.worker_name(t.worker)};
         ++s_.counters.redelivered;
         if (t.at_most_once) {  // also where nothing was heard of its beginning: the word may have been lost as well
-            return end(slot, task_state::failure, errc::worker_lost,
-                       "the worker '" + std::string{s_.worker_name(t.worker)} +
-                           "' was lost while it had the task, which is to run at most once");
+            return end(
+                slot, task_state::failure, errc::worker_lost,
+                "the worker '" + worker + "' was lost while it had the task, which is to run at most once");
         }
-        if (began && ++t.deaths >= s_.options.max_deaths) {
-            return end(slot, task_state::failure, errc::too_many_deaths,
-                       "its worker was lost " + std::to_string(t.deaths) +
-                           " times while it ran; the last was '" + std::string{s_.worker_name(t.worker)} +
-                           "'");
-        }
+        if (began && died(slot, worker)) return;
         if (t.cancel_requested) return end(slot, task_state::cancelled, errc::cancelled, "cancelled");
         requeue(slot);
+    }
+    /// The worker that ran the task died. \return true: once too often, and the task has ended
+    bool died(std::uint32_t slot, std::string const& worker) {
+        auto& t = s_.tasks[slot];
+        ++t.deaths;
+        note_trouble(t, errc::worker_lost, worker, "the worker was lost while it ran the task");
+        if (t.deaths < s_.options.max_deaths) return false;
+        end(slot, task_state::failure, errc::too_many_deaths,
+            "its worker was lost " + std::to_string(t.deaths) + " times while it ran; the last was '" +
+                worker + "'");
+        return true;
     }
 
     /// An attempt failed: the task is tried again, or ends.
     void failed(std::uint32_t slot, errc code, bool final, std::optional<std::uint64_t> retry_after_ms,
                 std::string_view text) {
         auto& t = s_.tasks[slot];
+        note_trouble(t, code, s_.worker_name(t.worker), text);
         bool const retryable =
             (code == errc::handler_error || code == errc::timeout) && !final && !t.cancel_requested;
-        if (!retryable || t.terms == none || t.failures >= s_.terms[t.terms].options.retries) {
+        if (!retryable || t.failures >= s_.terms[t.terms].options.retries) {
             return end(slot, task_state::failure, code, text);
         }
         ++t.failures;
@@ -89,7 +98,7 @@ public:
         wall_expiry_.clear(slot);
         auto const wait = retry_after_ms ? std::chrono::milliseconds{*retry_after_ms} : retry_delay(t);
         detach(t);
-        s_.store.requeue(t.id, t.attempt);
+        write_attempt(t, s_.now_us() + static_cast<std::uint64_t>(wait.count()) * 1000);
         t.state = task_state::retrying;
         due_.set(slot, saturating_add(s_.now.steady, wait));
         s_.tell(t, {});
@@ -114,19 +123,24 @@ public:
     /// The end of a task. It is in no lane and at no worker any more, or is taken out of its lane.
     void end(std::uint32_t slot, task_state state, errc code, std::string_view value) {
         auto& t = s_.tasks[slot];
-        if (t.state == task_state::queued) s_.dispatch.dequeue(slot);
+        if (t.state == task_state::queued) leave_lane(slot);
         t.state = state;
         count(t);
         auto const worker = s_.worker_name(t.worker);
         auto const finished = s_.now_us();
-        auto const after =
-            s_.store.finish({t.id, state, code, value, t.attempt, worker, t.started_us, finished});
+        bool const dead = state == task_state::failure && s_.options.max_dead_letters > 0;
+        if constexpr (policy::durable_store<typename P::store_policy>) {
+            if (dead && t.left) s_.store.fetch(t.number);  // before its end is written
+        }
+        auto const after = s_.store.finish({t.number, t.id, state, code, value, t.attempt, worker,
+                                            t.started_us, finished, history_of(t), dead});
         s_.last_end = after;
         cached_result const result{t.submitted_us,      t.started_us, finished, t.attempt,
                                    t.content,           t.name,       code,     state,
-                                   std::string{worker}, {},           after};
+                                   std::string{worker}, {},           after,    t.number};
         answer_waiters(slot, result, value, after);
         s_.tell(t, worker);
+        if (dead) bury(t, result, value);
         keep(t, result, value);
         clear_times(slot);
         release(slot);
@@ -221,8 +235,16 @@ public:
                                     t.state,
                                     std::string{s_.worker_name(t.worker)},
                                     {},
-                                    t.stored};
+                                    t.stored,
+                                    t.number};
         write_result(header, t.id, present, ref, true);
+    }
+    /// What a result cache is to call for each result that leaves it: its value need not be stored any longer.
+    [[nodiscard]] auto gone() {
+        return [this](std::uint32_t ledger, policy::task_number number) {
+            s_.ledger.set_reference(ledger, none);
+            if (s_.keeps() && s_.dead.find(s_.ledger[ledger].id) == nullptr) s_.store.forget(number);
+        };
     }
     /// Forgets what depends on the time the present attempt takes.
     void detach(task& t) {
@@ -230,6 +252,52 @@ public:
         t.worker = none;
         t.started_us = 0;
         t.recalled = false;
+        t.fetching = false;
+    }
+    /// A task of an earlier life, with its times, waits for what is to happen to it.
+    void resume(std::uint32_t slot, policy::stored_task const& stored) {
+        auto& t = s_.tasks[slot];
+        auto const due = std::max(stored.task.due_us, stored.last.due_us);
+        if (stored.task.expires_us != 0 && stored.last.failures == 0)
+            wall_expiry_.set(slot, from_epoch_us(stored.task.expires_us));
+        t.state = task_state::queued;
+        if (due > s_.now_us()) {
+            t.state = stored.last.failures > 0 ? task_state::retrying : task_state::scheduled;
+            eta_.set(slot, from_epoch_us(due));
+        } else if (may_be_out(t, stored)) {
+            t.restored = true;
+            s_.reunion.tasks.push_back(s_.tasks, slot);
+        } else {
+            s_.dispatch.enqueue(slot);
+        }
+    }
+    /// A worker of an earlier life has the task.
+    void adopt(std::uint32_t slot) {
+        auto& t = s_.tasks[slot];
+        s_.reunion.tasks.erase(s_.tasks, slot);
+        t.restored = false;
+        ++s_.counters.adopted;
+    }
+    /// Those that might have had them have spoken: what is left waits like all others.
+    void end_reunion() {
+        auto& waiting = s_.reunion.tasks;
+        while (!waiting.empty()) {
+            auto const slot = waiting.front();
+            auto& t = s_.tasks[slot];
+            if (t.at_most_once) {  // of these only such as had been given out
+                end(slot, task_state::failure, errc::worker_lost,
+                    "its worker did not come back after a restart of the control plane, and it is to run at "
+                    "most once");
+                continue;
+            }
+            waiting.erase(s_.tasks, slot);
+            t.restored = false;
+            s_.dispatch.enqueue(slot);
+        }
+    }
+    /// Writes what is known of the task after an attempt without a result.
+    void write_attempt(task& t, std::uint64_t due_us) {
+        t.stored = s_.store.requeue({t.number, t.id, t.attempt, t.failures, t.deaths, due_us, history_of(t)});
     }
 
 private:
@@ -238,19 +306,95 @@ private:
         t = task{};
         t.arguments = std::move(kept);
         t.id = a.id;
+        t.number = s_.next_number++;
         t.sequence = s_.next_sequence++;
         t.submitted_us = s_.now_us();
+        if (!o.task.resent.empty() && s_.keeps())
+            t.attempt = 1;  // it may have run before its first put was safe
         t.name = s_.dispatch.names().intern(a.name);
         t.content = a.content;
         t.level = o.task.priority.value_or(a.level);
         t.at_most_once = o.task.delivery == delivery::at_most_once;
         t.key_hash = o.task.key_hash;
-        t.arguments.assign(a.arguments);
+        t.octets = a.arguments.size();
         if (o.task.retries == 0 && o.task.timeout_ms == 0 && o.task.soft_timeout_ms == 0 &&
             o.traceparent.empty())
             return;
         t.terms = s_.terms.take();
-        s_.terms[t.terms] = task_terms{o.task, std::string{o.traceparent}};
+        s_.terms[t.terms] = task_terms{o.task, std::string{o.traceparent}, {}};
+    }
+    [[nodiscard]] policy::task_record record_of(task const& t, acceptance const& a,
+                                                wire::request_options const& o) const noexcept {
+        auto const later = [&t](std::uint64_t ms) { return t.submitted_us + ms * 1000; };
+        policy::task_record r;
+        r.number = t.number;
+        r.id = t.id;
+        r.name = a.name;
+        r.content = o.content;
+        r.arguments = a.arguments;
+        r.traceparent = o.traceparent;
+        r.options = o.task;
+        r.level = t.level;
+        r.fingerprint = a.fingerprint;
+        r.submitted_us = t.submitted_us;
+        r.due_us = o.task.countdown_ms ? later(*o.task.countdown_ms) : o.task.eta_us.value_or(0);
+        r.expires_us = o.task.expires_ms ? later(*o.task.expires_ms) : o.task.expires_us.value_or(0);
+        return r;
+    }
+    /// Keeps the arguments in memory, unless the store has them and there are many already.
+    void take_arguments(task& t, std::string_view arguments) {
+        t.left = s_.keeps() && !arguments.empty() && s_.task_octets + t.octets > s_.options.waiting_octets;
+        if (t.left) return t.arguments.clear();
+        t.arguments.assign(arguments);
+        s_.task_octets += t.octets;
+    }
+    /// Whether a worker may have been given it after the last write that is known of.
+    static bool may_be_out(task& t, policy::stored_task const& stored) noexcept {
+        bool const claimed = stored.claimed > stored.last.attempt;
+        if (t.at_most_once || claimed) return t.at_most_once && claimed;
+        ++t.attempt;
+        t.unsure = true;
+        return true;
+    }
+    void leave_lane(std::uint32_t slot) {
+        s_.tasks[slot].restored ? s_.reunion.tasks.erase(s_.tasks, slot) : s_.dispatch.dequeue(slot);
+    }
+    [[nodiscard]] std::string_view history_of(task const& t) const noexcept {
+        return t.terms == none ? std::string_view{} : std::string_view{s_.terms[t.terms].history};
+    }
+    void note_trouble(task& t, errc code, std::string_view worker, std::string_view text) {
+        if (t.terms == none) {
+            t.terms = s_.terms.take();
+            s_.terms[t.terms] = task_terms{};
+            s_.terms[t.terms].options.key_hash = t.key_hash;
+        }
+        trouble_log::add(s_.terms[t.terms].history, {s_.now_us(), t.attempt, code, worker, text});
+    }
+    /// Keeps a task that failed, to be looked at and perhaps run again.
+    void bury(task const& t, cached_result const& result, std::string_view text) {
+        constexpr std::size_t most_text = 2048;
+        dead_letter letter;
+        letter.number = t.number;
+        letter.id = t.id;
+        letter.name = s_.dispatch.names()[t.name].name;
+        if (t.content != 0) letter.content = s_.contents[t.content];
+        letter.arguments = t.arguments;
+        if (t.terms != none) {
+            letter.traceparent = s_.terms[t.terms].traceparent;
+            letter.options = s_.terms[t.terms].options;
+            letter.history = s_.terms[t.terms].history;
+        }
+        letter.options.delivery = t.at_most_once ? delivery::at_most_once : delivery::at_least_once;
+        letter.options.key_hash = t.key_hash;
+        letter.level = t.level;
+        letter.submitted_us = t.submitted_us;
+        letter.finished_us = result.finished_us;
+        letter.attempt = t.attempt;
+        letter.code = result.code;
+        letter.text = text.substr(0, most_text);
+        letter.worker = result.worker;
+        letter.left = t.left;
+        s_.dead.add(std::move(letter), [this](policy::task_number gone) { s_.store.forget(gone); });
     }
     /// Queues it, or sets the time for which it waits.
     void plan(std::uint32_t slot, task_options const& o) {
@@ -315,10 +459,17 @@ private:
         }
     }
     void keep(task const& t, cached_result const& result, std::string_view value) {
-        auto const gone = [this](std::uint32_t ledger) { s_.ledger.set_reference(ledger, none); };
-        auto const kept = s_.cache.insert(t.ledger, t.id.hash(0), result, value, s_.now.steady, gone);
+        auto const kept = s_.cache.insert(t.ledger, t.id.hash(0), result, value, s_.now.steady, gone());
         auto const forgotten = s_.ledger.end(t.ledger, result.state, kept);
         if (forgotten != none) s_.cache.erase(forgotten);
+        if (!s_.keeps()) return;
+        if (kept == none && s_.dead.find(t.id) == nullptr) s_.store.forget(t.number);
+        s_.ended.push_back(t.number);
+        while (s_.ended.size() > s_.options.id_ledger_size) {  // as many as the ledger knows
+            s_.dead.erase_oldest(s_.ended.front());
+            s_.store.erase(s_.ended.front());
+            s_.ended.pop_front();
+        }
     }
     void clear_times(std::uint32_t slot) {
         due_.clear(slot);
@@ -330,10 +481,11 @@ private:
     void release(std::uint32_t slot) {
         constexpr std::size_t worth_keeping = 4096;
         auto& t = s_.tasks[slot];
-        s_.task_octets -= t.arguments.size();
+        if (!t.left) s_.task_octets -= t.octets;
         if (t.arguments.capacity() > worth_keeping) t.arguments = {};
         if (t.terms != none) s_.terms.give(t.terms);
         t.id = {};  // so that those that live can be told from the rest
+        t.fetching = false;
         s_.tasks.give(slot);
     }
 

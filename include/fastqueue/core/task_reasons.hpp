@@ -84,6 +84,10 @@ private:
     }
     [[nodiscard]] task_reason waiting(task const& t) const {
         if (s_.stopping) return {"stopping", "the control plane is shutting down and gives nothing out"};
+        if (t.restored)
+            return {
+                "reunion",
+                "the control plane has restarted: workers of before have a moment to say that they run it"};
         auto const& name = s_.dispatch.names()[t.name].name;
         std::uint32_t ready = 0;
         std::uint32_t away = 0;

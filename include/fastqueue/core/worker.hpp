@@ -94,10 +94,7 @@ public:
         waiting_.erase(runs_, slot);
         running_.push_back(runs_, slot);
         set_limits(slot);
-        if (r.dropped || !link_.can_answer()) return;
-        auto header = answers().begin("began");
-        wire::write_lease(header, r.lease);
-        answers_->finish({});
+        if (link_.can_answer()) say_begun(r);
     }
     /// Calls `f(slot)` for each run that is not known to run, when it is time to look whether it does.
     template <class F>
@@ -296,6 +293,15 @@ private:
         }
         for (auto const& o : owed_) held.push_back(o.done.lease);
         link_.send_registration(std::move(held));
+        // A control plane that has restarted does not know yet which of them have begun.
+        if (!link_.can_answer()) return;
+        for (auto slot = running_.front(); slot != none; slot = runs_[slot].next) say_begun(runs_[slot]);
+    }
+    void say_begun(run_record const& r) {
+        if (r.dropped) return;
+        auto header = answers().begin("began");
+        wire::write_lease(header, r.lease);
+        answers_->finish({});
     }
 
     // ---- answers

@@ -243,13 +243,19 @@ private:
         if (record.state == worker_state::broken || record.state == worker_state::inactive) return false;
         return s_.now.steady - record.last_seen < s_.options.heartbeat * 2 + std::chrono::seconds{1};
     }
+    /// Whether the one that registers listens where that worker did: so that one is gone, however alive it seems, since what
+    /// we dialled is already the new one.
+    [[nodiscard]] static bool took_place_of(worker_record const& record,
+                                            wire::registration const& reg) noexcept {
+        return reg.address && reg.address == record.announced.address && reg.ports == record.announced.ports;
+    }
     /// The worker's record, an old or a new one; `none` if it was refused.
     std::uint32_t admit(request& r, wire::header const& h, wire::registration const& reg) {
         auto const at = by_name_.find(reg.worker);
         if (at != by_name_.end()) {
             auto const old = at->second;
             if (s_.workers[old].incarnation == reg.incarnation) return old;
-            if (is_live(s_.workers[old])) {
+            if (is_live(s_.workers[old]) && !took_place_of(s_.workers[old], reg)) {
                 refuse(r, errc::worker_id_taken, h,
                        "another live worker bears the name '" + reg.worker + "'; choose another --worker-id");
                 return none;
@@ -266,6 +272,7 @@ private:
         s_.workers[w].incarnation = reg.incarnation;
         s_.workers[w].since = s_.now.steady;
         by_name_.emplace(reg.worker, w);
+        if (s_.keeps()) s_.store.member(reg.worker, true);
         return w;
     }
     /// Takes over what the worker says of itself, and settles who holds what.
@@ -283,6 +290,7 @@ private:
         s_.peers[peer].worker = w;
         s_.peers[peer].packed = reg.packed;
         reconcile(w, reg.runs, new_session, dropped);
+        s_.reunion.is_back(reg.worker);
         name_tasks(w, reg);
         saw(w);
         record.must_announce = false;
@@ -324,7 +332,8 @@ private:
                    std::vector<wire::lease_name>& dropped) {
         std::vector<std::uint32_t> kept;
         for (auto const& run : runs) {
-            auto const slot = s_.holder(w, run);
+            auto slot = s_.holder(w, run);
+            if (slot == none) slot = adopt(w, run);
             if (slot != none)
                 kept.push_back(slot);
             else if (!is_orphan(s_.workers[w], run))
@@ -345,6 +354,28 @@ private:
                 });
             }));
         s_.dispatch.room_changed(w);
+    }
+    /// A run of an earlier life of ours, if its task waits for that.
+    /// \return the task, or `none`
+    [[nodiscard]] std::uint32_t adopt(std::uint32_t w, wire::lease_name const& run) {
+        auto const entry = s_.ledger.find(run.id);
+        if (entry == none || is_final(s_.ledger.state(entry))) return none;
+        auto const slot = s_.ledger[entry].reference;
+        auto& t = s_.tasks[slot];
+        if (!t.restored || run.attempt < t.attempt) return none;
+        life_.adopt(slot);
+        auto& record = s_.workers[w];
+        t.attempt = run.attempt;
+        t.worker = w;
+        t.state = task_state::assigned;
+        ++record.outstanding;
+        if (record.sends_began()) {
+            record.ahead[index_of(t.level)].push_back(s_.tasks, slot);
+        } else {
+            record.begun.push_back(s_.tasks, slot);
+            life_.began(slot);
+        }
+        return slot;
     }
     [[nodiscard]] static bool is_orphan(worker_record const& record, wire::lease_name const& run) noexcept {
         return std::ranges::any_of(record.orphans, [&](wire::lease_name const& o) {
@@ -555,6 +586,7 @@ private:
         redials_.clear(w);
         pauses_.clear(w);
         tell(w, change, why);
+        if (s_.keeps()) s_.store.member(record.name, false);
         by_name_.erase(record.name);
         s_.workers.give(w);
     }

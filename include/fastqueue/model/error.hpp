@@ -56,6 +56,7 @@ enum class errc {
     bad_value,  ///< bytes that cannot be read as the type asked for
     no_such_peer,
     send_queue_full,
+    store_failed,  ///< tasks cannot be stored, or not be read back
 
     // ZMTP: why a connection is closed
     need_more = 128,  ///< not an error: call again with more bytes
@@ -126,6 +127,7 @@ inline constexpr std::array errc_texts{
     errc_text{errc::bad_value, "bad_value", "the bytes cannot be read as that type"},
     errc_text{errc::no_such_peer, "no_such_peer", "no such peer is connected"},
     errc_text{errc::send_queue_full, "send_queue_full", "the peer does not read fast enough"},
+    errc_text{errc::store_failed, "store_failed", "tasks cannot be stored, or not be read back"},
     errc_text{errc::need_more, "need_more", "more bytes are needed"},
     errc_text{errc::bad_greeting, "bad_greeting", "the peer does not speak ZMTP"},
     errc_text{errc::unsupported_zmtp_version, "unsupported_zmtp_version",

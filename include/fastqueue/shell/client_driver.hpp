@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <system_error>
 #include <thread>
@@ -47,7 +48,8 @@ public:
     void post(core::client_request request, answer_handler& handler) {
         request.cookie = reinterpret_cast<std::uintptr_t>(&handler);
         if (inbox_->post(request, !inside())) return;
-        handler.answered({0, make_error_code(errc::stopped), nullptr, "the client has been stopped"});
+        auto const end = inbox_->reason();
+        handler.answered({0, end.why, nullptr, end.text});
     }
     /// Where an operation can be cancelled by its number, also when the driver is gone.
     [[nodiscard]] std::shared_ptr<client_inbox> const& inbox() const noexcept { return inbox_; }
@@ -55,9 +57,12 @@ public:
     void run() requires policy::runnable_transport<transport_type> { transport_->run(); }
     /// Ends all operations with `errc::stopped`; then `run` returns. Safe from any thread.
     void stop() noexcept { inbox_->close(); }
+    /// The same with another reason, for an owner that knows why there will be no answer any more.
+    void stop(std::error_code why, std::string text) { inbox_->close(why, std::move(text)); }
     /// The same at once, for an owner whose thread is the loop's.
     void stop_here() {
         inbox_->close();
+        last_turn_ = true;
         if (!inside()) turn_end();
     }
     /// Whether the loop is somebody else's.
@@ -100,8 +105,11 @@ private:
     void turn_end() override {
         core_.at(transport_->now());
         inside_.store({}, std::memory_order_relaxed);
-        bool const closing = take_inbox();
-        if (closing) core_.fail_all(make_error_code(errc::stopped), "the client has been stopped", deliver);
+        // Answers that came before the end shall be heard: one more turn tells them.
+        bool const closed = take_inbox();
+        bool const closing = closed && std::exchange(last_turn_, true);
+        if (closed && !closing) transport_->wake();
+        if (closing) end_all();
         core_.turn(deliver);
         shell::perform(core_.outbox(), ~policy::store_sequence{0}, *transport_, frames_,
                        [this](std::uint32_t tag, peer_id peer) { core_.dialled(tag, peer); });
@@ -109,6 +117,10 @@ private:
         transport_->arm(next == instant::max() ? std::nullopt : std::optional{next});
         if (!closing) return;
         if constexpr (policy::runnable_transport<transport_type>) transport_->stop();
+    }
+    void end_all() {
+        auto const end = inbox_->reason();
+        core_.fail_all(end.why, end.text, deliver);
     }
     bool take_inbox() {
         bool const closing = inbox_->take(requests_, cancels_);
@@ -127,6 +139,7 @@ private:
     std::vector<std::uint64_t> cancels_;
     std::vector<std::string_view> frames_;
     std::atomic<std::thread::id> inside_;  // the thread that is in an event
+    bool last_turn_ = false;
 };
 
 }  // namespace fastqueue::shell

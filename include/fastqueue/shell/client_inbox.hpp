@@ -1,10 +1,13 @@
 #pragma once
 
 #include <fastqueue/core/client.hpp>
+#include <fastqueue/model/error.hpp>
 
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -38,11 +41,28 @@ public:
         closed_ = true;
         if (wake_) wake_();
     }
+    /// The same for another reason than the usual one.
+    void close(std::error_code why, std::string text) {
+        {
+            std::scoped_lock const lock{mutex_};
+            if (!closed_) end_ = {why, std::move(text)};
+        }
+        close();
+    }
     /// The loop goes away.
     void detach() {
         std::scoped_lock const lock{mutex_};
         closed_ = true;
         wake_ = nullptr;
+    }
+    struct end {
+        std::error_code why = make_error_code(errc::stopped);
+        std::string text = "the client has been stopped";
+    };
+    /// What operations end with, and are refused with, once it is closed.
+    [[nodiscard]] end reason() {
+        std::scoped_lock const lock{mutex_};
+        return end_;
     }
     /// A number for an operation that can be cancelled.
     [[nodiscard]] std::uint64_t next_number() {
@@ -74,6 +94,7 @@ private:
     std::vector<core::client_request> requests_;
     std::vector<std::uint64_t> cancels_;
     std::uint64_t numbers_ = 0;
+    end end_;
     bool woken_ = false;
     bool closed_ = false;
 };

@@ -11,6 +11,7 @@
 #include <fastqueue/task.hpp>
 
 #include <asio/async_result.hpp>
+#include <asio/system_executor.hpp>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -162,11 +163,20 @@ private:
     auto start(core::client_request request, Convert convert, Token&& token) {
         return asio::async_initiate<Token, Signature>(
             [this](auto handler, core::client_request&& asked, Convert&& made) {
-                auto const loop = driver_.transport().context().get_executor();
+                auto const loop = loop_executor();
                 using operation = async_operation<decltype(handler), Convert, std::decay_t<decltype(loop)>>;
                 operation::start(driver_, loop, std::move(asked), std::move(handler), std::move(made));
             },
             token, std::move(request), std::move(convert));
+    }
+
+    /// Where a handler runs that has no executor of its own.
+    [[nodiscard]] auto loop_executor() {
+        if constexpr (requires { driver_.transport().context(); })
+            return driver_.transport().context().get_executor();
+        else
+            return asio::
+                system_executor{};  // a loop without Asio: what is dispatched here runs at once, in it
     }
 
     client_requests requests_;

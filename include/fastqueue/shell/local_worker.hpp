@@ -4,6 +4,7 @@
 #include <fastqueue/subworker.hpp>
 #include <fastqueue/transport/inproc.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,6 +12,9 @@
 #include <utility>
 
 namespace fastqueue::shell {
+
+/// How many runs a thread may be sent at once, where nothing speaks against it.
+inline constexpr std::uint32_t usual_window = 256;
 
 /// The worker inside a control plane's process: an ordinary subworker, with a thread of its own, over `inproc`. It gets
 /// work only while nobody else can do it. One thread at a time.
@@ -21,10 +25,11 @@ public:
         using transport_policy = transport::inproc;
     };
 
-    /// \param door  where the control plane listens in `hub`
+    /// \param door    where the control plane listens in `hub`
+    /// \param window  runs a thread; 1: nothing is sent ahead, so that what dies with the process has begun
     local_worker(std::shared_ptr<transport::inproc_hub> hub, endpoint door, std::string id, registry tasks,
-                 std::uint32_t concurrency, std::uint64_t seed)
-        : worker_{options(std::move(door), std::move(id), concurrency, seed), std::move(tasks),
+                 std::uint32_t concurrency, std::uint32_t window, std::uint64_t seed)
+        : worker_{options(std::move(door), std::move(id), concurrency, window, seed), std::move(tasks),
                   instances(std::move(hub))} {}
     ~local_worker() {
         worker_.abandon();
@@ -41,8 +46,9 @@ public:
 
 private:
     static subworker_options options(endpoint door, std::string id, std::uint32_t concurrency,
-                                     std::uint64_t seed) {
+                                     std::uint32_t window, std::uint64_t seed) {
         subworker_options o;
+        o.window = window;
         o.worker_id = std::move(id);
         o.management = std::move(door);
         o.base.reset();

@@ -24,6 +24,13 @@ public:
         buffer_.assign(headroom, ' ');
         pairs_ = 0;
     }
+    /// The same, and gives its memory back.
+    void release() {
+        buffer_ = {};
+        clear();
+    }
+    /// Octets of memory that it holds.
+    [[nodiscard]] std::size_t capacity() const noexcept { return buffer_.capacity(); }
 
     /// Begins a pair; write its header with what this returns, then call `finish`.
     header_writer begin(std::string_view verb) {

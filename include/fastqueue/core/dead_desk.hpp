@@ -1,0 +1,175 @@
+#pragma once
+
+#include <fastqueue/core/plane_state.hpp>
+#include <fastqueue/core/task_life.hpp>
+#include <fastqueue/core/trouble_log.hpp>
+#include <fastqueue/json/writer.hpp>
+#include <fastqueue/wire/number.hpp>
+#include <fastqueue/wire/task_options.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fastqueue::core {
+
+/// The dead letters, as an operator sees and orders them: `dead [<id>]`, `rerun <id>`, `purge [<id>]`.
+template <class P>
+class dead_desk {
+public:
+    dead_desk(plane_state<P>& state, task_life<P>& life) : s_{state}, life_{life} {}
+
+    /// \return false: it is none of its verbs
+    bool verb(request& r, wire::header const& h) {
+        if (h.verb() == "dead")
+            h.positional().empty() ? list(r, h) : show(r, h);
+        else if (h.verb() == "rerun")
+            rerun(r, h);
+        else if (h.verb() == "purge")
+            purge(r, h);
+        else
+            return false;
+        return true;
+    }
+
+    /// Arguments have come from the store, perhaps of one that was kept without.
+    void fetched(policy::fetched_arguments const& f) { s_.dead.complete(f.number, f.arguments); }
+
+private:
+    static constexpr std::uint64_t most_listed = 10'000;
+
+    void list(request& r, wire::header const& h) {
+        std::uint64_t limit = 100;
+        if (auto const text = h.get("limit"); !text.empty()) {
+            auto const n = wire::read_number(text, most_listed);
+            if (!n || *n == 0) return refuse(r, h, "limit= is 1 to 10000");
+            limit = *n;
+        }
+        auto const name = h.get("name");
+        std::string out;
+        json::writer w{out};
+        w.begin_array();
+        s_.dead.each([&](dead_letter const& l) {
+            if (!name.empty() && l.name != name) return true;
+            write_brief(w.begin_object(), l).end_object();
+            return --limit > 0;
+        });
+        w.end_array();
+        s_.show(r, h, h.verb(), {}, out);
+    }
+    void show(request& r, wire::header const& h) {
+        auto const* const l = find(r, h);
+        if (l == nullptr) return;
+        std::string out;
+        json::writer w{out};
+        write_brief(w.begin_object(), *l);
+        w.key("retries").value(l->options.retries).key("timeout_ms").value(l->options.timeout_ms);
+        w.key("content").value(l->content.empty() ? std::string_view{"json"} : std::string_view{l->content});
+        w.key("arguments").value(l->arguments).key("submitted_us").value(l->submitted_us);
+        w.key("finished_us").value(l->finished_us).key("history").begin_array();
+        trouble_log::each(l->history, [&](trouble const& t) {
+            w.begin_object().key("attempt").value(t.attempt).key("at_us").value(t.at_us);
+            if (!t.worker.empty()) w.key("worker").value(t.worker);
+            w.key("code").value(name_of(t.code)).key("text").value(t.text).end_object();
+        });
+        w.end_array().end_object();
+        s_.show(r, h, h.verb(), l->id.text(), out);
+    }
+    /// The task is accepted anew, under another id: the first one has its end, and that stands.
+    void rerun(request& r, wire::header const& h) {
+        auto const* const l = find(r, h);
+        if (l == nullptr) return;
+        auto const as = h.get("as");
+        auto const id = as.empty() ? std::optional{uuid::make_v4()} : uuid::parse(as);
+        if (!id) return refuse(r, h, "as= is no UUID");
+        if (s_.ledger.find(*id) != none)
+            return s_.error(r, l->id.text(), errc::id_conflict, ref_of(h), "the id of as= is in use");
+        if (l->left)
+            return s_.error(r, l->id.text(), errc::queue_full, ref_of(h),
+                            "its arguments are still being read from the store: try again");
+        if (s_.stopping || s_.full || s_.tasks.used() >= s_.options.limits.max_tasks)
+            return s_.error(r, l->id.text(), s_.stopping ? errc::shutting_down : errc::queue_full, ref_of(h),
+                            "the control plane takes no more tasks now");
+        auto const stored = accept(*l, *id);
+        auto const old = l->id;
+        auto const number = l->number;
+        s_.dead.erase(old);
+        s_.store.forget(number);
+        std::string out;
+        json::writer w{out};
+        w.begin_object().key("id").value(id->text()).key("rerun_of").value(old.text()).end_object();
+        s_.show(r, h, h.verb(), old.text(), out);
+        s_.rests_on(r, stored);
+    }
+    policy::store_sequence accept(dead_letter const& l, task_id const& id) {
+        wire::request_options o;
+        o.task = l.options;
+        o.task.priority = l.level;
+        o.content = l.content;
+        o.traceparent = l.traceparent;
+        std::uint32_t content = 0;
+        for (std::uint32_t i = 0; i < s_.contents.size(); ++i) {
+            if (s_.contents[i] == l.content) content = i;
+        }
+        auto const fingerprint = hash_bytes(l.arguments, hash_bytes(l.content, hash_bytes(l.name)));
+        auto const slot = life_.accept({id, l.name, l.arguments, fingerprint, l.level, content}, o);
+        return s_.tasks[slot].stored;
+    }
+    void purge(request& r, wire::header const& h) {
+        std::vector<task_id> gone;
+        if (!h.positional().empty()) {
+            auto const* const l = find(r, h);
+            if (l == nullptr) return;
+            gone.push_back(l->id);
+        } else {
+            s_.dead.each([&](dead_letter const& l) {
+                gone.push_back(l.id);
+                return true;
+            });
+        }
+        policy::store_sequence last = 0;
+        for (auto const& id : gone) {
+            last = s_.store.forget(s_.dead.find(id)->number);
+            s_.dead.erase(id);
+        }
+        std::string out;
+        json::writer w{out};
+        w.begin_object().key("purged").value(gone.size()).end_object();
+        s_.show(r, h, h.verb(), {}, out);
+        s_.rests_on(r, last);
+    }
+
+    json::writer& write_brief(json::writer& w, dead_letter const& l) const {
+        std::uint32_t deaths = 0;
+        trouble_log::each(l.history,
+                          [&](trouble const& t) { deaths += t.code == errc::worker_lost ? 1U : 0U; });
+        w.key("id").value(l.id.text()).key("name").value(l.name).key("priority").value(name_of(l.level));
+        w.key("code").value(name_of(l.code)).key("text").value(l.text).key("attempt").value(l.attempt);
+        w.key("deaths").value(deaths);
+        if (!l.worker.empty()) w.key("worker").value(l.worker);
+        w.key("age_ms").value(s_.ms_since(l.finished_us));
+        return w;
+    }
+    [[nodiscard]] dead_letter const* find(request& r, wire::header const& h) {
+        auto const id = h.positional().size() == 1 ? uuid::parse(h.positional()[0]) : std::nullopt;
+        if (!id) {
+            refuse(r, h, "the verb takes one id, which is a UUID");
+            return nullptr;
+        }
+        auto const* const letter = s_.dead.find(*id);
+        if (letter == nullptr)
+            s_.error(r, id->text(), errc::unknown_task, ref_of(h),
+                     "no task with that id is among the dead letters");
+        return letter;
+    }
+    void refuse(request& r, wire::header const& h, std::string_view why) {
+        s_.error(r, "-", errc::bad_request, ref_of(h), why);
+    }
+
+    plane_state<P>& s_;
+    task_life<P>& life_;
+};
+
+}  // namespace fastqueue::core
