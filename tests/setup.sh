@@ -4,8 +4,8 @@
 #   build: for the library and its programs; test: for the tests as well (the default); ci: for all that CI does
 set -euo pipefail
 
-build_packages=(g++ cmake ninja-build pkg-config libasio-dev libcereal-dev rapidjson-dev libcli11-dev)
-test_packages=(catch2 libzmq3-dev cppzmq-dev libsqlite3-dev libsodium-dev python3 python3-zmq ccache)
+build_packages=(g++ cmake ninja-build pkg-config libasio-dev libcereal-dev rapidjson-dev libcli11-dev libsqlite3-dev)
+test_packages=(catch2 libzmq3-dev cppzmq-dev libsodium-dev python3 python3-zmq ccache)
 ci_packages=(meson clang-16 clang-format-14 libbenchmark-dev)
 
 case "${1:-test}" in

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "arguments.hpp"
+#include "backup.hpp"
 #include "completion.hpp"
 #include "control_plane.hpp"
+#include "dead.hpp"
 #include "exit_code.hpp"
 #include "list.hpp"
 #include "operations.hpp"
@@ -57,6 +59,8 @@ public:
         if (queues_.app()) return queues_.run();
         if (drain_.app()) return drain_.run();
         if (health_.app()) return health_.run();
+        if (dead_.app()) return dead_.run();
+        if (backup_.app()) return backup_.run();
         if (completion_.app()) return completion_.run();
         refuse();
     }
@@ -130,6 +134,8 @@ private:
     queues_command queues_{app_};
     drain_command drain_{app_};
     health_command health_{app_};
+    dead_command dead_{app_};
+    backup_command backup_{app_};
     completion_command completion_{app_};
 };
 
@@ -139,6 +145,7 @@ private:
 inline int main(int argc, char const* const* argv, registry tasks = {}) {
     ensure_standard_files();
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a limit on files is an error of a write, and told as one
     try {
         program p{std::move(tasks)};
         try {

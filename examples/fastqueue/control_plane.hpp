@@ -7,6 +7,7 @@
 #include "port_holder.hpp"
 #include "ports.hpp"
 #include "role.hpp"
+#include "store_option.hpp"
 
 #include <fastqueue/control_plane.hpp>
 #include <fastqueue/json/writer.hpp>
@@ -27,6 +28,7 @@ public:
     explicit control_plane_command(CLI::App& app)
         : role_command{app, "control-plane", "Run the coordinator; start it first"} {
         add_addresses();
+        add_store();
         add_cache();
         add_workers();
         add_shared_options();
@@ -41,16 +43,16 @@ public:
             [&] {
                 policy_instances<plane_policies> instances;
                 instances.observer = plane_narrator{log_, given_.id + ".local"};
+                instances.store = store_.opened();
                 return basic_control_plane<plane_policies>{given_, with_modules(std::move(tasks), modules_),
                                                            std::move(instances)};
             },
             [this](auto& plane) {
                 start(plane);
                 tell(plane);
+                tell_store(plane.machine().state());
             },
-            [this](auto const& plane) {
-                if (plane.unfinished() > 0) leave_unfinished(name(), plane.unfinished(), "left unfinished");
-            });
+            [this](auto const& plane) { end(plane); });
         return done;
     }
 
@@ -74,6 +76,26 @@ private:
         options_.one("--advertise-address", "HOST",
                      "The host under which others reach it, where it listens on all (*)",
                      [this](text n, text v) { given_.advertise_host = read_host(n, v); });
+    }
+    void add_store() {
+        options_.one(
+            "--store", "STORE",
+            "Where tasks and results are kept: memory, where they end with this process, or sqlite:PATH, a "
+            "file, where they survive it (default: memory)",
+            [this](text n, text v) {
+                store_ = store_choice{n, v};
+            });
+        options_.one("--max-dead-letters", "N",
+                     "How many tasks that failed are kept to be looked at and run again; the oldest leave "
+                     "first (default: 10000)",
+                     [this](text n, text v) {
+                         given_.max_dead_letters = read_number<std::uint32_t>(n, v, 0, 10'000'000);
+                     });
+        options_.one(
+            "--reunion", "SECONDS",
+            "After a restart, how long tasks that a subworker may still be running wait for it to come "
+            "back, before others get them (default: 10)",
+            [this](text n, text v) { given_.reunion = read_seconds(n, v); });
     }
     void add_cache() {
         options_.one("--result-cache-size", "N", "Maximum cached results (default: 10000)",
@@ -149,6 +171,8 @@ private:
         try {
             plane.start();
         } catch (error const& e) {
+            if (store_.keeps() && e.code() == make_error_code(errc::bad_value))  // it cannot be read
+                throw error{errc::store_failed, e.text()};
             if (e.code() != make_error_code(errc::address_in_use)) throw;
             throw error{errc::address_in_use, taken(e)};
         }
@@ -195,9 +219,36 @@ private:
                       [&](json::writer& w) { write_names(w, plane.tasks()); });
     }
 
+    /// Which store it has, and what was in it.
+    void tell_store(core::plane_state<plane_policies> const& state) {
+        if (!store_.keeps())
+            return log_.announce(
+                "store", "store: memory (tasks end with this process: --store sqlite:PATH keeps them)",
+                [](json::writer& w) { w.key("store").value("memory"); });
+        auto const restored = state.counters.restored;
+        std::uint64_t const away = state.reunion.tasks.size();
+        std::string line = "store: " + store_.text() + ", tasks restored: " + std::to_string(restored);
+        if (away > 0)
+            line += ", of which subworkers may still run " + std::to_string(away) + ": they have " +
+                    seconds_text(given_.reunion) + " s to come back";
+        log_.announce("store", one_line(line), [&](json::writer& w) {
+            w.key("store").value(store_.text()).key("restored").value(restored).key("reunion").value(away);
+        });
+    }
+    void end(basic_control_plane<plane_policies> const& plane) {
+        auto const kept = plane.machine().state().tasks.used();
+        if (store_.keeps() && kept > 0)
+            log_.announce("kept", one_line("tasks kept in " + store_.text() + ": " + std::to_string(kept)),
+                          [&](json::writer& w) { w.key("tasks").value(kept); });
+        if (plane.unfinished() > 0)
+            leave_unfinished(name(), plane.unfinished(),
+                             store_.keeps() ? "left unfinished (kept in the store)" : "left unfinished");
+    }
+
     [[nodiscard]] std::string name() const { return "control plane '" + given_.id + "'"; }
 
     control_plane_options given_;
+    store_choice store_;
 };
 
 }  // namespace fastqueue::cli

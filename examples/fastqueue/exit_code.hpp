@@ -16,12 +16,14 @@ enum exit_code : int {
     timed_out = 4,   ///< no answer in the time given
     refused = 5,     ///< the control plane said no
     unfinished = 6,  ///< grace was over: what still ran was handed back, or is lost with the control plane
+    no_store = 7,    ///< the store cannot be opened, or nothing can be written to it any more
 };
 
 inline constexpr std::string_view exit_code_help =
     "Exit codes: 0 done, 1 the task failed (or a worker could not start), 2 usage,\n"
     "            3 nobody there, 4 timed out, 5 refused by the control plane,\n"
     "            6 grace was over: tasks were left or handed back unfinished,\n"
+    "            7 the store cannot be opened, or nothing can be written to it any more,\n"
     "            130 or 143 ended at once by a second Ctrl+C or SIGTERM.";
 
 /// The code that fits an error of the library.
@@ -42,6 +44,8 @@ inline constexpr std::string_view exit_code_help =
         case errc::address_in_use:
         case errc::stopped:
             return failed;
+        case errc::store_failed:
+            return no_store;
         default:
             return refused;
     }

@@ -94,6 +94,17 @@ public:
         return value;
     }
 
+    /// A member as JSON, on one line; empty if there is none.
+    [[nodiscard]] std::string raw(std::size_t row, std::string_view key) const {
+        std::string scratch;
+        std::string out;
+        auto const at = document_.find(rows_[row], key, scratch);
+        if (at == json::document::none) return out;
+        json::writer w{out};
+        detail::write_again(w, document_, at);
+        return out;
+    }
+
     /// All rows as JSON, an object a line.
     /// \param name_key  what a row's own name is called, where rows are members
     [[nodiscard]] std::string lines(std::string_view name_key = {}) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "log_record.hpp"
+#include "store_option.hpp"
 #include "worker_log.hpp"
 
 #include <fastqueue/json/writer.hpp>
@@ -100,6 +101,7 @@ private:
 
 struct plane_policies : default_policies {
     using observer_policy = plane_narrator;
+    using store_policy = plane_store;
 };
 struct subworker_policies : default_policies {
     using observer_policy = subworker_narrator;

@@ -64,7 +64,7 @@ public:
         connection_.add_to(options_);
         options_.app().footer(
             "For scripts and supervisors. Example: fastqueue health --timeout 2 || echo 'not well'\n"
-            "Exit codes: 0 it is well, 3 nobody there, 4 no answer in time, 5 it is on its way out.");
+            "Exit codes: 0 it is well, 3 nobody there, 4 no answer in time, 5 it takes no new tasks.");
     }
 
     [[nodiscard]] CLI::App& app() const noexcept { return options_.app(); }
@@ -77,7 +77,8 @@ public:
         say(connection_.json()
                 ? rows.lines()
                 : status + ": control plane '" + rows.get(0, "id") + "' " + rows.get(0, "version") +
-                      ", active workers: " + rows.get(0, "active_workers"));
+                      ", active workers: " + rows.get(0, "active_workers") +
+                      (rows.has(0, "full") ? "; " + one_line(rows.get(0, "full")) : ""));
         return status == "ok" ? done : refused;
     }
 

@@ -52,12 +52,27 @@ protected:
                 log_.announce("stopping", "stopping: what runs is finished first (once more: at once)");
                 role.stop();
             });
-            role.run();
+            run_to_end(role);
             ended(role);
             log_.announce("stopped", name + " has stopped");
         } catch (error const& e) {
             if (!log_.plain()) log_.tell(log_level::error, "failed", one_line(e.text()));
             throw;
+        }
+    }
+
+    /// Where nothing can be stored any more the process ends at once: what handlers still do counts for nothing, and to wait
+    /// for them would only hold up the next start.
+    template <class Role>
+    void run_to_end(Role& role) {
+        try {
+            role.run();
+        } catch (error const& e) {
+            if (e.code() != make_error_code(errc::store_failed)) throw;
+            if (!log_.plain()) log_.tell(log_level::error, "failed", one_line(e.text()));
+            complain(e.text());
+            std::fflush(nullptr);
+            std::_Exit(no_store);
         }
     }
 

@@ -7,6 +7,7 @@
 #include <fastqueue/balancing/round_robin.hpp>
 #include <fastqueue/client.hpp>
 #include <fastqueue/control_plane.hpp>
+#include <fastqueue/embedded.hpp>
 #include <fastqueue/eviction/fifo.hpp>
 #include <fastqueue/eviction/lfu.hpp>
 #include <fastqueue/eviction/none.hpp>
@@ -15,6 +16,7 @@
 #include <fastqueue/observer/log.hpp>
 #include <fastqueue/policies.hpp>
 #include <fastqueue/serialization/portable_binary.hpp>
+#include <fastqueue/store/selectable.hpp>
 #include <fastqueue/subworker.hpp>
 #include <fastqueue/task.hpp>
 #include <fastqueue/tasks/module_loader.hpp>

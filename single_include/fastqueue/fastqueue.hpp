@@ -286,6 +286,7 @@ enum class errc {
     bad_value,  ///< bytes that cannot be read as the type asked for
     no_such_peer,
     send_queue_full,
+    store_failed,  ///< tasks cannot be stored, or not be read back
 
     // ZMTP: why a connection is closed
     need_more = 128,  ///< not an error: call again with more bytes
@@ -356,6 +357,7 @@ inline constexpr std::array errc_texts{
     errc_text{errc::bad_value, "bad_value", "the bytes cannot be read as that type"},
     errc_text{errc::no_such_peer, "no_such_peer", "no such peer is connected"},
     errc_text{errc::send_queue_full, "send_queue_full", "the peer does not read fast enough"},
+    errc_text{errc::store_failed, "store_failed", "tasks cannot be stored, or not be read back"},
     errc_text{errc::need_more, "need_more", "more bytes are needed"},
     errc_text{errc::bad_greeting, "bad_greeting", "the peer does not speak ZMTP"},
     errc_text{errc::unsupported_zmtp_version, "unsupported_zmtp_version",
@@ -3352,20 +3354,39 @@ namespace fastqueue::policy {
 /// Counts what was written to a store: each write has a number, and all up to `committed` survive a crash.
 using store_sequence = std::uint64_t;
 
+/// Names a task within its store: chosen by the control plane, larger with each task that it accepts, never used twice.
+using task_number = std::uint64_t;
+
 /// A task as it is stored. The views live only during the call that passes them.
 struct task_record {
+    task_number number = 0;
     task_id id;
     std::string_view name;
-    std::string_view content;
+    std::string_view content;  ///< of the arguments; empty: json
     std::string_view arguments;
-    task_options options;
+    std::string_view traceparent;
+    task_options options;  ///< of which delivery, retries, limits and key matter after a restart
     priority level = priority::normal;
     std::uint64_t fingerprint = 0;   ///< of name, content and arguments
-    std::uint64_t submitted_us = 0;  ///< UTC
+    std::uint64_t submitted_us = 0;  ///< UTC, as all times here
+    std::uint64_t due_us = 0;        ///< not before; 0: at once
+    std::uint64_t expires_us = 0;    ///< not after; 0: never
+};
+
+/// An attempt that ended without a result: what is now known of the task.
+struct attempt_record {
+    task_number number = 0;
+    task_id id;
+    std::uint32_t attempt = 0;   ///< the highest that was given out
+    std::uint32_t failures = 0;  ///< counted against `retries`
+    std::uint32_t deaths = 0;    ///< counted against `max_deaths`
+    std::uint64_t due_us = 0;    ///< when it is tried again; 0: at once
+    std::string_view history;    ///< of the attempts that went wrong; opaque
 };
 
 /// The end of a task as it is stored.
 struct result_record {
+    task_number number = 0;
     task_id id;
     task_state state = task_state::success;
     errc code{};  ///< none on success
@@ -3374,6 +3395,39 @@ struct result_record {
     std::string_view worker;
     std::uint64_t started_us = 0;
     std::uint64_t finished_us = 0;
+    std::string_view history;
+    bool dead = false;  ///< a dead letter: arguments and options are kept with it
+};
+
+/// A task that waited or ran when its store was last closed.
+struct stored_task {
+    task_record task;
+    std::uint64_t octets =
+        0;              ///< of its arguments, which are empty in `task` where they were left in the store
+    bool left = false;  ///< they were: see `fetch`
+    attempt_record last;
+    std::uint32_t claimed = 0;  ///< the attempt of the latest claim; 0: none
+};
+
+/// A task that had ended.
+struct stored_end {
+    task_record task;  ///< arguments and options only of a dead letter
+    result_record result;
+    bool has_value = false;  ///< its result was not forgotten
+};
+
+/// Takes what a store has kept.
+class restore_sink {
+public:
+    /// Each task that has not ended, by number.
+    virtual void task(stored_task const& stored) = 0;
+    /// Each that has, in the order of their ends.
+    virtual void end(stored_end const& stored) = 0;
+    /// Each worker that was a member.
+    virtual void member(std::string_view name) = 0;
+
+protected:
+    ~restore_sink() = default;
 };
 
 /// A `put` that lost: the store held that id already, from another control plane. What is there stands.
@@ -3383,26 +3437,45 @@ struct already_stored {
     std::uint64_t fingerprint = 0;
 };
 
+/// Arguments that were asked for.
+struct fetched_arguments {
+    task_number number = 0;
+    std::string arguments;
+};
+
+/// A copy of the store that was asked for.
+struct backup_done {
+    std::string path;
+    std::string failure;  ///< empty: it is there, and complete
+};
+
 /// What a store tells when it is asked.
 struct store_news {
     store_sequence committed = 0;          ///< everything up to this number is safe
     std::vector<already_stored> existing;  ///< puts among them that found the id taken
-    std::optional<std::string> failure;    ///< it can't write any more, and why: stop accepting at once
+    std::vector<fetched_arguments>
+        fetched;                       ///< since it was last asked, in the order in which they were asked for
+    std::vector<backup_done> backups;  ///< since it was last asked
+    std::optional<std::string> full;   ///< no new task may be put, and why; ends are still written
+    std::optional<std::string> failure;  ///< it can't write any more, and why: stop accepting at once
 };
 
 template <class S>
-concept writes_tasks = requires(S s, task_record const& task, result_record const& result, task_id id,
-                                std::uint32_t attempt) {
+concept writes_tasks = requires(S s, task_record const& task, attempt_record const& attempt,
+                                result_record const& result, task_number number, std::uint32_t n,
+                                std::string_view name) {
     { s.put(task) } -> std::same_as<store_sequence>;
-    { s.claim(id, attempt) } -> std::same_as<store_sequence>;
-    { s.requeue(id, attempt) } -> std::same_as<store_sequence>;
+    { s.claim(number, n) } -> std::same_as<store_sequence>;
+    { s.requeue(attempt) } -> std::same_as<store_sequence>;
     { s.finish(result) } -> std::same_as<store_sequence>;
-    { s.forget(id) } -> std::same_as<store_sequence>;
+    { s.forget(number) } -> std::same_as<store_sequence>;
+    { s.erase(number) } -> std::same_as<store_sequence>;
+    { s.member(name, true) } -> std::same_as<store_sequence>;
 };
 
 template <class S>
-concept tells_commits = requires(S s, store_news& news) {
-    { s.flush() } -> std::same_as<void>;
+concept tells_commits = requires(S s, store_sequence awaited, store_news& news) {
+    { s.flush(awaited) } -> std::same_as<void>;
     { s.poll(news) } -> std::same_as<void>;
 };
 
@@ -3412,18 +3485,41 @@ concept tells_commits = requires(S s, store_news& news) {
 /// expression              | throws    | law
 /// s.attach(wake)          | bad_alloc | `wake` may be called from any thread when `poll` has news
 /// s.put(task)             | bad_alloc | adds it, unless the id is there: then the news say so at its commit
-/// s.claim(id, attempt)    | bad_alloc | this attempt has been given to a worker
-/// s.requeue(id, attempt)  | bad_alloc | this attempt has ended without a result; the task waits again
+/// s.claim(number, n)      | bad_alloc | attempt n has been given to a worker whose death nobody else could tell of
+/// s.requeue(attempt)      | bad_alloc | this attempt has ended without a result; the task waits again
 /// s.finish(result)        | bad_alloc | the task has ended; the first one stands
-/// s.forget(id)            | bad_alloc | drops the result; the id stays used
-/// s.flush()               | never     | at the end of a turn: what was appended may be written now, as one batch
-/// s.poll(news)            | bad_alloc | what was committed, found taken or failed since; sequences grow by one a write
+/// s.forget(number)        | bad_alloc | drops a result's value, and a dead letter's arguments; the id stays used
+/// s.erase(number)         | bad_alloc | drops a task that has ended: its id is not known any more
+/// s.member(name, there)   | bad_alloc | a worker has joined, or left with nothing in its hands
+/// s.flush(awaited)        | never     | at the end of a turn: what was appended may be written now, as one batch; somebody
+///                         |           | waits for the writes up to `awaited`, the rest may wait a moment for company
+/// s.poll(news)            | bad_alloc | what was committed, fetched, found taken or failed since; sequences grow by one a
+///                         |           | write
 /// s.epoch()               | never     | names this store's life: kept by a durable store, new with each volatile one
 template <class S>
 concept store = writes_tasks<S> && tells_commits<S> &&
     requires(S s, S const& cs, std::function<void()> wake) {
     s.attach(wake);
     { cs.epoch() } -> std::same_as<uuid>;
+};
+
+/// A store that outlives its control plane.
+///
+/// expression              | throws    | law
+/// s.keeps()               | never     | false: it is none after all (one that was selected at run time); then nothing
+///                         |           | below does anything
+/// s.restore(sink, octets) | error     | before the first write: tells all that was kept, and waits for the disk. Once the
+///                         |           | arguments come to `octets`, those of further tasks are left where they are
+/// s.fetch(number)         | bad_alloc | asks for the arguments of a task that has not ended: they come as news, also where
+///                         |           | its `put` is not yet committed
+/// s.backup(path)          | bad_alloc | asks for a consistent copy, in a new file; done or not comes as news
+template <class S>
+concept durable_store = store<S> && requires(S s, S const& cs, restore_sink& sink, std::uint64_t octets,
+                                             task_number number, std::string path) {
+    { cs.keeps() } -> std::same_as<bool>;
+    s.restore(sink, octets);
+    s.fetch(number);
+    s.backup(path);
 };
 
 }  // namespace fastqueue::policy
@@ -3822,6 +3918,13 @@ public:
         buffer_.assign(headroom, ' ');
         pairs_ = 0;
     }
+    /// The same, and gives its memory back.
+    void release() {
+        buffer_ = {};
+        clear();
+    }
+    /// Octets of memory that it holds.
+    [[nodiscard]] std::size_t capacity() const noexcept { return buffer_.capacity(); }
 
     /// Begins a pair; write its header with what this returns, then call `finish`.
     header_writer begin(std::string_view verb) {
@@ -3928,6 +4031,7 @@ public:
     /// A new message to `to`; the index is valid until `perform`.
     [[nodiscard]] std::size_t open(peer_id to, wire::form layout, wire::envelope const& envelope = {}) {
         if (used_ == messages_.size()) messages_.emplace_back();
+        if (used_ > 0) octets_ += messages_[used_ - 1].pairs.octets();
         auto& m = messages_[used_];
         m.to = to;
         m.layout = layout;
@@ -3955,15 +4059,40 @@ public:
             if (m.pairs.empty()) continue;
             m.after <= committed ? send(m) : held_.push_back(std::move(m));
         }
+        give_memory_back();
         used_ = 0;
+        octets_ = 0;
         ++turn_;
         auto const links = std::exchange(links_, {});
         for (auto const& action : links) link(action);
     }
+    /// Octets of this turn's messages, about: many are handed out before the turn's end.
+    [[nodiscard]] std::size_t octets() const noexcept {
+        return used_ == 0 ? 0 : octets_ + messages_[used_ - 1].pairs.octets();
+    }
     /// Whether something waits for a commit.
     [[nodiscard]] bool holds() const noexcept { return !held_.empty(); }
+    /// The latest write that a message of this turn rests on.
+    [[nodiscard]] policy::store_sequence awaited() const noexcept {
+        policy::store_sequence latest = 0;
+        for (std::size_t i = 0; i < used_; ++i) {
+            if (!messages_[i].pairs.empty()) latest = std::max(latest, messages_[i].after);
+        }
+        return latest;
+    }
 
 private:
+    /// A turn with many large messages leaves no more behind than others need.
+    void give_memory_back() {
+        constexpr std::size_t enough = 8U << 20U;
+        std::size_t kept = 0;
+        for (std::size_t i = 0; i < used_; ++i) {
+            kept += messages_[i].pairs.capacity();
+            if (kept > enough) messages_[i].pairs.release();
+        }
+        constexpr std::size_t usual = 1024;
+        if (messages_.size() > usual) messages_.resize(usual);
+    }
     template <class Send>
     void release(policy::store_sequence committed, Send&& send) {
         if (held_.empty()) return;
@@ -3975,6 +4104,7 @@ private:
 
     std::deque<outgoing> messages_;
     std::size_t used_ = 0;
+    std::size_t octets_ = 0;  // of all but the last
     std::uint64_t turn_ = 1;
     std::deque<outgoing> held_;
     std::vector<link_action> links_;
@@ -4532,7 +4662,7 @@ private:
         if (h.verb() == "error") {
             auto const code =
                 errc_from_name(h.positional().size() > 1 ? h.positional()[1] : "", errc::bad_request);
-            if (code == errc::shutting_down && o.request.verb == "call") return unsend_later(slot);
+            if (code == errc::shutting_down && survives_restart(o.request.verb)) return unsend_later(slot);
             given.error = make_error_code(code);
         }
         if (!o.request.batch.empty() && !batch_is_answered(o, given)) return;
@@ -4550,9 +4680,15 @@ private:
         given = {o.request.cookie, o.refused, given.header, o.refusal};
         return true;
     }
-    /// The control plane ends: the call is made again, under the same id, when it is back.
+    /// What means the same to the next control plane as to this one.
+    static bool survives_restart(std::string_view verb) noexcept {
+        return verb == "call" || verb == "submit" || verb == "wait";
+    }
+    /// The control plane ends: the request is made again, under the same id, when it is back.
     void unsend_later(std::uint32_t slot) {
         auto& o = operations_[slot];
+        o.answers = 0;
+        o.refused = {};
         o.generation = (o.generation + 1) & generation_mask;
     }
     template <class Done>
@@ -5433,16 +5569,21 @@ public:
     void attach(std::function<void()> const&) noexcept {}
 
     policy::store_sequence put(policy::task_record const&) noexcept { return ++written_; }
-    policy::store_sequence claim(task_id const&, std::uint32_t) noexcept { return ++written_; }
-    policy::store_sequence requeue(task_id const&, std::uint32_t) noexcept { return ++written_; }
+    policy::store_sequence claim(policy::task_number, std::uint32_t) noexcept { return ++written_; }
+    policy::store_sequence requeue(policy::attempt_record const&) noexcept { return ++written_; }
     policy::store_sequence finish(policy::result_record const&) noexcept { return ++written_; }
-    policy::store_sequence forget(task_id const&) noexcept { return ++written_; }
+    policy::store_sequence forget(policy::task_number) noexcept { return ++written_; }
+    policy::store_sequence erase(policy::task_number) noexcept { return ++written_; }
+    policy::store_sequence member(std::string_view, bool) noexcept { return ++written_; }
 
-    void flush() noexcept {}
+    void flush(policy::store_sequence) noexcept {}
     /// Everything so far; it never finds an id taken, since nothing else writes here, and it never fails.
     void poll(policy::store_news& news) const noexcept {
         news.committed = written_;
         news.existing.clear();
+        news.fetched.clear();
+        news.backups.clear();
+        news.full.reset();
         news.failure.reset();
     }
     [[nodiscard]] uuid epoch() const noexcept { return epoch_; }
@@ -8231,11 +8372,28 @@ public:
         closed_ = true;
         if (wake_) wake_();
     }
+    /// The same for another reason than the usual one.
+    void close(std::error_code why, std::string text) {
+        {
+            std::scoped_lock const lock{mutex_};
+            if (!closed_) end_ = {why, std::move(text)};
+        }
+        close();
+    }
     /// The loop goes away.
     void detach() {
         std::scoped_lock const lock{mutex_};
         closed_ = true;
         wake_ = nullptr;
+    }
+    struct end {
+        std::error_code why = make_error_code(errc::stopped);
+        std::string text = "the client has been stopped";
+    };
+    /// What operations end with, and are refused with, once it is closed.
+    [[nodiscard]] end reason() {
+        std::scoped_lock const lock{mutex_};
+        return end_;
     }
     /// A number for an operation that can be cancelled.
     [[nodiscard]] std::uint64_t next_number() {
@@ -8267,6 +8425,7 @@ private:
     std::vector<core::client_request> requests_;
     std::vector<std::uint64_t> cancels_;
     std::uint64_t numbers_ = 0;
+    end end_;
     bool woken_ = false;
     bool closed_ = false;
 };
@@ -8330,7 +8489,8 @@ public:
     void post(core::client_request request, answer_handler& handler) {
         request.cookie = reinterpret_cast<std::uintptr_t>(&handler);
         if (inbox_->post(request, !inside())) return;
-        handler.answered({0, make_error_code(errc::stopped), nullptr, "the client has been stopped"});
+        auto const end = inbox_->reason();
+        handler.answered({0, end.why, nullptr, end.text});
     }
     /// Where an operation can be cancelled by its number, also when the driver is gone.
     [[nodiscard]] std::shared_ptr<client_inbox> const& inbox() const noexcept { return inbox_; }
@@ -8338,9 +8498,12 @@ public:
     void run() requires policy::runnable_transport<transport_type> { transport_->run(); }
     /// Ends all operations with `errc::stopped`; then `run` returns. Safe from any thread.
     void stop() noexcept { inbox_->close(); }
+    /// The same with another reason, for an owner that knows why there will be no answer any more.
+    void stop(std::error_code why, std::string text) { inbox_->close(why, std::move(text)); }
     /// The same at once, for an owner whose thread is the loop's.
     void stop_here() {
         inbox_->close();
+        last_turn_ = true;
         if (!inside()) turn_end();
     }
     /// Whether the loop is somebody else's.
@@ -8383,8 +8546,11 @@ private:
     void turn_end() override {
         core_.at(transport_->now());
         inside_.store({}, std::memory_order_relaxed);
-        bool const closing = take_inbox();
-        if (closing) core_.fail_all(make_error_code(errc::stopped), "the client has been stopped", deliver);
+        // Answers that came before the end shall be heard: one more turn tells them.
+        bool const closed = take_inbox();
+        bool const closing = closed && std::exchange(last_turn_, true);
+        if (closed && !closing) transport_->wake();
+        if (closing) end_all();
         core_.turn(deliver);
         shell::perform(core_.outbox(), ~policy::store_sequence{0}, *transport_, frames_,
                        [this](std::uint32_t tag, peer_id peer) { core_.dialled(tag, peer); });
@@ -8392,6 +8558,10 @@ private:
         transport_->arm(next == instant::max() ? std::nullopt : std::optional{next});
         if (!closing) return;
         if constexpr (policy::runnable_transport<transport_type>) transport_->stop();
+    }
+    void end_all() {
+        auto const end = inbox_->reason();
+        core_.fail_all(end.why, end.text, deliver);
     }
     bool take_inbox() {
         bool const closing = inbox_->take(requests_, cancels_);
@@ -8410,6 +8580,7 @@ private:
     std::vector<std::uint64_t> cancels_;
     std::vector<std::string_view> frames_;
     std::atomic<std::thread::id> inside_;  // the thread that is in an event
+    bool last_turn_ = false;
 };
 
 }  // namespace fastqueue::shell
@@ -9821,6 +9992,7 @@ public:
 }  // namespace fastqueue
 
 #include <asio/async_result.hpp>
+#include <asio/system_executor.hpp>
 
 namespace fastqueue::shell {
 
@@ -9965,11 +10137,20 @@ private:
     auto start(core::client_request request, Convert convert, Token&& token) {
         return asio::async_initiate<Token, Signature>(
             [this](auto handler, core::client_request&& asked, Convert&& made) {
-                auto const loop = driver_.transport().context().get_executor();
+                auto const loop = loop_executor();
                 using operation = async_operation<decltype(handler), Convert, std::decay_t<decltype(loop)>>;
                 operation::start(driver_, loop, std::move(asked), std::move(handler), std::move(made));
             },
             token, std::move(request), std::move(convert));
+    }
+
+    /// Where a handler runs that has no executor of its own.
+    [[nodiscard]] auto loop_executor() {
+        if constexpr (requires { driver_.transport().context(); })
+            return driver_.transport().context().get_executor();
+        else
+            return asio::
+                system_executor{};  // a loop without Asio: what is dispatched here runs at once, in it
     }
 
     client_requests requests_;
@@ -10231,6 +10412,118 @@ using client = basic_client<>;
 
 // ---- <fastqueue/core/plane_state.hpp>
 
+// ---- <fastqueue/core/dead_letters.hpp>
+
+namespace fastqueue::core {
+
+/// A task that ended in `failure`, kept with all that is needed to see why and to run it again.
+struct dead_letter {
+    policy::task_number number = 0;
+    task_id id;
+    std::string name;
+    std::string content;  ///< of the arguments; empty: json
+    std::string arguments;
+    std::string traceparent;
+    task_options options;
+    priority level = priority::normal;
+    std::uint64_t submitted_us = 0;
+    std::uint64_t finished_us = 0;
+    std::uint32_t attempt = 0;
+    errc code{};
+    std::string text;     ///< what was said last
+    std::string worker;   ///< of the last attempt
+    std::string history;  ///< of all attempts: see trouble_log
+    bool left = false;    ///< its arguments are still to come from the store
+};
+
+/// The dead letters: so many and so many octets; the oldest leave first. One thread at a time.
+class dead_letters {
+public:
+    struct limits {
+        std::size_t count = 10'000;
+        std::uint64_t octets = 64ULL << 20U;
+    };
+    explicit dead_letters(limits limit) : limit_{limit} {}
+
+    /// Adds one. `gone(number)` is called for each that has to leave for it, perhaps itself.
+    template <class Gone>
+    void add(dead_letter letter, Gone&& gone) {
+        octets_ += octets_of(letter);
+        auto const id = letter.id;
+        order_.push_back(id);
+        if (letter.left) incomplete_.emplace(letter.number, id);
+        letters_.insert_or_assign(id, std::move(letter));
+        while (!order_.empty() && (letters_.size() > limit_.count || octets_ > limit_.octets)) {
+            auto const oldest = letters_.find(order_.front());
+            order_.pop_front();
+            if (oldest == letters_.end()) continue;  // it was taken out since
+            gone(oldest->second.number);
+            drop(oldest);
+        }
+    }
+    [[nodiscard]] dead_letter const* find(task_id const& id) const noexcept {
+        auto const at = letters_.find(id);
+        return at == letters_.end() ? nullptr : &at->second;
+    }
+    /// The arguments of one that was added without them have come.
+    void complete(policy::task_number number, std::string const& arguments) {
+        auto const known = incomplete_.find(number);
+        if (known == incomplete_.end()) return;
+        auto const at = letters_.find(known->second);
+        incomplete_.erase(known);
+        if (at == letters_.end()) return;
+        octets_ += arguments.size();
+        at->second.arguments = arguments;
+        at->second.left = false;
+    }
+    /// Drops one, if it is there.
+    void erase(task_id const& id) noexcept {
+        auto const at = letters_.find(id);
+        if (at == letters_.end()) return;
+        drop(at);
+        if (letters_.empty()) order_.clear();
+    }
+    /// Drops the one that has been there longest, if that is its number.
+    void erase_oldest(policy::task_number number) noexcept {
+        while (!order_.empty()) {
+            auto const oldest = letters_.find(order_.front());
+            if (oldest != letters_.end() && oldest->second.number != number) return;
+            order_.pop_front();
+            if (oldest == letters_.end()) continue;  // it was taken out since
+            return drop(oldest);
+        }
+    }
+    /// Calls `f(letter)` for each, the latest first, until it returns false.
+    template <class F>
+    void each(F&& f) const {
+        for (auto id = order_.rbegin(); id != order_.rend(); ++id) {
+            auto const at = letters_.find(*id);
+            if (at != letters_.end() && !f(at->second)) return;
+        }
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return letters_.size(); }
+
+private:
+    using letter_map = std::map<task_id, dead_letter>;
+
+    static std::uint64_t octets_of(dead_letter const& l) noexcept {
+        return sizeof l + l.arguments.size() + l.text.size() + l.history.size() + l.name.size() +
+               l.traceparent.size();
+    }
+    void drop(letter_map::iterator at) noexcept {
+        octets_ -= octets_of(at->second);
+        letters_.erase(at);
+    }
+
+    limits limit_;
+    letter_map letters_;
+    std::deque<task_id> order_;  // of their ends; may name some that have left
+    std::unordered_map<policy::task_number, task_id> incomplete_;  // may name such, too
+    std::uint64_t octets_ = 0;
+};
+
+}  // namespace fastqueue::core
+
 // ---- <fastqueue/core/dispatcher.hpp>
 
 // ---- <fastqueue/core/name_table.hpp>
@@ -10299,17 +10592,20 @@ namespace fastqueue::core {
 struct task_terms {
     task_options options;
     std::string traceparent;
+    std::string history;  ///< of the attempts that went wrong: see trouble_log
 };
 
 /// A task that has not ended, as the control plane holds it. A pooled node: in a lane while it waits, in a
 /// list of its worker while it is out.
 struct task {
     task_id id;
-    std::uint64_t sequence = 0;  ///< order of acceptance: of two in a lane the smaller goes first
-    std::uint64_t key_hash = 0;  ///< for balancing policies; 0: none
+    policy::task_number number = 0;  ///< its name in the store
+    std::uint64_t sequence = 0;      ///< order of acceptance: of two in a lane the smaller goes first
+    std::uint64_t key_hash = 0;      ///< for balancing policies; 0: none
     std::uint64_t submitted_us = 0;
     std::uint64_t started_us = 0;       ///< of the present attempt; 0: not begun, as far as known
-    policy::store_sequence stored = 0;  ///< the write that made it durable
+    std::uint64_t octets = 0;           ///< of its arguments
+    policy::store_sequence stored = 0;  ///< the latest write that its present state rests on
     std::uint32_t ledger = none;        ///< its entry in the id ledger
     std::uint32_t name = none;          ///< in the name table
     std::uint32_t worker = none;        ///< who holds it
@@ -10328,6 +10624,10 @@ struct task {
     bool recalled = false;          ///< asked back; the answer is on its way
     bool cancel_requested = false;  ///< its worker was asked to stop it
     bool overdue = false;           ///< it expired while a worker held it that had not begun it
+    bool restored = false;          ///< from an earlier life: a worker may still have it, and will say so
+    bool unsure = false;            ///< its present attempt may have been given out, and is not stored
+    bool left = false;              ///< its arguments are in the store only
+    bool fetching = false;          ///< its worker gets it when they have come from there
     std::string arguments;
 };
 
@@ -11207,6 +11507,10 @@ struct plane_options {
     std::chrono::milliseconds inactive{30'000};
     std::chrono::milliseconds grace{1'000};  ///< a worker whose session broke may come back in it
     std::uint32_t max_deaths = 3;
+    std::uint32_t max_dead_letters = 10'000;  ///< tasks that failed and are kept to be looked at
+    std::uint64_t max_dead_octets = 64ULL << 20U;
+    std::chrono::milliseconds reunion{10'000};  ///< after a restart workers may say in it what they still run
+    std::uint64_t waiting_octets = 256ULL << 20U;  ///< of arguments in memory, where a store has them as well
     core::unknown_tasks unknown_names = core::unknown_tasks::automatic;
     bool has_local_worker = false;
     std::vector<std::string> worker_allow;  ///< hosts that a worker may name, beside loopback and its own
@@ -11233,6 +11537,8 @@ struct peer_record {
     std::uint32_t outstanding = 0;   ///< their number
     std::size_t message = 0;         ///< in the outbox: what it gets unasked this turn
     std::uint64_t message_turn = 0;  ///< the turn for which `message` is good
+    std::size_t gated = 0;           ///< the same for what waits for a commit
+    std::uint64_t gated_turn = 0;
 };
 
 /// The connections by their names. One thread at a time.
@@ -11336,6 +11642,7 @@ struct cached_result {
     std::string worker;
     std::string value;                  ///< the value, or the error's text
     policy::store_sequence stored = 0;  ///< the write that made the end durable
+    policy::task_number number = 0;     ///< its name in the store
 };
 
 /// Keeps the latest results: so many, so many octets, so long after their end. Who has to leave a full cache
@@ -11356,11 +11663,11 @@ public:
         for (std::uint32_t i = limit.size; i-- > 0;) free_.push_back(i);
     }
 
-    /// Keeps a copy of `result` with `value` as its value. `gone(ledger)` is called for each that has to leave for it.
+    /// Keeps a copy of `result` with `value` as its value. `gone(ledger, number)` is called for each that has to leave for it.
     /// \return its slot, or `none` where it can't be kept (a cache of size 0, a value over the whole budget)
     template <class Gone>
     std::uint32_t insert(std::uint32_t ledger, std::uint64_t hash, cached_result const& result,
-                         std::string_view value, instant now, Gone&& gone) {
+                         std::string_view value, instant ended, Gone&& gone) {
         auto const size = value.size() + result.worker.size();
         if (items_.empty() || size > limit_.octets) return none;
         while (free_.empty() || octets_ + size > limit_.octets) drop(eviction_.victim(), gone);
@@ -11370,7 +11677,7 @@ public:
         item.result = result;  // `value` is empty in it: the slot's own buffer is filled next
         item.result.value.assign(value);
         item.ledger = ledger;
-        item.ended = now;
+        item.ended = ended;
         octets_ += size;
         link(slot);
         eviction_.inserted(slot, hash);
@@ -11390,9 +11697,9 @@ public:
 
     /// Drops one result; nobody is told.
     void erase(std::uint32_t slot) noexcept {
-        drop(slot, [](std::uint32_t) {});
+        drop(slot, [](std::uint32_t, policy::task_number) {});
     }
-    /// Drops all whose time is over. `gone(ledger)` is called for each. Costs what is dropped.
+    /// Drops all whose time is over. `gone(ledger, number)` is called for each. Costs what is dropped.
     template <class Gone>
     void sweep(instant now, Gone&& gone) {
         while (oldest_ != none && expired(items_[oldest_], now)) drop(oldest_, gone);
@@ -11440,7 +11747,7 @@ private:
         (i.next == none ? newest_ : items_[i.next].previous) = i.previous;
         if (i.result.value.capacity() > worth_keeping) i.result.value = {};
         free_.push_back(slot);
-        gone(i.ledger);
+        gone(i.ledger, i.result.number);
     }
 
     limits limit_;
@@ -11450,6 +11757,37 @@ private:
     std::uint64_t octets_ = 0;
     std::uint32_t oldest_ = none;
     std::uint32_t newest_ = none;
+};
+
+}  // namespace fastqueue::core
+
+// ---- <fastqueue/core/reunion.hpp>
+
+namespace fastqueue::core {
+
+/// The time after a restart in which workers come back and say what they still run. Tasks of the earlier life that one of
+/// them may have wait so long, and are not given to anybody else. One thread at a time.
+class reunion {
+public:
+    slot_list tasks;  ///< what may still be at a worker
+
+    /// A worker of the earlier life, which may have some of them.
+    void expect(std::string_view name) { missing_.emplace(name); }
+    void begin(instant now, std::chrono::milliseconds patience) noexcept {
+        until_ = saturating_add(now, patience);
+    }
+    /// That worker is here, and has said what it has.
+    void is_back(std::string_view name) {
+        auto const at = missing_.find(name);
+        if (at != missing_.end()) missing_.erase(at);
+    }
+    /// Whether nobody is waited for any more.
+    [[nodiscard]] bool is_over(instant now) const noexcept { return missing_.empty() || now >= until_; }
+    [[nodiscard]] instant next_deadline() const noexcept { return tasks.empty() ? instant::max() : until_; }
+
+private:
+    std::set<std::string, std::less<>> missing_;
+    instant until_ = instant::max();
 };
 
 }  // namespace fastqueue::core
@@ -11539,6 +11877,8 @@ struct plane_counters {
     std::uint64_t returned = 0;       ///< runs that came back unfinished
     std::uint64_t stale_answers = 0;  ///< answers that did not hold the lease, dropped
     std::uint64_t refused = 0;        ///< requests that got an error
+    std::uint64_t restored = 0;       ///< tasks that were there from an earlier life
+    std::uint64_t adopted = 0;        ///< of them, those that a worker still ran
 };
 
 /// A request that is being answered: to whom, in which form, and its one answering message.
@@ -11569,6 +11909,7 @@ struct plane_state {
           dispatch{tasks, workers, o.seed},
           ledger{o.id_ledger_size, o.seed},
           cache{{o.result_cache_size, o.result_cache_octets, o.result_cache_ttl}},
+          dead{{o.max_dead_letters, o.max_dead_octets}},
           waiting{tasks, peers},
           random{o.seed} {
         contents.emplace_back("json");
@@ -11585,6 +11926,8 @@ struct plane_state {
     dispatcher<typename P::balancing_policy> dispatch;
     id_ledger ledger;
     result_cache<typename P::eviction_policy> cache;
+    dead_letters dead;
+    core::reunion reunion;
     peer_table peers;
     waiter_pool waiting;
     random_source random;
@@ -11594,24 +11937,38 @@ struct plane_state {
     policy::store_sequence committed = 0;
     policy::store_sequence last_end = 0;  ///< the latest write of a task's end
     std::uint64_t next_sequence = 1;
-    std::uint64_t task_octets = 0;  ///< of the arguments of tasks that live
+    policy::task_number next_number = 1;
+    std::uint64_t task_octets = 0;  ///< of the arguments that are in memory, of tasks that live
+    std::unordered_map<policy::task_number, std::uint32_t>
+        fetching;                           ///< tasks whose arguments were asked for
+    std::deque<policy::task_number> ended;  ///< as long as their ids are known
+    std::optional<std::string> full;        ///< why the store takes no more tasks
+    std::string failure;                    ///< why the store takes nothing any more
     instant started{};
     bool started_set = false;
     bool any_registered = false;
     bool stopping = false;
 
+    /// Whether what is stored outlives this process.
+    [[nodiscard]] bool keeps() const noexcept {
+        if constexpr (policy::durable_store<store_type>)
+            return store.keeps();
+        else
+            return false;
+    }
+
     /// The message that `peer` gets unasked, and in which it gets answers that came due.
     [[nodiscard]] wire::pair_writer& unasked(std::uint32_t peer, wire::form layout) {
-        constexpr std::size_t enough_octets = 1U << 20U;
         auto& p = peers[peer];
-        bool const fits = p.message_turn == out.turn() && out[p.message].layout == layout &&
-                          out[p.message].pairs.octets() < enough_octets &&
-                          out[p.message].pairs.pairs() < 4096;
-        if (!fits) {
-            p.message = out.open(p.id, layout);
-            p.message_turn = out.turn();
-        }
-        return out[p.message].pairs;
+        return shared(p, layout, p.message, p.message_turn).pairs;
+    }
+    /// The same for what must not leave before `after` is committed: apart, so that nothing else waits with it.
+    [[nodiscard]] wire::pair_writer& gated(std::uint32_t peer, wire::form layout,
+                                           policy::store_sequence after) {
+        auto& p = peers[peer];
+        auto& message = shared(p, layout, p.gated, p.gated_turn);
+        message.after = std::max(message.after, after);
+        return message.pairs;
     }
     /// The message that answers `r`.
     [[nodiscard]] outgoing& answer(request& r) {
@@ -11661,6 +12018,21 @@ struct plane_state {
     [[nodiscard]] std::string_view worker_name(std::uint32_t worker) const noexcept {
         return worker == none ? std::string_view{} : std::string_view{workers[worker].name};
     }
+    /// Tasks that could begin if there were a place for them.
+    [[nodiscard]] std::uint64_t waiting_tasks() const noexcept {
+        return std::uint64_t{dispatch.waiting()} + reunion.tasks.size();
+    }
+    [[nodiscard]] outgoing& shared(peer_record const& p, wire::form layout, std::size_t& index,
+                                   std::uint64_t& turn) {
+        constexpr std::size_t enough_octets = 1U << 20U;
+        bool const fits = turn == out.turn() && out[index].layout == layout &&
+                          out[index].pairs.octets() < enough_octets && out[index].pairs.pairs() < 4096;
+        if (!fits) {
+            index = out.open(p.id, layout);
+            turn = out.turn();
+        }
+        return out[index];
+    }
     [[nodiscard]] std::uint64_t now_us() const noexcept { return to_epoch_us(now.wall); }
     /// How long ago that was, in milliseconds; 0 where the wall clock was set back behind it.
     [[nodiscard]] std::uint64_t ms_since(std::uint64_t us) const noexcept {
@@ -11673,6 +12045,86 @@ struct plane_state {
 // ---- <fastqueue/core/run_desk.hpp>
 
 // ---- <fastqueue/core/task_life.hpp>
+
+// ---- <fastqueue/core/trouble_log.hpp>
+
+namespace fastqueue::core {
+
+/// One attempt that went wrong.
+struct trouble {
+    std::uint64_t at_us = 0;  ///< UTC
+    std::uint32_t attempt = 0;
+    errc code{};
+    std::string_view worker;  ///< may be empty
+    std::string_view text;
+};
+
+/// The history of a task's attempts that went wrong, as text that can be stored: a line each, the latest last, at most
+/// sixteen. An attempt's text is cut to two hundred octets.
+class trouble_log {
+public:
+    static constexpr std::size_t most = 16;
+    static constexpr std::size_t most_text = 200;
+
+    static void add(std::string& log, trouble const& t) {
+        if (count(log) >= most) log.erase(0, log.find('\n') + 1);
+        log += std::to_string(t.at_us) + ' ' + std::to_string(t.attempt) + ' ';
+        log += name_of(t.code);
+        log += ' ';
+        log += t.worker.empty() ? std::string_view{"-"} : t.worker;
+        log += ' ';
+        for (char const c : cut(t.text)) log += c == '\n' || c == '\r' ? ' ' : c;
+        log += '\n';
+    }
+    /// Calls `f(trouble)` for each, the earliest first. A line that cannot be read is passed over.
+    template <class F>
+    static void each(std::string_view log, F&& f) {
+        while (!log.empty()) {
+            auto line = take(log, '\n');
+            trouble t;
+            bool good = number(take(line, ' '), t.at_us);
+            std::uint64_t attempt = 0;
+            good = number(take(line, ' '), attempt) && good;
+            t.attempt = static_cast<std::uint32_t>(attempt);
+            t.code = errc_from_name(take(line, ' '), errc::handler_error);
+            auto const worker = take(line, ' ');
+            if (worker != "-") t.worker = worker;
+            t.text = line;
+            if (good) f(t);
+        }
+    }
+
+private:
+    static std::size_t count(std::string_view log) noexcept {
+        std::size_t lines = 0;
+        for (char const c : log) lines += c == '\n' ? 1U : 0U;
+        return lines;
+    }
+    static std::string_view cut(std::string_view text) noexcept {
+        if (text.size() <= most_text) return text;
+        auto end = most_text;
+        while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
+            --end;  // between characters
+        return text.substr(0, end);
+    }
+    /// The text up to `stop`, which is taken off `rest` with it.
+    static std::string_view take(std::string_view& rest, char stop) noexcept {
+        auto const end = rest.find(stop);
+        auto const first = rest.substr(0, end);
+        rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+        return first;
+    }
+    static bool number(std::string_view text, std::uint64_t& out) noexcept {
+        out = 0;
+        for (char const c : text) {
+            if (c < '0' || c > '9') return false;
+            out = out * 10 + static_cast<std::uint64_t>(c - '0');
+        }
+        return !text.empty();
+    }
+};
+
+}  // namespace fastqueue::core
 
 namespace fastqueue::core {
 
@@ -11698,10 +12150,10 @@ public:
         auto& t = s_.tasks[slot];
         fill(t, a, o);
         t.ledger = s_.ledger.insert(a.id, a.fingerprint, slot);
-        s_.task_octets += t.arguments.size();
         ++s_.counters.submitted;
-        t.stored = s_.store.put(
-            {t.id, a.name, o.content, a.arguments, o.task, t.level, a.fingerprint, t.submitted_us});
+        t.stored = s_.store.put(record_of(t, a, o));
+        take_arguments(t, a.arguments);
+        if (t.attempt != 0) write_attempt(t, 0);
         plan(slot, o.task);
         return slot;
     }
@@ -11711,7 +12163,7 @@ public:
         auto& t = s_.tasks[slot];
         if (t.overdue) return end(slot, task_state::expired, errc::expired, "expired before it began");
         detach(t);
-        s_.store.requeue(t.id, t.attempt);
+        write_attempt(t, 0);
         t.state = task_state::queued;
         s_.dispatch.enqueue(slot);
         s_.tell(t, {});
@@ -11721,29 +12173,37 @@ public:
     /// \param began  whether it may have run: then it counts against `max_deaths`
     void lost(std::uint32_t slot, bool began) {
         auto& t = s_.tasks[slot];
+        auto const worker = std::string{s_.worker_name(t.worker)};
         ++s_.counters.redelivered;
         if (t.at_most_once) {  // also where nothing was heard of its beginning: the word may have been lost as well
-            return end(slot, task_state::failure, errc::worker_lost,
-                       "the worker '" + std::string{s_.worker_name(t.worker)} +
-                           "' was lost while it had the task, which is to run at most once");
+            return end(
+                slot, task_state::failure, errc::worker_lost,
+                "the worker '" + worker + "' was lost while it had the task, which is to run at most once");
         }
-        if (began && ++t.deaths >= s_.options.max_deaths) {
-            return end(slot, task_state::failure, errc::too_many_deaths,
-                       "its worker was lost " + std::to_string(t.deaths) +
-                           " times while it ran; the last was '" + std::string{s_.worker_name(t.worker)} +
-                           "'");
-        }
+        if (began && died(slot, worker)) return;
         if (t.cancel_requested) return end(slot, task_state::cancelled, errc::cancelled, "cancelled");
         requeue(slot);
+    }
+    /// The worker that ran the task died. \return true: once too often, and the task has ended
+    bool died(std::uint32_t slot, std::string const& worker) {
+        auto& t = s_.tasks[slot];
+        ++t.deaths;
+        note_trouble(t, errc::worker_lost, worker, "the worker was lost while it ran the task");
+        if (t.deaths < s_.options.max_deaths) return false;
+        end(slot, task_state::failure, errc::too_many_deaths,
+            "its worker was lost " + std::to_string(t.deaths) + " times while it ran; the last was '" +
+                worker + "'");
+        return true;
     }
 
     /// An attempt failed: the task is tried again, or ends.
     void failed(std::uint32_t slot, errc code, bool final, std::optional<std::uint64_t> retry_after_ms,
                 std::string_view text) {
         auto& t = s_.tasks[slot];
+        note_trouble(t, code, s_.worker_name(t.worker), text);
         bool const retryable =
             (code == errc::handler_error || code == errc::timeout) && !final && !t.cancel_requested;
-        if (!retryable || t.terms == none || t.failures >= s_.terms[t.terms].options.retries) {
+        if (!retryable || t.failures >= s_.terms[t.terms].options.retries) {
             return end(slot, task_state::failure, code, text);
         }
         ++t.failures;
@@ -11753,7 +12213,7 @@ public:
         wall_expiry_.clear(slot);
         auto const wait = retry_after_ms ? std::chrono::milliseconds{*retry_after_ms} : retry_delay(t);
         detach(t);
-        s_.store.requeue(t.id, t.attempt);
+        write_attempt(t, s_.now_us() + static_cast<std::uint64_t>(wait.count()) * 1000);
         t.state = task_state::retrying;
         due_.set(slot, saturating_add(s_.now.steady, wait));
         s_.tell(t, {});
@@ -11778,19 +12238,24 @@ public:
     /// The end of a task. It is in no lane and at no worker any more, or is taken out of its lane.
     void end(std::uint32_t slot, task_state state, errc code, std::string_view value) {
         auto& t = s_.tasks[slot];
-        if (t.state == task_state::queued) s_.dispatch.dequeue(slot);
+        if (t.state == task_state::queued) leave_lane(slot);
         t.state = state;
         count(t);
         auto const worker = s_.worker_name(t.worker);
         auto const finished = s_.now_us();
-        auto const after =
-            s_.store.finish({t.id, state, code, value, t.attempt, worker, t.started_us, finished});
+        bool const dead = state == task_state::failure && s_.options.max_dead_letters > 0;
+        if constexpr (policy::durable_store<typename P::store_policy>) {
+            if (dead && t.left) s_.store.fetch(t.number);  // before its end is written
+        }
+        auto const after = s_.store.finish({t.number, t.id, state, code, value, t.attempt, worker,
+                                            t.started_us, finished, history_of(t), dead});
         s_.last_end = after;
         cached_result const result{t.submitted_us,      t.started_us, finished, t.attempt,
                                    t.content,           t.name,       code,     state,
-                                   std::string{worker}, {},           after};
+                                   std::string{worker}, {},           after,    t.number};
         answer_waiters(slot, result, value, after);
         s_.tell(t, worker);
+        if (dead) bury(t, result, value);
         keep(t, result, value);
         clear_times(slot);
         release(slot);
@@ -11885,8 +12350,16 @@ public:
                                     t.state,
                                     std::string{s_.worker_name(t.worker)},
                                     {},
-                                    t.stored};
+                                    t.stored,
+                                    t.number};
         write_result(header, t.id, present, ref, true);
+    }
+    /// What a result cache is to call for each result that leaves it: its value need not be stored any longer.
+    [[nodiscard]] auto gone() {
+        return [this](std::uint32_t ledger, policy::task_number number) {
+            s_.ledger.set_reference(ledger, none);
+            if (s_.keeps() && s_.dead.find(s_.ledger[ledger].id) == nullptr) s_.store.forget(number);
+        };
     }
     /// Forgets what depends on the time the present attempt takes.
     void detach(task& t) {
@@ -11894,6 +12367,52 @@ public:
         t.worker = none;
         t.started_us = 0;
         t.recalled = false;
+        t.fetching = false;
+    }
+    /// A task of an earlier life, with its times, waits for what is to happen to it.
+    void resume(std::uint32_t slot, policy::stored_task const& stored) {
+        auto& t = s_.tasks[slot];
+        auto const due = std::max(stored.task.due_us, stored.last.due_us);
+        if (stored.task.expires_us != 0 && stored.last.failures == 0)
+            wall_expiry_.set(slot, from_epoch_us(stored.task.expires_us));
+        t.state = task_state::queued;
+        if (due > s_.now_us()) {
+            t.state = stored.last.failures > 0 ? task_state::retrying : task_state::scheduled;
+            eta_.set(slot, from_epoch_us(due));
+        } else if (may_be_out(t, stored)) {
+            t.restored = true;
+            s_.reunion.tasks.push_back(s_.tasks, slot);
+        } else {
+            s_.dispatch.enqueue(slot);
+        }
+    }
+    /// A worker of an earlier life has the task.
+    void adopt(std::uint32_t slot) {
+        auto& t = s_.tasks[slot];
+        s_.reunion.tasks.erase(s_.tasks, slot);
+        t.restored = false;
+        ++s_.counters.adopted;
+    }
+    /// Those that might have had them have spoken: what is left waits like all others.
+    void end_reunion() {
+        auto& waiting = s_.reunion.tasks;
+        while (!waiting.empty()) {
+            auto const slot = waiting.front();
+            auto& t = s_.tasks[slot];
+            if (t.at_most_once) {  // of these only such as had been given out
+                end(slot, task_state::failure, errc::worker_lost,
+                    "its worker did not come back after a restart of the control plane, and it is to run at "
+                    "most once");
+                continue;
+            }
+            waiting.erase(s_.tasks, slot);
+            t.restored = false;
+            s_.dispatch.enqueue(slot);
+        }
+    }
+    /// Writes what is known of the task after an attempt without a result.
+    void write_attempt(task& t, std::uint64_t due_us) {
+        t.stored = s_.store.requeue({t.number, t.id, t.attempt, t.failures, t.deaths, due_us, history_of(t)});
     }
 
 private:
@@ -11902,19 +12421,95 @@ private:
         t = task{};
         t.arguments = std::move(kept);
         t.id = a.id;
+        t.number = s_.next_number++;
         t.sequence = s_.next_sequence++;
         t.submitted_us = s_.now_us();
+        if (!o.task.resent.empty() && s_.keeps())
+            t.attempt = 1;  // it may have run before its first put was safe
         t.name = s_.dispatch.names().intern(a.name);
         t.content = a.content;
         t.level = o.task.priority.value_or(a.level);
         t.at_most_once = o.task.delivery == delivery::at_most_once;
         t.key_hash = o.task.key_hash;
-        t.arguments.assign(a.arguments);
+        t.octets = a.arguments.size();
         if (o.task.retries == 0 && o.task.timeout_ms == 0 && o.task.soft_timeout_ms == 0 &&
             o.traceparent.empty())
             return;
         t.terms = s_.terms.take();
-        s_.terms[t.terms] = task_terms{o.task, std::string{o.traceparent}};
+        s_.terms[t.terms] = task_terms{o.task, std::string{o.traceparent}, {}};
+    }
+    [[nodiscard]] policy::task_record record_of(task const& t, acceptance const& a,
+                                                wire::request_options const& o) const noexcept {
+        auto const later = [&t](std::uint64_t ms) { return t.submitted_us + ms * 1000; };
+        policy::task_record r;
+        r.number = t.number;
+        r.id = t.id;
+        r.name = a.name;
+        r.content = o.content;
+        r.arguments = a.arguments;
+        r.traceparent = o.traceparent;
+        r.options = o.task;
+        r.level = t.level;
+        r.fingerprint = a.fingerprint;
+        r.submitted_us = t.submitted_us;
+        r.due_us = o.task.countdown_ms ? later(*o.task.countdown_ms) : o.task.eta_us.value_or(0);
+        r.expires_us = o.task.expires_ms ? later(*o.task.expires_ms) : o.task.expires_us.value_or(0);
+        return r;
+    }
+    /// Keeps the arguments in memory, unless the store has them and there are many already.
+    void take_arguments(task& t, std::string_view arguments) {
+        t.left = s_.keeps() && !arguments.empty() && s_.task_octets + t.octets > s_.options.waiting_octets;
+        if (t.left) return t.arguments.clear();
+        t.arguments.assign(arguments);
+        s_.task_octets += t.octets;
+    }
+    /// Whether a worker may have been given it after the last write that is known of.
+    static bool may_be_out(task& t, policy::stored_task const& stored) noexcept {
+        bool const claimed = stored.claimed > stored.last.attempt;
+        if (t.at_most_once || claimed) return t.at_most_once && claimed;
+        ++t.attempt;
+        t.unsure = true;
+        return true;
+    }
+    void leave_lane(std::uint32_t slot) {
+        s_.tasks[slot].restored ? s_.reunion.tasks.erase(s_.tasks, slot) : s_.dispatch.dequeue(slot);
+    }
+    [[nodiscard]] std::string_view history_of(task const& t) const noexcept {
+        return t.terms == none ? std::string_view{} : std::string_view{s_.terms[t.terms].history};
+    }
+    void note_trouble(task& t, errc code, std::string_view worker, std::string_view text) {
+        if (t.terms == none) {
+            t.terms = s_.terms.take();
+            s_.terms[t.terms] = task_terms{};
+            s_.terms[t.terms].options.key_hash = t.key_hash;
+        }
+        trouble_log::add(s_.terms[t.terms].history, {s_.now_us(), t.attempt, code, worker, text});
+    }
+    /// Keeps a task that failed, to be looked at and perhaps run again.
+    void bury(task const& t, cached_result const& result, std::string_view text) {
+        constexpr std::size_t most_text = 2048;
+        dead_letter letter;
+        letter.number = t.number;
+        letter.id = t.id;
+        letter.name = s_.dispatch.names()[t.name].name;
+        if (t.content != 0) letter.content = s_.contents[t.content];
+        letter.arguments = t.arguments;
+        if (t.terms != none) {
+            letter.traceparent = s_.terms[t.terms].traceparent;
+            letter.options = s_.terms[t.terms].options;
+            letter.history = s_.terms[t.terms].history;
+        }
+        letter.options.delivery = t.at_most_once ? delivery::at_most_once : delivery::at_least_once;
+        letter.options.key_hash = t.key_hash;
+        letter.level = t.level;
+        letter.submitted_us = t.submitted_us;
+        letter.finished_us = result.finished_us;
+        letter.attempt = t.attempt;
+        letter.code = result.code;
+        letter.text = text.substr(0, most_text);
+        letter.worker = result.worker;
+        letter.left = t.left;
+        s_.dead.add(std::move(letter), [this](policy::task_number gone) { s_.store.forget(gone); });
     }
     /// Queues it, or sets the time for which it waits.
     void plan(std::uint32_t slot, task_options const& o) {
@@ -11979,10 +12574,17 @@ private:
         }
     }
     void keep(task const& t, cached_result const& result, std::string_view value) {
-        auto const gone = [this](std::uint32_t ledger) { s_.ledger.set_reference(ledger, none); };
-        auto const kept = s_.cache.insert(t.ledger, t.id.hash(0), result, value, s_.now.steady, gone);
+        auto const kept = s_.cache.insert(t.ledger, t.id.hash(0), result, value, s_.now.steady, gone());
         auto const forgotten = s_.ledger.end(t.ledger, result.state, kept);
         if (forgotten != none) s_.cache.erase(forgotten);
+        if (!s_.keeps()) return;
+        if (kept == none && s_.dead.find(t.id) == nullptr) s_.store.forget(t.number);
+        s_.ended.push_back(t.number);
+        while (s_.ended.size() > s_.options.id_ledger_size) {  // as many as the ledger knows
+            s_.dead.erase_oldest(s_.ended.front());
+            s_.store.erase(s_.ended.front());
+            s_.ended.pop_front();
+        }
     }
     void clear_times(std::uint32_t slot) {
         due_.clear(slot);
@@ -11994,10 +12596,11 @@ private:
     void release(std::uint32_t slot) {
         constexpr std::size_t worth_keeping = 4096;
         auto& t = s_.tasks[slot];
-        s_.task_octets -= t.arguments.size();
+        if (!t.left) s_.task_octets -= t.octets;
         if (t.arguments.capacity() > worth_keeping) t.arguments = {};
         if (t.terms != none) s_.terms.give(t.terms);
         t.id = {};  // so that those that live can be told from the rest
+        t.fetching = false;
         s_.tasks.give(slot);
     }
 
@@ -12294,13 +12897,19 @@ private:
         if (record.state == worker_state::broken || record.state == worker_state::inactive) return false;
         return s_.now.steady - record.last_seen < s_.options.heartbeat * 2 + std::chrono::seconds{1};
     }
+    /// Whether the one that registers listens where that worker did: so that one is gone, however alive it seems, since what
+    /// we dialled is already the new one.
+    [[nodiscard]] static bool took_place_of(worker_record const& record,
+                                            wire::registration const& reg) noexcept {
+        return reg.address && reg.address == record.announced.address && reg.ports == record.announced.ports;
+    }
     /// The worker's record, an old or a new one; `none` if it was refused.
     std::uint32_t admit(request& r, wire::header const& h, wire::registration const& reg) {
         auto const at = by_name_.find(reg.worker);
         if (at != by_name_.end()) {
             auto const old = at->second;
             if (s_.workers[old].incarnation == reg.incarnation) return old;
-            if (is_live(s_.workers[old])) {
+            if (is_live(s_.workers[old]) && !took_place_of(s_.workers[old], reg)) {
                 refuse(r, errc::worker_id_taken, h,
                        "another live worker bears the name '" + reg.worker + "'; choose another --worker-id");
                 return none;
@@ -12317,6 +12926,7 @@ private:
         s_.workers[w].incarnation = reg.incarnation;
         s_.workers[w].since = s_.now.steady;
         by_name_.emplace(reg.worker, w);
+        if (s_.keeps()) s_.store.member(reg.worker, true);
         return w;
     }
     /// Takes over what the worker says of itself, and settles who holds what.
@@ -12334,6 +12944,7 @@ private:
         s_.peers[peer].worker = w;
         s_.peers[peer].packed = reg.packed;
         reconcile(w, reg.runs, new_session, dropped);
+        s_.reunion.is_back(reg.worker);
         name_tasks(w, reg);
         saw(w);
         record.must_announce = false;
@@ -12375,7 +12986,8 @@ private:
                    std::vector<wire::lease_name>& dropped) {
         std::vector<std::uint32_t> kept;
         for (auto const& run : runs) {
-            auto const slot = s_.holder(w, run);
+            auto slot = s_.holder(w, run);
+            if (slot == none) slot = adopt(w, run);
             if (slot != none)
                 kept.push_back(slot);
             else if (!is_orphan(s_.workers[w], run))
@@ -12396,6 +13008,28 @@ private:
                 });
             }));
         s_.dispatch.room_changed(w);
+    }
+    /// A run of an earlier life of ours, if its task waits for that.
+    /// \return the task, or `none`
+    [[nodiscard]] std::uint32_t adopt(std::uint32_t w, wire::lease_name const& run) {
+        auto const entry = s_.ledger.find(run.id);
+        if (entry == none || is_final(s_.ledger.state(entry))) return none;
+        auto const slot = s_.ledger[entry].reference;
+        auto& t = s_.tasks[slot];
+        if (!t.restored || run.attempt < t.attempt) return none;
+        life_.adopt(slot);
+        auto& record = s_.workers[w];
+        t.attempt = run.attempt;
+        t.worker = w;
+        t.state = task_state::assigned;
+        ++record.outstanding;
+        if (record.sends_began()) {
+            record.ahead[index_of(t.level)].push_back(s_.tasks, slot);
+        } else {
+            record.begun.push_back(s_.tasks, slot);
+            life_.began(slot);
+        }
+        return slot;
     }
     [[nodiscard]] static bool is_orphan(worker_record const& record, wire::lease_name const& run) noexcept {
         return std::ranges::any_of(record.orphans, [&](wire::lease_name const& o) {
@@ -12606,6 +13240,7 @@ private:
         redials_.clear(w);
         pauses_.clear(w);
         tell(w, change, why);
+        if (s_.keeps()) s_.store.member(record.name, false);
         by_name_.erase(record.name);
         s_.workers.give(w);
     }
@@ -12704,6 +13339,21 @@ public:
             }
         }
     }
+    /// Arguments have come from the store: the task's worker gets it now, if it still has it.
+    void fetched(policy::fetched_arguments const& f) {
+        auto const at = s_.fetching.find(f.number);
+        if (at == s_.fetching.end()) return;
+        auto const slot = at->second;
+        auto& t = s_.tasks[slot];
+        s_.fetching.erase(at);
+        if (t.number != f.number || !t.fetching) return;
+        t.fetching = false;
+        auto& record = s_.workers[t.worker];
+        if (!workers_.can_send(record)) return;  // it will say that it has not got it
+        send_run(t, record, f.arguments);
+        if (t.recalled) tell_worker(t.worker, slot, "recall", t.level);
+        if (t.cancel_requested) tell_worker(t.worker, slot, "cancel", t.level);
+    }
     /// Asks the worker of a task to stop it.
     void cancel(std::uint32_t slot) {
         auto& t = s_.tasks[slot];
@@ -12730,12 +13380,12 @@ private:
     void assign(std::uint32_t slot, std::uint32_t worker) {
         auto& t = s_.tasks[slot];
         auto& record = s_.workers[worker];
+        if (std::exchange(t.unsure, false)) life_.write_attempt(t, 0);
         ++t.attempt;
         t.worker = worker;
         t.cost_us = std::min(s_.dispatch.names()[t.name].cost_us, ahead_limit_us);
         t.state = task_state::assigned;
-        if (record.local)
-            s_.store.claim(t.id, t.attempt);  // its death is ours: only the store can tell of it
+        if (must_claim(t, record)) t.stored = s_.store.claim(t.number, t.attempt);
         ++record.outstanding;
         record.charged_us += t.cost_us;
         if (record.sends_began()) {
@@ -12745,12 +13395,22 @@ private:
             life_.began(slot);
         }
         s_.dispatch.room_changed(worker);
-        send_run(t, record);
+        t.left ? fetch(slot) : send_run(t, record, t.arguments);
     }
-    void send_run(task const& t, worker_record const& record) {
-        auto const& link = record.links[record.dialled ? index_of(t.level) : 0];
-        auto const peer = s_.peers.find(link.peer);
-        auto& pairs = s_.unasked(peer, record.announced.packed ? wire::form::packed : wire::form::frames);
+    /// Whether only the store can tell afterwards that the task may have run: where a worker's death is ours as well, and
+    /// where it must not run again.
+    [[nodiscard]] static bool must_claim(task const& t, worker_record const& record) noexcept {
+        return record.local || t.at_most_once;
+    }
+    void fetch(std::uint32_t slot) {
+        if constexpr (policy::durable_store<typename P::store_policy>) {
+            auto& t = s_.tasks[slot];
+            t.fetching = true;
+            s_.fetching[t.number] = slot;
+            s_.store.fetch(t.number);
+        }
+    }
+    void send_run(task const& t, worker_record const& record, std::string_view arguments) {
         wire::run_message run;
         run.lease = {t.id, t.attempt};
         run.name = s_.dispatch.names()[t.name].name;
@@ -12762,15 +13422,23 @@ private:
             run.timeout_ms = terms.options.timeout_ms;
             run.traceparent = terms.traceparent;
         }
+        auto& pairs = to_worker(t, record, t.level);
         auto header = pairs.begin("run");
         run.write(header, !record.dialled);
-        pairs.finish(t.arguments);
-        if (!t.at_most_once)
-            return;  // only what must not run twice waits for its own submission to be stored
-        auto& message = s_.out[s_.peers[peer].message];
-        message.after = std::max(message.after, t.stored);
+        pairs.finish(arguments);
     }
+    /// Where a word about a task goes on.
     /// \param level  over whose connection
+    [[nodiscard]] wire::pair_writer& to_worker(task const& t, worker_record const& record, priority level) {
+        auto const peer = s_.peers.find(record.links[record.dialled ? index_of(level) : 0].peer);
+        auto const layout = record.announced.packed ? wire::form::packed : wire::form::frames;
+        return is_gated(t, record) ? s_.gated(peer, layout, t.stored) : s_.unasked(peer, layout);
+    }
+    /// A first attempt may begin before its submission is safe. What must not run twice waits for it, and so do others for the
+    /// number of their attempt, which is never to be seen twice; and then all that is said of it, so that its order is kept.
+    [[nodiscard]] bool is_gated(task const& t, worker_record const& record) const noexcept {
+        return t.stored > s_.committed && (must_claim(t, record) || t.attempt > 1);
+    }
     void tell_worker(std::uint32_t worker, std::uint32_t slot, std::string_view verb, priority level) {
         auto& record = s_.workers[worker];
         auto const layout = record.announced.packed ? wire::form::packed : wire::form::frames;
@@ -12778,9 +13446,9 @@ private:
         auto const last = record.dialled ? index_of(level) : 0;
         for (std::size_t i = 0; i < last; ++i)
             static_cast<void>(s_.unasked(s_.peers.find(record.links[i].peer), layout));
-        auto& pairs = s_.unasked(s_.peers.find(record.links[last].peer), layout);
-        auto header = pairs.begin(verb);
         auto const& t = s_.tasks[slot];
+        auto& pairs = to_worker(t, record, level);
+        auto header = pairs.begin(verb);
         wire::write_lease(header, {t.id, t.attempt});
         pairs.finish({});
     }
@@ -12905,6 +13573,10 @@ private:
     }
     [[nodiscard]] task_reason waiting(task const& t) const {
         if (s_.stopping) return {"stopping", "the control plane is shutting down and gives nothing out"};
+        if (t.restored)
+            return {
+                "reunion",
+                "the control plane has restarted: workers of before have a moment to say that they run it"};
         auto const& name = s_.dispatch.names()[t.name].name;
         std::uint32_t ready = 0;
         std::uint32_t away = 0;
@@ -13075,7 +13747,7 @@ private:
             w.key("soft_timeout_ms").value(o.soft_timeout_ms);
         }
         w.key("delivery").value(t.at_most_once ? "at_most_once" : "at_least_once");
-        w.key("content").value(s_.contents[t.content]).key("payload_octets").value(t.arguments.size());
+        w.key("content").value(s_.contents[t.content]).key("payload_octets").value(t.octets);
         w.key("submitted_us").value(t.submitted_us);
         if (t.started_us != 0) w.key("started_us").value(t.started_us);
     }
@@ -13109,7 +13781,7 @@ public:
         : s_{state}, workers_{workers}, runs_{runs}, documents_{state, life, workers} {}
 
     /// \return false: it is none of its verbs
-    bool verb(request& r, wire::header const& h) {
+    bool verb(request& r, wire::header const& h, std::string_view payload) {
         if (h.verb() == "tasks")
             list(r, h);
         else if (h.verb() == "inspect")
@@ -13118,9 +13790,26 @@ public:
             one(r, h, [this](task_id const& id) { return documents_.why(id); });
         else if (h.verb() == "drain")
             drain(r, h);
+        else if (h.verb() == "backup")
+            backup(r, h, payload);
         else
             return false;
         return true;
+    }
+    /// A copy of the store is there, or could not be made.
+    void backed_up(policy::backup_done const& done) {
+        auto const asked = std::ranges::find(backups_, done.path, &pending_backup::path);
+        if (asked == backups_.end()) return;
+        auto const b = std::move(*asked);
+        backups_.erase(asked);
+        if (s_.peers.find(b.peer) != b.whom.peer) return;  // who asked has gone
+        auto r = b.whom;
+        if (!done.failure.empty()) return s_.error(r, "-", errc::store_failed, b.ref, done.failure);
+        std::string document;
+        json::writer{document}.begin_object().key("path").value(done.path).end_object();
+        auto header = s_.answer(r).pairs.begin("backup");
+        if (!b.ref.empty()) header.field("ref", b.ref);
+        s_.answer(r).pairs.finish(document);
     }
 
 private:
@@ -13167,14 +13856,203 @@ private:
         s_.show(r, h, h.verb(), record.name, document);
     }
 
+    /// A path names a file on this machine, so only who is on it may ask.
+    void backup(request& r, wire::header const& h, std::string_view path) {
+        if (!is_loopback(s_.peers[r.peer].address) && !s_.peers[r.peer].same_process)
+            return s_.error(r, "-", errc::not_authorized, ref_of(h),
+                            "a backup is only made for who asks from this machine");
+        if (path.empty() || path.front() != '/' || path.find('\0') != std::string_view::npos)
+            return refuse(r, h, "the payload is the absolute path of the file to make");
+        if constexpr (policy::durable_store<typename P::store_policy>) {
+            if (s_.keeps()) {
+                backups_.push_back({std::string{path}, std::string{ref_of(h)}, s_.peers[r.peer].id, r});
+                return s_.store.backup(std::string{path});
+            }
+        }
+        refuse(r, h, "this control plane keeps its tasks in memory only: there is nothing to copy");
+    }
+    [[nodiscard]] static bool is_loopback(std::string_view address) {
+        return endpoint{std::string{address}, 0}.is_loopback();
+    }
     void refuse(request& r, wire::header const& h, std::string_view why) {
         s_.error(r, "-", errc::bad_request, ref_of(h), why);
     }
+
+    struct pending_backup {
+        std::string path;
+        std::string ref;
+        peer_id peer;
+        request whom;
+    };
 
     plane_state<P>& s_;
     worker_desk<P>& workers_;
     run_desk<P>& runs_;
     task_documents<P> documents_;
+    std::vector<pending_backup> backups_;
+};
+
+}  // namespace fastqueue::core
+
+// ---- <fastqueue/core/dead_desk.hpp>
+
+namespace fastqueue::core {
+
+/// The dead letters, as an operator sees and orders them: `dead [<id>]`, `rerun <id>`, `purge [<id>]`.
+template <class P>
+class dead_desk {
+public:
+    dead_desk(plane_state<P>& state, task_life<P>& life) : s_{state}, life_{life} {}
+
+    /// \return false: it is none of its verbs
+    bool verb(request& r, wire::header const& h) {
+        if (h.verb() == "dead")
+            h.positional().empty() ? list(r, h) : show(r, h);
+        else if (h.verb() == "rerun")
+            rerun(r, h);
+        else if (h.verb() == "purge")
+            purge(r, h);
+        else
+            return false;
+        return true;
+    }
+
+    /// Arguments have come from the store, perhaps of one that was kept without.
+    void fetched(policy::fetched_arguments const& f) { s_.dead.complete(f.number, f.arguments); }
+
+private:
+    static constexpr std::uint64_t most_listed = 10'000;
+
+    void list(request& r, wire::header const& h) {
+        std::uint64_t limit = 100;
+        if (auto const text = h.get("limit"); !text.empty()) {
+            auto const n = wire::read_number(text, most_listed);
+            if (!n || *n == 0) return refuse(r, h, "limit= is 1 to 10000");
+            limit = *n;
+        }
+        auto const name = h.get("name");
+        std::string out;
+        json::writer w{out};
+        w.begin_array();
+        s_.dead.each([&](dead_letter const& l) {
+            if (!name.empty() && l.name != name) return true;
+            write_brief(w.begin_object(), l).end_object();
+            return --limit > 0;
+        });
+        w.end_array();
+        s_.show(r, h, h.verb(), {}, out);
+    }
+    void show(request& r, wire::header const& h) {
+        auto const* const l = find(r, h);
+        if (l == nullptr) return;
+        std::string out;
+        json::writer w{out};
+        write_brief(w.begin_object(), *l);
+        w.key("retries").value(l->options.retries).key("timeout_ms").value(l->options.timeout_ms);
+        w.key("content").value(l->content.empty() ? std::string_view{"json"} : std::string_view{l->content});
+        w.key("arguments").value(l->arguments).key("submitted_us").value(l->submitted_us);
+        w.key("finished_us").value(l->finished_us).key("history").begin_array();
+        trouble_log::each(l->history, [&](trouble const& t) {
+            w.begin_object().key("attempt").value(t.attempt).key("at_us").value(t.at_us);
+            if (!t.worker.empty()) w.key("worker").value(t.worker);
+            w.key("code").value(name_of(t.code)).key("text").value(t.text).end_object();
+        });
+        w.end_array().end_object();
+        s_.show(r, h, h.verb(), l->id.text(), out);
+    }
+    /// The task is accepted anew, under another id: the first one has its end, and that stands.
+    void rerun(request& r, wire::header const& h) {
+        auto const* const l = find(r, h);
+        if (l == nullptr) return;
+        auto const as = h.get("as");
+        auto const id = as.empty() ? std::optional{uuid::make_v4()} : uuid::parse(as);
+        if (!id) return refuse(r, h, "as= is no UUID");
+        if (s_.ledger.find(*id) != none)
+            return s_.error(r, l->id.text(), errc::id_conflict, ref_of(h), "the id of as= is in use");
+        if (l->left)
+            return s_.error(r, l->id.text(), errc::queue_full, ref_of(h),
+                            "its arguments are still being read from the store: try again");
+        if (s_.stopping || s_.full || s_.tasks.used() >= s_.options.limits.max_tasks)
+            return s_.error(r, l->id.text(), s_.stopping ? errc::shutting_down : errc::queue_full, ref_of(h),
+                            "the control plane takes no more tasks now");
+        auto const stored = accept(*l, *id);
+        auto const old = l->id;
+        auto const number = l->number;
+        s_.dead.erase(old);
+        s_.store.forget(number);
+        std::string out;
+        json::writer w{out};
+        w.begin_object().key("id").value(id->text()).key("rerun_of").value(old.text()).end_object();
+        s_.show(r, h, h.verb(), old.text(), out);
+        s_.rests_on(r, stored);
+    }
+    policy::store_sequence accept(dead_letter const& l, task_id const& id) {
+        wire::request_options o;
+        o.task = l.options;
+        o.task.priority = l.level;
+        o.content = l.content;
+        o.traceparent = l.traceparent;
+        std::uint32_t content = 0;
+        for (std::uint32_t i = 0; i < s_.contents.size(); ++i) {
+            if (s_.contents[i] == l.content) content = i;
+        }
+        auto const fingerprint = hash_bytes(l.arguments, hash_bytes(l.content, hash_bytes(l.name)));
+        auto const slot = life_.accept({id, l.name, l.arguments, fingerprint, l.level, content}, o);
+        return s_.tasks[slot].stored;
+    }
+    void purge(request& r, wire::header const& h) {
+        std::vector<task_id> gone;
+        if (!h.positional().empty()) {
+            auto const* const l = find(r, h);
+            if (l == nullptr) return;
+            gone.push_back(l->id);
+        } else {
+            s_.dead.each([&](dead_letter const& l) {
+                gone.push_back(l.id);
+                return true;
+            });
+        }
+        policy::store_sequence last = 0;
+        for (auto const& id : gone) {
+            last = s_.store.forget(s_.dead.find(id)->number);
+            s_.dead.erase(id);
+        }
+        std::string out;
+        json::writer w{out};
+        w.begin_object().key("purged").value(gone.size()).end_object();
+        s_.show(r, h, h.verb(), {}, out);
+        s_.rests_on(r, last);
+    }
+
+    json::writer& write_brief(json::writer& w, dead_letter const& l) const {
+        std::uint32_t deaths = 0;
+        trouble_log::each(l.history,
+                          [&](trouble const& t) { deaths += t.code == errc::worker_lost ? 1U : 0U; });
+        w.key("id").value(l.id.text()).key("name").value(l.name).key("priority").value(name_of(l.level));
+        w.key("code").value(name_of(l.code)).key("text").value(l.text).key("attempt").value(l.attempt);
+        w.key("deaths").value(deaths);
+        if (!l.worker.empty()) w.key("worker").value(l.worker);
+        w.key("age_ms").value(s_.ms_since(l.finished_us));
+        return w;
+    }
+    [[nodiscard]] dead_letter const* find(request& r, wire::header const& h) {
+        auto const id = h.positional().size() == 1 ? uuid::parse(h.positional()[0]) : std::nullopt;
+        if (!id) {
+            refuse(r, h, "the verb takes one id, which is a UUID");
+            return nullptr;
+        }
+        auto const* const letter = s_.dead.find(*id);
+        if (letter == nullptr)
+            s_.error(r, id->text(), errc::unknown_task, ref_of(h),
+                     "no task with that id is among the dead letters");
+        return letter;
+    }
+    void refuse(request& r, wire::header const& h, std::string_view why) {
+        s_.error(r, "-", errc::bad_request, ref_of(h), why);
+    }
+
+    plane_state<P>& s_;
+    task_life<P>& life_;
 };
 
 }  // namespace fastqueue::core
@@ -13267,9 +14145,15 @@ public:
             .key("returned")
             .value(c.returned);
         w.key("stale_answers").value(c.stale_answers).key("refused").value(c.refused);
-        w.key("tasks").value(s_.tasks.used()).key("waiting").value(s_.dispatch.waiting());
+        w.key("tasks").value(s_.tasks.used()).key("waiting").value(s_.waiting_tasks());
         w.key("task_octets").value(s_.task_octets).key("cached_results").value(s_.cache.size());
         w.key("cached_octets").value(s_.cache.octets()).key("known_ids").value(s_.ledger.size());
+        w.key("dead_letters")
+            .value(s_.dead.size())
+            .key("restored")
+            .value(c.restored)
+            .key("adopted")
+            .value(c.adopted);
         w.key("connections").value(s_.peers.size()).key("workers").value(workers_.by_name().size());
         w.key("uptime_ms").value(ms(s_.now.steady - s_.started)).end_object();
         return out;
@@ -13281,8 +14165,11 @@ public:
             active += s_.workers[slot].state == worker_state::active ? 1U : 0U;
         std::string out;
         json::writer w{out};
-        w.begin_object().key("status").value(s_.stopping ? "stopping" : "ok").key("id").value(s_.options.id);
-        w.key("active_workers").value(active).key("version").value(s_.options.version).end_object();
+        auto const status = s_.stopping ? "stopping" : s_.full ? "full" : "ok";
+        w.begin_object().key("status").value(status).key("id").value(s_.options.id);
+        w.key("active_workers").value(active).key("durable").value(s_.keeps());
+        if (s_.full) w.key("full").value(*s_.full);
+        w.key("version").value(s_.options.version).end_object();
         return out;
     }
 
@@ -13331,8 +14218,13 @@ private:
             waiting += lane.size();
             if (!lane.empty()) oldest = std::min(oldest, s_.tasks[lane.front()].submitted_us);
         }
+        for (auto at = s_.reunion.tasks.front(); at != none; at = s_.tasks[at].next) {
+            if (index_of(s_.tasks[at].level) != level) continue;
+            ++waiting;
+            oldest = std::min(oldest, s_.tasks[at].submitted_us);
+        }
         w.key(priority_names[level]).begin_object().key("waiting").value(waiting);
-        w.key("oldest_ms").value((s_.now_us() - oldest) / 1000);
+        w.key("oldest_ms").value(s_.ms_since(oldest));
         w.key("rate").value(s_.rates[level].per_second(s_.now.steady)).end_object();
     }
 
@@ -13476,9 +14368,11 @@ public:
                             "the task has not ended: cancel it first");
         auto const kept = s_.ledger[at->slot].reference;
         if (kept != none) {
+            auto const number = s_.cache.peek(kept, instant::min())->number;
             s_.cache.erase(kept);
             s_.ledger.set_reference(at->slot, none);
-            s_.rests_on(r, s_.store.forget(at->id));
+            s_.dead.erase(at->id);
+            s_.rests_on(r, s_.store.forget(number));
         }
         auto header = s_.answer(r).pairs.begin("forgotten");
         header.token(at->id);
@@ -13530,8 +14424,13 @@ private:
                 "whether this task has run cannot be known any more, and it is to run at most once");
         }
         auto const& l = s_.options.limits;
+        if (s_.full) {
+            q.text = *s_.full;
+            return refuse(q, errc::queue_full, "the store takes no more tasks");
+        }
+        bool const in_memory = !s_.keeps();
         if (s_.tasks.used() + reserved.tasks >= l.max_tasks ||
-            s_.task_octets + reserved.octets + payload.size() > l.max_task_bytes) {
+            (in_memory && s_.task_octets + reserved.octets + payload.size() > l.max_task_bytes)) {
             return refuse(q, errc::queue_full, "the control plane holds as many tasks as it may");
         }
         if (!q.options.content.empty() && !may_have_content(q.options.content)) {
@@ -13662,15 +14561,143 @@ private:
 
 }  // namespace fastqueue::core
 
+// ---- <fastqueue/core/restorer.hpp>
+
+namespace fastqueue::core {
+
+/// Builds a control plane's state from what its store has kept: what waits and what has ended, the ids that were used and
+/// the dead letters.
+template <class P>
+class restorer final : public policy::restore_sink {
+public:
+    restorer(plane_state<P>& state, task_life<P>& life) : s_{state}, life_{life} {}
+
+    void task(policy::stored_task const& stored) override {
+        auto const slot = s_.tasks.take();
+        auto& t = s_.tasks[slot];
+        fill(t, stored);
+        t.ledger = s_.ledger.insert(t.id, stored.task.fingerprint, slot);
+        s_.next_number = std::max(s_.next_number, t.number + 1);
+        ++s_.counters.restored;
+        if (is_charged(t, stored)) {
+            life_.resume(slot, stored);
+            if (life_.died(slot, s_.options.id)) return;
+            return life_.write_attempt(t, 0);
+        }
+        life_.resume(slot, stored);
+    }
+    void end(policy::stored_end const& stored) override {
+        auto const& task = stored.task;
+        auto const& r = stored.result;
+        auto const entry = s_.ledger.insert(task.id, task.fingerprint, none);
+        s_.next_number = std::max(s_.next_number, task.number + 1);
+        cached_result const result{task.submitted_us,
+                                   r.started_us,
+                                   r.finished_us,
+                                   r.attempt,
+                                   content_of(task.content),
+                                   s_.dispatch.names().intern(task.name),
+                                   r.code,
+                                   r.state,
+                                   std::string{r.worker},
+                                   {},
+                                   0,
+                                   task.number};
+        if (r.dead) bury(stored);
+        auto const kept = stored.has_value ? s_.cache.insert(entry, task.id.hash(0), result, r.value,
+                                                             ended_at(r.finished_us), life_.gone())
+                                           : none;
+        auto const forgotten = s_.ledger.end(entry, r.state, kept);
+        if (forgotten != none) s_.cache.erase(forgotten);
+        s_.ended.push_back(task.number);
+    }
+    void member(std::string_view name) override { s_.reunion.expect(name); }
+
+    /// All has been told.
+    void finish() { s_.reunion.begin(s_.now.steady, s_.options.reunion); }
+
+private:
+    void fill(core::task& t, policy::stored_task const& stored) {
+        auto const& r = stored.task;
+        t = core::task{};
+        t.id = r.id;
+        t.number = r.number;
+        t.sequence = s_.next_sequence++;
+        t.submitted_us = r.submitted_us;
+        t.name = s_.dispatch.names().intern(r.name);
+        t.content = content_of(r.content);
+        t.level = r.level;
+        t.at_most_once = r.options.delivery == delivery::at_most_once;
+        t.key_hash = r.options.key_hash;
+        t.attempt = std::max(stored.last.attempt, stored.claimed);
+        t.failures = stored.last.failures;
+        t.deaths = stored.last.deaths;
+        t.octets = stored.octets;
+        t.left = stored.left;
+        if (!t.left) s_.task_octets += t.octets;
+        t.arguments.assign(r.arguments);
+        if (is_plain(stored)) return;
+        t.terms = s_.terms.take();
+        s_.terms[t.terms] =
+            task_terms{r.options, std::string{r.traceparent}, std::string{stored.last.history}};
+    }
+    static bool is_plain(policy::stored_task const& stored) noexcept {
+        auto const& o = stored.task.options;
+        return o.retries == 0 && o.timeout_ms == 0 && o.soft_timeout_ms == 0 &&
+               stored.task.traceparent.empty() && stored.last.history.empty();
+    }
+    /// Whether its attempt ended with this process: only a task that ran here is claimed and may run again.
+    static bool is_charged(core::task const& t, policy::stored_task const& stored) noexcept {
+        return !t.at_most_once && stored.claimed > stored.last.attempt;
+    }
+    std::uint32_t content_of(std::string_view content) {
+        if (content.empty() || content == "json") return 0;
+        auto const at = std::ranges::find(s_.contents, content);
+        if (at != s_.contents.end()) return static_cast<std::uint32_t>(at - s_.contents.begin());
+        s_.contents.emplace_back(content);
+        return static_cast<std::uint32_t>(s_.contents.size() - 1);
+    }
+    /// When that was, on the clock by which results grow old.
+    [[nodiscard]] instant ended_at(std::uint64_t us) const noexcept {
+        auto const ago = std::min<std::uint64_t>(s_.now_us() - std::min(us, s_.now_us()), 1ULL << 50U);
+        return s_.now.steady - std::chrono::microseconds{static_cast<std::int64_t>(ago)};
+    }
+    void bury(policy::stored_end const& stored) {
+        dead_letter letter;
+        letter.number = stored.task.number;
+        letter.id = stored.task.id;
+        letter.name = stored.task.name;
+        letter.content = stored.task.content;
+        letter.arguments = stored.task.arguments;
+        letter.traceparent = stored.task.traceparent;
+        letter.options = stored.task.options;
+        letter.level = stored.task.level;
+        letter.submitted_us = stored.task.submitted_us;
+        letter.finished_us = stored.result.finished_us;
+        letter.attempt = stored.result.attempt;
+        letter.code = stored.result.code;
+        letter.text = stored.result.value;
+        letter.worker = stored.result.worker;
+        letter.history = stored.result.history;
+        s_.dead.add(std::move(letter), [this](policy::task_number gone) { s_.store.forget(gone); });
+    }
+
+    plane_state<P>& s_;
+    task_life<P>& life_;
+};
+
+}  // namespace fastqueue::core
+
 // ---- <fastqueue/wire/verbs.hpp>
 
 namespace fastqueue::wire {
 
 /// Every verb that some port serves, whoever listens there.
-inline constexpr std::array<std::string_view, 26> verbs{
-    "submit",     "call",  "get",   "wait",     "watch", "cancel",  "forget", "register", "heartbeat",
-    "unregister", "run",   "began", "progress", "done",  "recall",  "hello",  "discover", "workers",
-    "queues",     "stats", "tasks", "health",   "names", "inspect", "why",    "drain"};
+inline constexpr std::array<std::string_view, 30> verbs{
+    "submit",    "call",       "get",    "wait",  "watch",    "cancel", "forget", "register",
+    "heartbeat", "unregister", "run",    "began", "progress", "done",   "recall", "hello",
+    "discover",  "workers",    "queues", "stats", "tasks",    "health", "names",  "inspect",
+    "why",       "drain",      "dead",   "rerun", "purge",    "backup"};
 
 /// What a peer is told whose verb is not served where it was sent: it exists elsewhere, or nowhere.
 [[nodiscard]] constexpr errc misplaced(std::string_view verb) noexcept {
@@ -13697,7 +14724,8 @@ public:
           runs_{s_, life_, workers_},
           requests_{s_, life_, runs_},
           documents_{s_, workers_},
-          admin_{s_, life_, workers_, runs_} {}
+          admin_{s_, life_, workers_, runs_},
+          dead_{s_, life_} {}
 
     /// The time of this turn. A gap far over what was asked for means that the process stood still: nobody's silence in
     /// it is held against him.
@@ -13710,6 +14738,16 @@ public:
             workers_.forgive(now.steady - expected_);
         }
         expected_ = now.steady;
+    }
+
+    /// Takes over what the store has kept of an earlier life. Once, after the first `at` and before anything else.
+    /// \throws error  the store cannot be read
+    void restore() {
+        if constexpr (policy::durable_store<typename P::store_policy>) {
+            restorer<P> sink{s_, life_};
+            s_.store.restore(sink, s_.options.waiting_octets);
+            sink.finish();
+        }
     }
 
     void opened(peer_id peer, peer_info const& info) {
@@ -13754,21 +14792,34 @@ public:
         wire::pair pair;
         while (cursor.next(pair)) handle(r, pair, alone);
     }
+    /// Whether so much is to be sent that it should not wait for the turn's end.
+    [[nodiscard]] bool has_much_to_send() const noexcept { return s_.out.octets() > (4U << 20U); }
 
     /// The store has committed more, or failed.
     void committed(policy::store_news const& news) {
         s_.committed = std::max(s_.committed, news.committed);
-        if (news.failure && !s_.stopping) {
-            s_.notice(errc::shutting_down, "the store failed: " + *news.failure);
-            stop();
+        if (news.full && !s_.full) s_.notice(errc::queue_full, *news.full);
+        s_.full = news.full;
+        for (auto const& arguments : news.fetched) {
+            runs_.fetched(arguments);
+            dead_.fetched(arguments);
         }
+        for (auto const& backup : news.backups) admin_.backed_up(backup);
+        if (!news.failure || !s_.failure.empty()) return;
+        s_.failure = *news.failure;
+        s_.notice(errc::store_failed, s_.failure);
+        stop();
     }
+    /// Why the store takes nothing any more; empty while it does. Nothing that happens from then on is safe: the owner is to
+    /// end at once.
+    [[nodiscard]] std::string const& failure() const noexcept { return s_.failure; }
 
     /// Ends the turn: does what is due and gives out what has a place.
     void turn() {
         workers_.tick();
         life_.tick([this](std::uint32_t slot) { runs_.over_limit(slot); });
         if (s_.now.steady >= next_sweep_) sweep();
+        if (!s_.reunion.tasks.empty() && s_.reunion.is_over(s_.now.steady)) life_.end_reunion();
         runs_.dispatch();
         if (workers_.take_changed()) tell_watchers();
         expected_ = std::max(s_.now.steady, next_deadline());
@@ -13776,7 +14827,8 @@ public:
     [[nodiscard]] instant next_deadline() const noexcept {
         // While there are workers it wakes once a heartbeat at least: so it sees when the process stood still.
         auto const beat = workers_.by_name().empty() ? instant::max() : s_.now.steady + s_.options.heartbeat;
-        return std::min({life_.next_deadline(), workers_.next_deadline(), next_sweep_, beat});
+        return std::min(
+            {life_.next_deadline(), workers_.next_deadline(), s_.reunion.next_deadline(), next_sweep_, beat});
     }
     [[nodiscard]] core::outbox& outbox() noexcept { return s_.out; }
     [[nodiscard]] policy::store_sequence committed_up_to() const noexcept { return s_.committed; }
@@ -13796,8 +14848,10 @@ public:
         for (auto const& [name, w] : workers_.by_name()) sum += s_.workers[w].outstanding;
         return sum;
     }
-    /// Last words: whoever still waits is told that there will be no answer.
+    /// Last words: whoever still waits is told that there will be no answer. Where tasks outlive this process nothing is said:
+    /// their askers find the next one.
     void farewell() {
+        if (s_.keeps()) return;
         s_.peers.each([this](std::uint32_t slot) {
             while (s_.peers[slot].waiters != none) life_.break_off(s_.peers[slot].waiters);
         });
@@ -13821,6 +14875,11 @@ private:
         }
         auto const role = s_.peers[r.peer].role;
         auto const verb = h.verb();
+        if (r.message != request::unopened &&
+            s_.out[r.message].pairs.octets() > s_.options.limits.max_message / 2) {
+            return s_.error(r, "-", errc::queue_full, ref_of(h),
+                            "the answers to one message become too large: ask for less at a time");
+        }
         if ((verb == "call" || verb == "wait" || verb == "watch") && s_.peers[r.peer].one_at_a_time &&
             (!alone || verb == "watch")) {
             return s_.error(r, "-", errc::bad_request, ref_of(h),
@@ -13879,7 +14938,7 @@ private:
         else if (verb == "health")
             document(r, h, documents_.health());
         else
-            return admin_.verb(r, h);
+            return dead_.verb(r, h) || admin_.verb(r, h, payload);
         return true;
     }
     bool discovery_verb(request& r, wire::header const& h) {
@@ -13999,8 +15058,7 @@ private:
     // ---- time
 
     void sweep() {
-        s_.cache.sweep(s_.now.steady,
-                       [this](std::uint32_t ledger) { s_.ledger.set_reference(ledger, none); });
+        s_.cache.sweep(s_.now.steady, life_.gone());
         next_sweep_ = s_.now.steady + std::chrono::minutes{1};
     }
     void tell_watchers() {
@@ -14021,6 +15079,7 @@ private:
     request_desk<P> requests_;
     plane_documents<P> documents_;
     admin_desk<P> admin_;
+    dead_desk<P> dead_;
     instant next_sweep_{};
     instant expected_{};
 };
@@ -14522,10 +15581,7 @@ public:
         waiting_.erase(runs_, slot);
         running_.push_back(runs_, slot);
         set_limits(slot);
-        if (r.dropped || !link_.can_answer()) return;
-        auto header = answers().begin("began");
-        wire::write_lease(header, r.lease);
-        answers_->finish({});
+        if (link_.can_answer()) say_begun(r);
     }
     /// Calls `f(slot)` for each run that is not known to run, when it is time to look whether it does.
     template <class F>
@@ -14724,6 +15780,15 @@ private:
         }
         for (auto const& o : owed_) held.push_back(o.done.lease);
         link_.send_registration(std::move(held));
+        // A control plane that has restarted does not know yet which of them have begun.
+        if (!link_.can_answer()) return;
+        for (auto slot = running_.front(); slot != none; slot = runs_[slot].next) say_begun(runs_[slot]);
+    }
+    void say_begun(run_record const& r) {
+        if (r.dropped) return;
+        auto header = answers().begin("began");
+        wire::write_lease(header, r.lease);
+        answers_->finish({});
     }
 
     // ---- answers
@@ -15706,6 +16771,9 @@ static_assert(policy::runnable_transport<inproc>);
 
 namespace fastqueue::shell {
 
+/// How many runs a thread may be sent at once, where nothing speaks against it.
+inline constexpr std::uint32_t usual_window = 256;
+
 /// The worker inside a control plane's process: an ordinary subworker, with a thread of its own, over `inproc`. It gets
 /// work only while nobody else can do it. One thread at a time.
 template <class Policies>
@@ -15715,10 +16783,11 @@ public:
         using transport_policy = transport::inproc;
     };
 
-    /// \param door  where the control plane listens in `hub`
+    /// \param door    where the control plane listens in `hub`
+    /// \param window  runs a thread; 1: nothing is sent ahead, so that what dies with the process has begun
     local_worker(std::shared_ptr<transport::inproc_hub> hub, endpoint door, std::string id, registry tasks,
-                 std::uint32_t concurrency, std::uint64_t seed)
-        : worker_{options(std::move(door), std::move(id), concurrency, seed), std::move(tasks),
+                 std::uint32_t concurrency, std::uint32_t window, std::uint64_t seed)
+        : worker_{options(std::move(door), std::move(id), concurrency, window, seed), std::move(tasks),
                   instances(std::move(hub))} {}
     ~local_worker() {
         worker_.abandon();
@@ -15735,8 +16804,9 @@ public:
 
 private:
     static subworker_options options(endpoint door, std::string id, std::uint32_t concurrency,
-                                     std::uint64_t seed) {
+                                     std::uint32_t window, std::uint64_t seed) {
         subworker_options o;
+        o.window = window;
         o.worker_id = std::move(id);
         o.management = std::move(door);
         o.base.reset();
@@ -15776,6 +16846,11 @@ struct control_plane_options {
     std::chrono::milliseconds worker_grace{1'000};     ///< after a broken connection
     std::chrono::milliseconds shutdown_grace{30'000};  ///< how long `stop` waits for what runs
     std::uint32_t max_deaths = 3;
+    std::uint32_t id_ledger_size = 1'000'000;   ///< ids of ended tasks that are remembered
+    std::uint32_t max_dead_letters = 10'000;    ///< tasks that failed and are kept to be looked at; 0: none
+    std::chrono::milliseconds reunion{10'000};  ///< after a restart workers may say in it what they still run
+    std::uint64_t waiting_bytes = 256ULL
+                                  << 20U;  ///< of arguments in memory, where the store has them as well
     core::unknown_tasks unknown_tasks = core::unknown_tasks::automatic;
     bool local = true;  ///< tasks of its own registry are run here while nobody else can
     std::uint32_t local_concurrency = 1;
@@ -15809,17 +16884,21 @@ public:
     }
 
     /// Opens all ports. Nothing is served before it returns, and nothing stays open where it throws.
-    /// \throws error (address_in_use ...) naming the port
+    /// \throws error (address_in_use ...) naming the port; store_failed: what was kept cannot be read
     void start() {
+        core_.at(transport_->now());
+        if (!std::exchange(restored_, true)) core_.restore();  // a second try, on other ports, finds it done
         listen();
         if (options_.local && !tasks_.empty()) start_local();
         started_ = true;
         finish_turn();
     }
     /// Serves until it has stopped. Calls `start` if that was not done.
+    /// \throws error (store_failed): it had to stop, since nothing could be stored any more
     void run() requires policy::runnable_transport<transport_type> {
         if (!started_) start();
         transport_->run();
+        if (!core_.failure().empty()) throw error{errc::store_failed, core_.failure()};
     }
     /// Takes nothing new, lets what runs finish (at most `shutdown_grace`), closes all; then `run` returns. Safe from any
     /// thread, any number of times.
@@ -15898,6 +16977,10 @@ private:
         o.inactive = options_.worker_timeout;
         o.grace = options_.worker_grace;
         o.max_deaths = options_.max_deaths;
+        o.id_ledger_size = options_.id_ledger_size;
+        o.max_dead_letters = options_.max_dead_letters;
+        o.reunion = options_.reunion;
+        o.waiting_octets = options_.waiting_bytes;
         o.unknown_names = options_.unknown_tasks;
         o.has_local_worker = options_.local && !tasks_.empty();
         o.worker_allow = options_.worker_allow;
@@ -15953,7 +17036,8 @@ private:
         static_cast<void>(inproc_->listen(bound_.management,
                                           static_cast<std::uint32_t>(core::port_role::management), bound));
         local_ = std::make_unique<shell::local_worker<Policies>>(
-            std::move(hub), bound, options_.id + ".local", tasks_, options_.local_concurrency, options_.seed);
+            std::move(hub), bound, options_.id + ".local", tasks_, options_.local_concurrency,
+            core_.state().keeps() ? 1U : shell::usual_window, options_.seed);
         local_->start();
     }
 
@@ -15966,6 +17050,7 @@ private:
     void message(peer_id peer, std::span<std::string_view const> frames) override {
         core_.at(transport_->now());
         core_.message(peer, frames);
+        if (core_.has_much_to_send()) send();
     }
     void closed(peer_id peer, std::error_code why) override {
         core_.at(transport_->now());
@@ -15986,18 +17071,23 @@ private:
         if (inproc_) inproc_->poll();
         core_.at(transport_->now());
         core_.turn();
-        bool const ends = stop_by_ && (core_.idle() || transport_->now().steady >= *stop_by_);
+        bool const over = stop_by_ && transport_->now().steady >= *stop_by_;
+        bool ends = over || (stop_by_ && core_.idle() && !core_.outbox().holds());
         if (ends) unfinished_ = core_.outstanding();
         if (ends) core_.farewell();
-        store_->flush();
+        store_->flush(core_.outbox().awaited());
         store_->poll(news_);
         core_.committed(news_);
+        ends = ends || !core_.failure().empty();
+        send();
+        if (inproc_) inproc_->flush();
+        if (ends && (over || !core_.outbox().holds() || !core_.failure().empty())) return end();
+        arm();
+    }
+    void send() {
         either_transport net{*this};
         shell::perform(core_.outbox(), core_.committed_up_to(), net, frames_,
                        [this](std::uint32_t tag, peer_id peer) { core_.dialled(tag, peer); });
-        if (inproc_) inproc_->flush();
-        if (ends) return end();
-        arm();
     }
     void arm() {
         auto next = core_.next_deadline();
@@ -16031,11 +17121,165 @@ private:
     std::optional<instant> stop_by_;
     std::atomic<bool> stop_requested_{false};
     std::size_t unfinished_ = 0;
+    bool restored_ = false;
     bool started_ = false;
     bool stopped_ = false;
 };
 
 using control_plane = basic_control_plane<>;
+
+}  // namespace fastqueue
+
+// ---- <fastqueue/embedded.hpp>
+
+namespace fastqueue {
+
+/// How a queue within a process is set up. The defaults are the control plane's and the client's.
+struct embedded_options {
+    std::uint32_t concurrency = 1;                     ///< handlers that run at once, 1 to 1024
+    std::chrono::milliseconds timeout{30'000};         ///< for each operation, from its begin to its answer
+    std::chrono::milliseconds shutdown_grace{30'000};  ///< how long the destructor waits for what runs
+    std::uint32_t max_deaths = 3;  ///< a task under which the process died so often is not run again
+    std::uint32_t max_dead_letters = 10'000;  ///< tasks that failed and are kept to be looked at; 0: none
+    std::uint32_t result_cache_size = 10'000;
+    std::chrono::seconds result_cache_ttl{3600};
+    std::uint64_t result_cache_bytes = 256ULL << 20U;
+    std::uint64_t waiting_bytes = 256ULL
+                                  << 20U;  ///< of arguments in memory, where the store has them as well
+    fastqueue::limits limits = {};
+    /// Sees each task before it is handed over; see client_options.
+    std::function<void(outgoing_task&)> before_call = {};
+};
+
+/// A bundle's choices for roles that live in one process.
+template <class Policies>
+struct embedded_policies : Policies {
+    using transport_policy = transport::inproc;
+};
+
+/// A queue within one process: a client whose control plane, with its worker, is in the same process and reached without
+/// sockets. These are the roles that a network of machines has, with the same leases and retries, and it is used as any
+/// client is. With a durable store what was accepted survives the process:
+///
+///     struct durable : fq::default_policies { using store_policy = fq::store::sqlite; };
+///     fq::basic_embedded<durable> queue{tasks(), {}, std::make_unique<fq::store::sqlite>("queue.db")};
+///     auto const id = queue.delay(tasks::add(5, 3));  // returns when it is on the disk
+///
+/// From one process to a network: write `fq::client queue{{.discovery = {"10.0.0.1", 5550}}};` in place of that line, and
+/// let the registry be run by a control plane or subworkers. What stands below it stays, also where it is written for any
+/// client: `template <class Client> void use(Client& queue)`.
+///
+/// Its end takes nothing new, waits for the handlers that run, and leaves the rest in the store. A handler that ignores its
+/// stop signal is waited for beyond `shutdown_grace`, though its result is not kept.
+///
+/// Handlers may hand tasks over (`delay`). One that waits for another task (`call`, `wait`) keeps a thread busy meanwhile:
+/// with a concurrency of 1 it waits in vain.
+///
+/// Threads: all members may be called from any thread at once. After `fork` the child must not touch it.
+template <class Policies = default_policies>
+class basic_embedded : public basic_client<embedded_policies<Policies>> {
+    using policies = embedded_policies<Policies>;
+    using base = basic_client<policies>;
+    using hub_pointer = std::shared_ptr<transport::inproc_hub>;
+
+public:
+    using store_type = typename Policies::store_policy;
+
+    /// \param tasks  what it can run
+    /// \param store  where tasks survive; none: one that is made with the default constructor
+    /// \throws error (bad_option) for an option that can't be; what a store throws whose contents cannot be read
+    explicit basic_embedded(registry tasks, embedded_options options = {},
+                            std::unique_ptr<store_type> store = {})
+        : basic_embedded{std::make_shared<transport::inproc_hub>(), std::move(tasks), std::move(options),
+                         std::move(store)} {
+        // What its worker cannot run is refused; before that is there, what it can would be refused as well.
+        while (!plane_.tasks().empty() && !worker_is_there() && failure().empty())
+            std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    }
+    ~basic_embedded() {
+        plane_.stop();
+        thread_.join();
+    }  // then the control plane goes, and with it handlers that took their time; the client they may use goes last
+
+    /// Why nothing is accepted any more; empty while all is well. From then on each operation fails with `store_failed` and
+    /// this text. The cure is to end this object, to mend what it says, and to make another: what was accepted is in the
+    /// store.
+    [[nodiscard]] std::string failure() const {
+        std::scoped_lock const lock{mutex_};
+        return failure_;
+    }
+
+private:
+    basic_embedded(hub_pointer const& hub, registry tasks, embedded_options options,
+                   std::unique_ptr<store_type> store)
+        : base{client_side(options), with_transport(hub)},
+          plane_{plane_side(options), std::move(tasks), with_transport(hub, std::move(store))} {
+        plane_.start();
+        thread_ = std::thread{[this] { serve(); }};
+    }
+
+    static client_options client_side(embedded_options const& options) {
+        client_options o;
+        o.timeout = options.timeout;
+        o.before_call = options.before_call;
+        return o;
+    }
+    static control_plane_options plane_side(embedded_options const& options) {
+        if (options.concurrency < 1 || options.concurrency > 1024) {
+            throw error{errc::bad_option,
+                        "the concurrency " + std::to_string(options.concurrency) + " is not 1 to 1024"};
+        }
+        control_plane_options o;
+        o.local_concurrency = options.concurrency;
+        o.shutdown_grace = options.shutdown_grace;
+        o.max_deaths = options.max_deaths;
+        o.max_dead_letters = options.max_dead_letters;
+        o.result_cache_size = options.result_cache_size;
+        o.result_cache_ttl = options.result_cache_ttl;
+        o.result_cache_bytes = options.result_cache_bytes;
+        o.waiting_bytes = options.waiting_bytes;
+        o.limits = options.limits;
+        o.reunion = {};                                 // nobody outside can still run anything,
+        o.unknown_tasks = core::unknown_tasks::refuse;  // and nobody will come who knows another task
+        return o;
+    }
+    static policy_instances<policies> with_transport(hub_pointer const& hub,
+                                                     std::unique_ptr<store_type> store = {}) {
+        policy_instances<policies> made;
+        made.transport = std::make_unique<transport::inproc>(hub);
+        made.store = std::move(store);
+        return made;
+    }
+
+    [[nodiscard]] bool worker_is_there() {
+        return this->document("workers").find("\"active\"") != std::string::npos;
+    }
+    /// What the control plane's thread does. A failure there is told to who waits here, and ends nothing else.
+    void serve() {
+        try {
+            plane_.run();
+            this->driver().stop(make_error_code(errc::stopped), "the queue has been ended");
+        } catch (error const& e) {
+            fail(e.code(), e.text());
+        } catch (std::exception const& e) {
+            fail(make_error_code(errc::stopped), e.what());
+        }
+    }
+    void fail(std::error_code why, std::string const& text) {
+        {
+            std::scoped_lock const lock{mutex_};
+            failure_ = text;
+        }
+        this->driver().stop(why, text);
+    }
+
+    mutable std::mutex mutex_;
+    std::string failure_;
+    basic_control_plane<policies> plane_;
+    std::thread thread_;
+};
+
+using embedded = basic_embedded<>;
 
 }  // namespace fastqueue
 
@@ -17124,6 +18368,98 @@ struct portable_binary {
 static_assert(policy::serialization<portable_binary>);
 
 }  // namespace fastqueue::serialization
+
+// ---- <fastqueue/store/selectable.hpp>
+
+namespace fastqueue::store {
+
+/// One of several kinds of store, chosen when the program runs: for a program that takes `--store`. It is as durable as
+/// what was chosen. One branch a call.
+template <policy::store... Stores>
+class selectable {
+public:
+    /// The first kind, as it is without a choice.
+    selectable() : chosen_{std::make_unique<std::tuple_element_t<0, std::tuple<Stores...>>>()} {}
+    /// That one, which must be there.
+    template <class S>
+    requires(std::is_same_v<S, Stores> || ...) explicit selectable(std::unique_ptr<S> chosen)
+        : chosen_{std::move(chosen)} {}
+
+    void attach(std::function<void()> wake) {
+        visit([&](auto& s) { s.attach(std::move(wake)); });
+    }
+    policy::store_sequence put(policy::task_record const& task) {
+        return visit([&](auto& s) { return s.put(task); });
+    }
+    policy::store_sequence claim(policy::task_number number, std::uint32_t attempt) {
+        return visit([&](auto& s) { return s.claim(number, attempt); });
+    }
+    policy::store_sequence requeue(policy::attempt_record const& attempt) {
+        return visit([&](auto& s) { return s.requeue(attempt); });
+    }
+    policy::store_sequence finish(policy::result_record const& result) {
+        return visit([&](auto& s) { return s.finish(result); });
+    }
+    policy::store_sequence forget(policy::task_number number) {
+        return visit([&](auto& s) { return s.forget(number); });
+    }
+    policy::store_sequence erase(policy::task_number number) {
+        return visit([&](auto& s) { return s.erase(number); });
+    }
+    policy::store_sequence member(std::string_view name, bool there) {
+        return visit([&](auto& s) { return s.member(name, there); });
+    }
+    void flush(policy::store_sequence awaited) noexcept {
+        visit([&](auto& s) { s.flush(awaited); });
+    }
+    void poll(policy::store_news& news) {
+        visit([&](auto& s) { s.poll(news); });
+    }
+    [[nodiscard]] uuid epoch() const noexcept {
+        return std::visit([](auto const& s) { return s->epoch(); }, chosen_);
+    }
+
+    [[nodiscard]] bool keeps() const noexcept {
+        return std::visit(
+            []<class S>(std::unique_ptr<S> const& s) {
+                if constexpr (policy::durable_store<S>) return s->keeps();
+                return false;
+            },
+            chosen_);
+    }
+    void restore(policy::restore_sink& sink, std::uint64_t octets) {
+        visit_durable([&](auto& s) { s.restore(sink, octets); });
+    }
+    void fetch(policy::task_number number) {
+        visit_durable([&](auto& s) { s.fetch(number); });
+    }
+    void backup(std::string const& path) {
+        visit_durable([&](auto& s) { s.backup(path); });
+    }
+
+    /// The one that was chosen, if it is of that kind.
+    template <class S>
+    [[nodiscard]] S* get() noexcept {
+        auto* const held = std::get_if<std::unique_ptr<S>>(&chosen_);
+        return held != nullptr ? held->get() : nullptr;
+    }
+
+private:
+    template <class Use>
+    decltype(auto) visit(Use use) {
+        return std::visit([&](auto& s) -> decltype(auto) { return use(*s); }, chosen_);
+    }
+    template <class Use>
+    void visit_durable(Use use) {
+        visit([&]<class S>(S& s) {
+            if constexpr (policy::durable_store<S>) use(s);
+        });
+    }
+
+    std::variant<std::unique_ptr<Stores>...> chosen_;
+};
+
+}  // namespace fastqueue::store
 
 // ---- <fastqueue/tasks/module_loader.hpp>
 

@@ -220,8 +220,8 @@ void result_cache_insert(benchmark::State& state) {
     std::uint64_t n = 0;
     for (auto _ : state) {
         ++n;
-        benchmark::DoNotOptimize(
-            cache.insert(static_cast<std::uint32_t>(n), n, result, "8", {}, [](std::uint32_t) {}));
+        benchmark::DoNotOptimize(cache.insert(static_cast<std::uint32_t>(n), n, result, "8", {},
+                                              [](std::uint32_t, std::uint64_t) {}));
     }
     count_items(state);
 }

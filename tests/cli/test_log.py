@@ -46,7 +46,7 @@ class Formats(Log):
         self.stops(worker)
         self.until_logged("subworker w left")
         self.stops(plane)
-        self.assertEqual([re.split(r"[ :]", line)[0] for line in plane.lines], ["control", "tasks", "stopping", "control"])
+        self.assertEqual([re.split(r"[ :]", line)[0] for line in plane.lines], ["control", "tasks", "store", "stopping", "control"])
         lines = self.logged()
         for line in lines:
             self.assertRegex(line, RECORD)
@@ -77,11 +77,11 @@ class Formats(Log):
             self.assertRegex(record["time"] + " ", STAMP)
             self.assertIn(record["level"], ("error", "warning", "info", "debug"))
             self.assertTrue(record["text"])
-        self.assertEqual([r["event"] for r in records], ["listening", "tasks", "worker", "worker", "stopping", "stopped"])
+        self.assertEqual([r["event"] for r in records], ["listening", "tasks", "store", "worker", "worker", "stopping", "stopped"])
         self.assertEqual(records[0]["discovery"], plane.discovery)
         self.assertEqual(records[0]["tasks"][0], plane.base)
         self.assertIn("add", records[1]["names"])
-        self.assertEqual([(r["worker"], r["change"]) for r in records[2:4]], [("w", "joined"), ("w", "left")])
+        self.assertEqual([(r["worker"], r["change"]) for r in records[3:5]], [("w", "joined"), ("w", "left")])
 
     def test_a_subworker_logs_where_it_listens_and_whether_it_has_its_control_plane(self):
         plane = self.plane("--local", "off")

@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "tests" / "cli"))
 import support  # noqa: E402
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
-DOCUMENTS = ("nodes", "workers", "queues", "names", "tasks", "inspect", "why", "drain", "stats", "health")
+DOCUMENTS = ("nodes", "workers", "queues", "names", "tasks", "inspect", "why", "drain", "dead", "rerun", "purge", "stats", "health")
 ALONE = ("nodes", "workers", "queues", "names", "stats", "health")
 
 
@@ -77,6 +77,23 @@ class Documents(support.Case):
                 header, value = self.ask(management, verb)
                 self.assertEqual(header, f"FQ1 {expected}")
                 self.assertEqual(shape_of(value), shape_of(example_of(verb.split()[0])))
+
+    def test_the_documents_of_dead_letters_have_the_members_of_their_examples(self):
+        plane = self.plane()
+        self.worker("sw1", plane)
+        self.submit(plane, "fail", "as you wished", expect=1)
+        management = f"tcp://127.0.0.1:{plane.management}"
+        header, letters = self.ask(management, "dead")
+        self.assertEqual(header, "FQ1 dead")
+        self.assertEqual(shape_of(letters), shape_of(example_of("dead")))
+        task = letters[0]["id"]
+        self.assertEqual(self.ask(management, f"dead {task}")[1]["history"][0]["text"], "as you wished")
+        header, again = self.ask(management, f"rerun {task}")
+        self.assertEqual(header, f"FQ1 rerun {task}")
+        self.assertEqual(shape_of(again), shape_of(example_of("rerun")))
+        self.until(lambda: self.ask(management, "dead")[1], "it has failed again")
+        header, purged = self.ask(management, "purge")
+        self.assertEqual((header, purged), ("FQ1 purge", example_of("purge")))
 
     def test_a_shape_tells_what_differs(self):
         self.assertEqual(shape_of([{"a": 1}, {"a": 2}]), shape_of([{"a": 3}]))

@@ -572,7 +572,7 @@ class NotInThisVersion(Client):
                 self.refused("unknown_task", f"FQ1 get {task}", b"", self.results, subject=task)
 
     def test_admin_verbs_are_refused_as_documented(self):
-        for verb in ("dead", "pause", "resume", f"rerun {new_id()}", "purge"):
+        for verb in ("pause", "resume"):
             self.refused("unknown_verb", f"FQ1 {verb}", b"", self.peer(self.at.management))
 
     def test_watching_a_task_is_refused_as_documented(self):

@@ -10,6 +10,7 @@ import re
 import sys
 import tempfile
 
+ROOT = ""
 POLICY = {"policy", "model", "json"}
 BELOW_TRANSPORT = POLICY | {"core", "wire", "zmtp"}
 
@@ -36,7 +37,11 @@ MAY_INCLUDE[""] = BELOW_THE_ROLES | {"testing", "shell"}  # the root: roles and 
 MAY_INCLUDE["shell"] = BELOW_THE_ROLES | {""}  # the same storey: what the roles are put together from
 
 # A folder that one file, by the beginning of its name, may include beyond its layer.
-ALSO = {("transport/simulated", "testing")}  # the network that it simulates, which tests steer
+ALSO = {
+    ("transport/simulated", "testing"),  # the network that it simulates, which tests steer
+    ("testing/simulated_client", ROOT), ("testing/simulated_client", "shell"),  # a role in virtual time
+    ("testing/simulated_system", ROOT),  # puts all roles together, for users' tests
+}
 
 # Anybody may include these headers of the root: they include nothing of ours.
 OPEN_TO_ALL = {"version.hpp", "module.h"}
@@ -46,7 +51,6 @@ LIGHT = POLICY | {"tasks", "serialization"}
 LIGHT_DOORS = {"task.hpp": LIGHT, "module.hpp": LIGHT}
 
 SANS_IO = ("model/", "json/", "policy/", "wire/", "zmtp/", "core/")
-ROOT = ""
 
 # (what, pattern of the included header, where it may stand, where it may not)
 FOREIGN = [
@@ -58,7 +62,7 @@ FOREIGN = [
      ("core/", "zmtp/", "wire/", "model/")),
     ("CLI11", re.compile(r"CLI/"), (), None),
     ("Catch2", re.compile(r"catch2/"), (), None),
-    ("SQLite", re.compile(r"sqlite3\.h"), ("store/sqlite",), None),
+    ("SQLite", re.compile(r"sqlite3\.h"), ("store/sqlite", "sqlite_"), None),
     ("libsodium", re.compile(r"sodium"), ("zmtp/curve",), None),
     ("libzmq", re.compile(r"zmq"), ("transport/zmq",), None),
 ]
@@ -156,6 +160,9 @@ SAMPLES = [  # header, its includes, what the one violation says (None: there is
     ("tasks/good.hpp", ["<fastqueue/module.h>"], None),
     ("transport/good.hpp", ["<asio.hpp>", "<fastqueue/core/good.hpp>"], None),
     ("store/sqlite.hpp", ["<sqlite3.h>"], None),
+    ("sqlite_outbox.hpp", ["<sqlite3.h>", "<fastqueue/wire/good.hpp>"], None),
+    ("testing/simulated_system.hpp", ["<fastqueue/control_plane.hpp>"], None),
+    ("testing/role.hpp", ["<fastqueue/control_plane.hpp>"], "testing must not include the root: control_plane.hpp"),
     ("transport/simulated.hpp", ["<fastqueue/testing/network.hpp>"], None),
     ("testing/network.hpp", ["<fastqueue/model/good.hpp>"], None),
     ("transport/tests.hpp", ["<fastqueue/testing/network.hpp>"], "transport must not include testing/network.hpp"),
