@@ -80,7 +80,8 @@ TEST_CASE("simulated_system: one seed is one run, another is another", "[testing
         setting s{seed, {.workers = 3, .concurrency = 2, .clients = 2}};
         s.system.storm();
         for (int i = 0; i < 50; ++i)
-            s.system.schedule(20ms * i, [&s, i] { s.system.client(i % 2).call(twice(i)); });
+            s.system.schedule(20ms * i,
+                              [&s, i] { s.system.client(static_cast<std::size_t>(i % 2)).call(twice(i)); });
         bool const rested = s.system.settle();
         return std::tuple{rested, s.system.trace(), s.log.runs};
     };
