@@ -266,16 +266,16 @@ private:
         core_.at(transport_->now());
         core_.turn();
         bool const over = stop_by_ && transport_->now().steady >= *stop_by_;
-        bool ends = over || (stop_by_ && core_.idle() && !core_.outbox().holds());
-        if (ends) unfinished_ = core_.outstanding();
-        if (ends) core_.farewell();
+        bool const done = over || (stop_by_ && core_.idle());
+        if (done) unfinished_ = core_.outstanding();
+        if (done) core_.farewell();
         store_->flush(core_.outbox().awaited());
         store_->poll(news_);
         core_.committed(news_);
-        ends = ends || !core_.failure().empty();
         send();
         if (inproc_) inproc_->flush();
-        if (ends && (over || !core_.outbox().holds() || !core_.failure().empty())) return end();
+        // What is still to be committed is waited for, as long as there is time.
+        if (over || !core_.failure().empty() || (done && !core_.outbox().holds())) return end();
         arm();
     }
     void send() {

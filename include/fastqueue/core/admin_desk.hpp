@@ -6,7 +6,6 @@
 #include <fastqueue/core/task_life.hpp>
 #include <fastqueue/core/worker_desk.hpp>
 #include <fastqueue/json/writer.hpp>
-#include <fastqueue/wire/number.hpp>
 
 #include <algorithm>
 #include <cstdint>
@@ -52,32 +51,27 @@ public:
         if (!done.failure.empty()) return s_.error(r, "-", errc::store_failed, b.ref, done.failure);
         std::string document;
         json::writer{document}.begin_object().key("path").value(done.path).end_object();
-        auto header = s_.answer(r).pairs.begin("backup");
-        if (!b.ref.empty()) header.field("ref", b.ref);
-        s_.answer(r).pairs.finish(document);
+        s_.show(r, b.ref, "backup", {}, document);
     }
 
 private:
     void list(request& r, wire::header const& h) {
-        constexpr std::uint64_t most = 10'000;
         task_filter f;
-        if (!h.positional().empty()) return refuse(r, h, "the verb takes state=, name= and limit= only");
+        if (!h.positional().empty()) return s_.refuse(r, h, "the verb takes state=, name= and limit= only");
         if (auto const text = h.get("state"); !text.empty()) {
             f.state = parse_task_state(text);
-            if (!f.state) return refuse(r, h, "state= is none that a task can be in");
+            if (!f.state) return s_.refuse(r, h, "state= is none that a task can be in");
         }
-        if (auto const text = h.get("limit"); !text.empty()) {
-            auto const limit = wire::read_number(text, most);
-            if (!limit || *limit == 0) return refuse(r, h, "limit= is 1 to 10000");
-            f.limit = static_cast<std::uint32_t>(*limit);
-        }
+        auto const limit = s_.list_limit(r, h);
+        if (!limit) return;
+        f.limit = *limit;
         f.name = h.get("name");
         s_.show(r, h, h.verb(), {}, documents_.list(f));
     }
     template <class Document>
     void one(request& r, wire::header const& h, Document&& of) {
-        auto const id = h.positional().size() == 1 ? uuid::parse(h.positional()[0]) : std::nullopt;
-        if (!id) return refuse(r, h, "the verb takes one id, which is a UUID");
+        auto const id = sole_id(h);
+        if (!id) return s_.refuse(r, h, "the verb takes one id, which is a UUID");
         auto const document = of(*id);
         if (!document)
             return s_.error(r, id->text(), errc::unknown_task, ref_of(h), "no such task is known here");
@@ -86,7 +80,7 @@ private:
     void drain(request& r, wire::header const& h) {
         auto const undo = h.get("undo");
         if (h.positional().size() != 1 || !(undo.empty() || undo == "1"))
-            return refuse(r, h, "the verb takes the name of one worker, and undo=1");
+            return s_.refuse(r, h, "the verb takes the name of one worker, and undo=1");
         auto const w = workers_.set_aside(h.positional()[0], undo.empty());
         if (w == none) {
             return s_.error(r, "-", errc::unknown_worker, ref_of(h),
@@ -107,20 +101,17 @@ private:
             return s_.error(r, "-", errc::not_authorized, ref_of(h),
                             "a backup is only made for who asks from this machine");
         if (path.empty() || path.front() != '/' || path.find('\0') != std::string_view::npos)
-            return refuse(r, h, "the payload is the absolute path of the file to make");
+            return s_.refuse(r, h, "the payload is the absolute path of the file to make");
         if constexpr (policy::durable_store<typename P::store_policy>) {
             if (s_.keeps()) {
                 backups_.push_back({std::string{path}, std::string{ref_of(h)}, s_.peers[r.peer].id, r});
                 return s_.store.backup(std::string{path});
             }
         }
-        refuse(r, h, "this control plane keeps its tasks in memory only: there is nothing to copy");
+        s_.refuse(r, h, "this control plane keeps its tasks in memory only: there is nothing to copy");
     }
     [[nodiscard]] static bool is_loopback(std::string_view address) {
         return endpoint{std::string{address}, 0}.is_loopback();
-    }
-    void refuse(request& r, wire::header const& h, std::string_view why) {
-        s_.error(r, "-", errc::bad_request, ref_of(h), why);
     }
 
     struct pending_backup {

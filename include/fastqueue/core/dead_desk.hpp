@@ -4,7 +4,6 @@
 #include <fastqueue/core/task_life.hpp>
 #include <fastqueue/core/trouble_log.hpp>
 #include <fastqueue/json/writer.hpp>
-#include <fastqueue/wire/number.hpp>
 #include <fastqueue/wire/task_options.hpp>
 
 #include <cstdint>
@@ -38,15 +37,9 @@ public:
     void fetched(policy::fetched_arguments const& f) { s_.dead.complete(f.number, f.arguments); }
 
 private:
-    static constexpr std::uint64_t most_listed = 10'000;
-
     void list(request& r, wire::header const& h) {
-        std::uint64_t limit = 100;
-        if (auto const text = h.get("limit"); !text.empty()) {
-            auto const n = wire::read_number(text, most_listed);
-            if (!n || *n == 0) return refuse(r, h, "limit= is 1 to 10000");
-            limit = *n;
-        }
+        auto limit = s_.list_limit(r, h);
+        if (!limit) return;
         auto const name = h.get("name");
         std::string out;
         json::writer w{out};
@@ -54,7 +47,7 @@ private:
         s_.dead.each([&](dead_letter const& l) {
             if (!name.empty() && l.name != name) return true;
             write_brief(w.begin_object(), l).end_object();
-            return --limit > 0;
+            return --*limit > 0;
         });
         w.end_array();
         s_.show(r, h, h.verb(), {}, out);
@@ -83,7 +76,7 @@ private:
         if (l == nullptr) return;
         auto const as = h.get("as");
         auto const id = as.empty() ? std::optional{uuid::make_v4()} : uuid::parse(as);
-        if (!id) return refuse(r, h, "as= is no UUID");
+        if (!id) return s_.refuse(r, h, "as= is no UUID");
         if (s_.ledger.find(*id) != none)
             return s_.error(r, l->id.text(), errc::id_conflict, ref_of(h), "the id of as= is in use");
         if (l->left)
@@ -109,12 +102,8 @@ private:
         o.task.priority = l.level;
         o.content = l.content;
         o.traceparent = l.traceparent;
-        std::uint32_t content = 0;
-        for (std::uint32_t i = 0; i < s_.contents.size(); ++i) {
-            if (s_.contents[i] == l.content) content = i;
-        }
-        auto const fingerprint = hash_bytes(l.arguments, hash_bytes(l.content, hash_bytes(l.name)));
-        auto const slot = life_.accept({id, l.name, l.arguments, fingerprint, l.level, content}, o);
+        auto const fingerprint = task_fingerprint(l.name, l.content, l.arguments);
+        auto const slot = life_.accept({id, l.name, l.arguments, fingerprint, l.level}, o);
         return s_.tasks[slot].stored;
     }
     void purge(request& r, wire::header const& h) {
@@ -153,9 +142,9 @@ private:
         return w;
     }
     [[nodiscard]] dead_letter const* find(request& r, wire::header const& h) {
-        auto const id = h.positional().size() == 1 ? uuid::parse(h.positional()[0]) : std::nullopt;
+        auto const id = sole_id(h);
         if (!id) {
-            refuse(r, h, "the verb takes one id, which is a UUID");
+            s_.refuse(r, h, "the verb takes one id, which is a UUID");
             return nullptr;
         }
         auto const* const letter = s_.dead.find(*id);
@@ -163,9 +152,6 @@ private:
             s_.error(r, id->text(), errc::unknown_task, ref_of(h),
                      "no task with that id is among the dead letters");
         return letter;
-    }
-    void refuse(request& r, wire::header const& h, std::string_view why) {
-        s_.error(r, "-", errc::bad_request, ref_of(h), why);
     }
 
     plane_state<P>& s_;

@@ -16,6 +16,7 @@
 #include <fastqueue/core/worker_record.hpp>
 #include <fastqueue/policy/observer.hpp>
 #include <fastqueue/policy/store.hpp>
+#include <fastqueue/wire/number.hpp>
 #include <fastqueue/wire/run_message.hpp>
 
 #include <algorithm>
@@ -59,6 +60,11 @@ struct request {
 /// What a request wants handed back in each answer.
 [[nodiscard]] inline std::string_view ref_of(wire::header const& h) noexcept {
     return h.get("ref").substr(0, 64);
+}
+
+/// The one id that a verb takes; empty where something else stands there.
+[[nodiscard]] inline std::optional<task_id> sole_id(wire::header const& h) noexcept {
+    return h.positional().size() == 1 ? uuid::parse(h.positional()[0]) : std::nullopt;
 }
 
 /// Everything that a control plane knows, shared by the parts that act on it. No part keeps state of
@@ -164,10 +170,37 @@ struct plane_state {
     /// \param subject  what it is about, behind the verb; may be empty
     void show(request& r, wire::header const& h, std::string_view verb, std::string_view subject,
               std::string_view document) {
+        show(r, ref_of(h), verb, subject, document);
+    }
+    void show(request& r, std::string_view ref, std::string_view verb, std::string_view subject,
+              std::string_view document) {
         auto header = answer(r).pairs.begin(verb);
         if (!subject.empty()) header.token(subject);
-        if (auto const ref = ref_of(h); !ref.empty()) header.field("ref", ref);
+        if (!ref.empty()) header.field("ref", ref);
         answer(r).pairs.finish(document);
+    }
+    /// Answers one pair of an operator's with `bad_request`.
+    void refuse(request& r, wire::header const& h, std::string_view why) {
+        error(r, "-", errc::bad_request, ref_of(h), why);
+    }
+    /// Reads `limit=`, how much of a list is wanted, and refuses what is none.
+    /// \return empty: it was refused
+    [[nodiscard]] std::optional<std::uint32_t> list_limit(request& r, wire::header const& h) {
+        constexpr std::uint64_t usual = 100;
+        constexpr std::uint64_t most = 10'000;
+        auto const text = h.get("limit");
+        auto const limit = text.empty() ? std::optional{usual} : wire::read_number(text, most);
+        if (limit && *limit > 0) return static_cast<std::uint32_t>(*limit);
+        refuse(r, h, "limit= is 1 to 10000");
+        return std::nullopt;
+    }
+    /// The number of a content type, which is kept apart from now on.
+    [[nodiscard]] std::uint32_t content_number(std::string_view content) {
+        if (content.empty()) return 0;
+        auto const at = std::ranges::find(contents, content);
+        if (at != contents.end()) return static_cast<std::uint32_t>(at - contents.begin());
+        contents.emplace_back(content);
+        return static_cast<std::uint32_t>(contents.size() - 1);
     }
     void notice(errc code, std::string_view text) { observer.on(policy::notice_event{code, text}); }
     void tell(task const& t, std::string_view worker) {

@@ -3,7 +3,6 @@
 #include <fastqueue/core/plane_state.hpp>
 #include <fastqueue/core/run_desk.hpp>
 #include <fastqueue/core/task_life.hpp>
-#include <fastqueue/model/hash.hpp>
 #include <fastqueue/model/name.hpp>
 #include <fastqueue/wire/task_options.hpp>
 
@@ -61,8 +60,7 @@ public:
         if (q.problem) return answer_problem(r, q);
         auto entry = s_.ledger.find(q.id);
         if (entry == none) {
-            auto const slot =
-                life_.accept({q.id, q.name, payload, q.fingerprint, port, content_of(o.content)}, o);
+            auto const slot = life_.accept({q.id, q.name, payload, q.fingerprint, port}, o);
             entry = s_.tasks[slot].ledger;
         }
         bool const lives = !is_final(s_.ledger.state(entry));
@@ -190,7 +188,7 @@ private:
         }
         if ((call || q.options.task.reply_both) && is_full(r))
             return refuse(q, errc::queue_full, "too many calls are unanswered on this connection");
-        q.fingerprint = hash_bytes(payload, hash_bytes(q.options.content, hash_bytes(q.name)));
+        q.fingerprint = task_fingerprint(q.name, q.options.content, payload);
     }
     void check_new(task_request& q, std::string_view payload, reservation const& reserved) {
         auto const& o = q.options.task;
@@ -245,14 +243,6 @@ private:
         return !s_.any_registered || s_.now.steady - s_.started < s_.options.inactive;
     }
     static constexpr std::size_t max_contents = 64;
-    /// The number of a content type that was found good.
-    std::uint32_t content_of(std::string_view content) {
-        if (content.empty()) return 0;
-        auto const at = std::ranges::find(s_.contents, content);
-        if (at != s_.contents.end()) return static_cast<std::uint32_t>(at - s_.contents.begin());
-        s_.contents.emplace_back(content);
-        return static_cast<std::uint32_t>(s_.contents.size() - 1);
-    }
     [[nodiscard]] bool is_full(request const& r) const noexcept {
         return r.peer != none && s_.peers[r.peer].outstanding >= s_.options.limits.max_outstanding;
     }
@@ -263,8 +253,7 @@ private:
         return h.positional().empty() ? std::string_view{"-"} : h.positional()[0].substr(0, 64);
     }
     void bad(request& r, wire::header const& h, std::string_view text) {
-        auto const subject =
-            h.positional().size() == 1 && uuid::parse(h.positional()[0]) ? h.positional()[0] : "-";
+        auto const subject = sole_id(h) ? h.positional()[0] : "-";
         s_.error(r, subject, errc::bad_request, ref_of(h), text);
     }
     void too_many(request& r, wire::header const& h) {
@@ -275,7 +264,7 @@ private:
                  "the task has ended and its result is no longer kept");
     }
     std::optional<found> look_up(request& r, wire::header const& h) {
-        auto const id = h.positional().size() == 1 ? uuid::parse(h.positional()[0]) : std::nullopt;
+        auto const id = sole_id(h);
         if (!id) {
             bad(r, h, "it takes one id, a UUID");
             return std::nullopt;

@@ -22,7 +22,8 @@ public:
     void task(policy::stored_task const& stored) override {
         auto const slot = s_.tasks.take();
         auto& t = s_.tasks[slot];
-        fill(t, stored);
+        life_.fill(t, stored.task, stored.last.history);
+        take_rest(t, stored);
         t.ledger = s_.ledger.insert(t.id, stored.task.fingerprint, slot);
         s_.next_number = std::max(s_.next_number, t.number + 1);
         ++s_.counters.restored;
@@ -42,7 +43,7 @@ public:
                                    r.started_us,
                                    r.finished_us,
                                    r.attempt,
-                                   content_of(task.content),
+                                   s_.content_number(task.content),
                                    s_.dispatch.names().intern(task.name),
                                    r.code,
                                    r.state,
@@ -54,9 +55,7 @@ public:
         auto const kept = stored.has_value ? s_.cache.insert(entry, task.id.hash(0), result, r.value,
                                                              ended_at(r.finished_us), life_.gone())
                                            : none;
-        auto const forgotten = s_.ledger.end(entry, r.state, kept);
-        if (forgotten != none) s_.cache.erase(forgotten);
-        s_.ended.push_back(task.number);
+        life_.close_id(entry, result, kept);
     }
     void member(std::string_view name) override { s_.reunion.expect(name); }
 
@@ -64,45 +63,19 @@ public:
     void finish() { s_.reunion.begin(s_.now.steady, s_.options.reunion); }
 
 private:
-    void fill(core::task& t, policy::stored_task const& stored) {
-        auto const& r = stored.task;
-        t = core::task{};
-        t.id = r.id;
-        t.number = r.number;
-        t.sequence = s_.next_sequence++;
-        t.submitted_us = r.submitted_us;
-        t.name = s_.dispatch.names().intern(r.name);
-        t.content = content_of(r.content);
-        t.level = r.level;
-        t.at_most_once = r.options.delivery == delivery::at_most_once;
-        t.key_hash = r.options.key_hash;
+    /// What its record does not say.
+    void take_rest(core::task& t, policy::stored_task const& stored) {
         t.attempt = std::max(stored.last.attempt, stored.claimed);
         t.failures = stored.last.failures;
         t.deaths = stored.last.deaths;
         t.octets = stored.octets;
         t.left = stored.left;
         if (!t.left) s_.task_octets += t.octets;
-        t.arguments.assign(r.arguments);
-        if (is_plain(stored)) return;
-        t.terms = s_.terms.take();
-        s_.terms[t.terms] =
-            task_terms{r.options, std::string{r.traceparent}, std::string{stored.last.history}};
-    }
-    static bool is_plain(policy::stored_task const& stored) noexcept {
-        auto const& o = stored.task.options;
-        return o.retries == 0 && o.timeout_ms == 0 && o.soft_timeout_ms == 0 &&
-               stored.task.traceparent.empty() && stored.last.history.empty();
+        t.arguments.assign(stored.task.arguments);
     }
     /// Whether its attempt ended with this process: only a task that ran here is claimed and may run again.
     static bool is_charged(core::task const& t, policy::stored_task const& stored) noexcept {
         return !t.at_most_once && stored.claimed > stored.last.attempt;
-    }
-    std::uint32_t content_of(std::string_view content) {
-        if (content.empty() || content == "json") return 0;
-        auto const at = std::ranges::find(s_.contents, content);
-        if (at != s_.contents.end()) return static_cast<std::uint32_t>(at - s_.contents.begin());
-        s_.contents.emplace_back(content);
-        return static_cast<std::uint32_t>(s_.contents.size() - 1);
     }
     /// When that was, on the clock by which results grow old.
     [[nodiscard]] instant ended_at(std::uint64_t us) const noexcept {
@@ -126,7 +99,7 @@ private:
         letter.text = stored.result.value;
         letter.worker = stored.result.worker;
         letter.history = stored.result.history;
-        s_.dead.add(std::move(letter), [this](policy::task_number gone) { s_.store.forget(gone); });
+        life_.keep_letter(std::move(letter));
     }
 
     plane_state<P>& s_;

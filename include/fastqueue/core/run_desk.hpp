@@ -133,14 +133,7 @@ private:
         t.cost_us = std::min(s_.dispatch.names()[t.name].cost_us, ahead_limit_us);
         t.state = task_state::assigned;
         if (must_claim(t, record)) t.stored = s_.store.claim(t.number, t.attempt);
-        ++record.outstanding;
-        record.charged_us += t.cost_us;
-        if (record.sends_began()) {
-            record.ahead[index_of(t.level)].push_back(s_.tasks, slot);
-        } else {
-            record.begun.push_back(s_.tasks, slot);
-            life_.began(slot);
-        }
+        workers_.take_on(worker, slot);
         s_.dispatch.room_changed(worker);
         t.left ? fetch(slot) : send_run(t, record, t.arguments);
     }

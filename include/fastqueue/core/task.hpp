@@ -2,6 +2,7 @@
 
 #include <fastqueue/core/slab.hpp>
 #include <fastqueue/model/error.hpp>
+#include <fastqueue/model/hash.hpp>
 #include <fastqueue/model/priority.hpp>
 #include <fastqueue/model/task_id.hpp>
 #include <fastqueue/model/task_options.hpp>
@@ -10,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace fastqueue::core {
 
@@ -19,6 +21,17 @@ struct task_terms {
     std::string traceparent;
     std::string history;  ///< of the attempts that went wrong: see trouble_log
 };
+
+/// Whether a task asks for nothing that its control plane must remember beyond what every task has.
+[[nodiscard]] inline bool is_usual(task_options const& o) noexcept {
+    return o.retries == 0 && o.timeout_ms == 0 && o.soft_timeout_ms == 0;
+}
+
+/// What tells two tasks apart that bear one id.
+[[nodiscard]] inline std::uint64_t task_fingerprint(std::string_view name, std::string_view content,
+                                                    std::string_view arguments) noexcept {
+    return hash_bytes(arguments, hash_bytes(content, hash_bytes(name)));
+}
 
 /// A task that has not ended, as the control plane holds it. A pooled node: in a lane while it waits, in a
 /// list of its worker while it is out.

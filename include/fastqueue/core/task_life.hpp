@@ -26,17 +26,19 @@ public:
         std::string_view arguments;
         std::uint64_t fingerprint = 0;
         priority level = priority::normal;
-        std::uint32_t content = 0;
     };
 
     /// Makes a task of a request that was found good.
     std::uint32_t accept(acceptance const& a, wire::request_options const& o) {
         auto const slot = s_.tasks.take();
         auto& t = s_.tasks[slot];
-        fill(t, a, o);
+        auto const record = record_of(a, o);
+        fill(t, record);
+        if (!o.task.resent.empty() && s_.keeps())
+            t.attempt = 1;  // it may have run before its first put was safe
         t.ledger = s_.ledger.insert(a.id, a.fingerprint, slot);
         ++s_.counters.submitted;
-        t.stored = s_.store.put(record_of(t, a, o));
+        t.stored = s_.store.put(record);
         take_arguments(t, a.arguments);
         if (t.attempt != 0) write_attempt(t, 0);
         plan(slot, o.task);
@@ -246,6 +248,15 @@ public:
             if (s_.keeps() && s_.dead.find(s_.ledger[ledger].id) == nullptr) s_.store.forget(number);
         };
     }
+    /// The task of an id has ended; its result is in `kept`, if anywhere.
+    void close_id(std::uint32_t entry, cached_result const& result, std::uint32_t kept) {
+        auto const forgotten = s_.ledger.end(entry, result.state, kept);
+        if (forgotten != none) s_.cache.erase(forgotten);
+        if (s_.keeps()) s_.ended.push_back(result.number);
+    }
+    void keep_letter(dead_letter letter) {
+        s_.dead.add(std::move(letter), [this](policy::task_number gone) { s_.store.forget(gone); });
+    }
     /// Forgets what depends on the time the present attempt takes.
     void detach(task& t) {
         limits_.clear(s_.ledger[t.ledger].reference);
@@ -253,6 +264,26 @@ public:
         t.started_us = 0;
         t.recalled = false;
         t.fetching = false;
+    }
+    /// Makes `t` what its record says, but for its arguments.
+    /// \param history  of its attempts that went wrong
+    void fill(task& t, policy::task_record const& r, std::string_view history = {}) {
+        auto kept = std::move(t.arguments);
+        t = task{};
+        t.arguments = std::move(kept);
+        t.id = r.id;
+        t.number = r.number;
+        t.sequence = s_.next_sequence++;
+        t.submitted_us = r.submitted_us;
+        t.name = s_.dispatch.names().intern(r.name);
+        t.content = s_.content_number(r.content);
+        t.level = r.level;
+        t.at_most_once = r.options.delivery == delivery::at_most_once;
+        t.key_hash = r.options.key_hash;
+        t.octets = r.arguments.size();
+        if (is_usual(r.options) && r.traceparent.empty() && history.empty()) return;
+        t.terms = s_.terms.take();
+        s_.terms[t.terms] = task_terms{r.options, std::string{r.traceparent}, std::string{history}};
     }
     /// A task of an earlier life, with its times, waits for what is to happen to it.
     void resume(std::uint32_t slot, policy::stored_task const& stored) {
@@ -301,42 +332,20 @@ public:
     }
 
 private:
-    void fill(task& t, acceptance const& a, wire::request_options const& o) {
-        auto const kept = std::move(t.arguments);
-        t = task{};
-        t.arguments = std::move(kept);
-        t.id = a.id;
-        t.number = s_.next_number++;
-        t.sequence = s_.next_sequence++;
-        t.submitted_us = s_.now_us();
-        if (!o.task.resent.empty() && s_.keeps())
-            t.attempt = 1;  // it may have run before its first put was safe
-        t.name = s_.dispatch.names().intern(a.name);
-        t.content = a.content;
-        t.level = o.task.priority.value_or(a.level);
-        t.at_most_once = o.task.delivery == delivery::at_most_once;
-        t.key_hash = o.task.key_hash;
-        t.octets = a.arguments.size();
-        if (o.task.retries == 0 && o.task.timeout_ms == 0 && o.task.soft_timeout_ms == 0 &&
-            o.traceparent.empty())
-            return;
-        t.terms = s_.terms.take();
-        s_.terms[t.terms] = task_terms{o.task, std::string{o.traceparent}, {}};
-    }
-    [[nodiscard]] policy::task_record record_of(task const& t, acceptance const& a,
-                                                wire::request_options const& o) const noexcept {
-        auto const later = [&t](std::uint64_t ms) { return t.submitted_us + ms * 1000; };
+    [[nodiscard]] policy::task_record record_of(acceptance const& a,
+                                                wire::request_options const& o) noexcept {
         policy::task_record r;
-        r.number = t.number;
-        r.id = t.id;
+        r.number = s_.next_number++;
+        r.id = a.id;
         r.name = a.name;
         r.content = o.content;
         r.arguments = a.arguments;
         r.traceparent = o.traceparent;
         r.options = o.task;
-        r.level = t.level;
+        r.level = o.task.priority.value_or(a.level);
         r.fingerprint = a.fingerprint;
-        r.submitted_us = t.submitted_us;
+        r.submitted_us = s_.now_us();
+        auto const later = [&r](std::uint64_t ms) { return r.submitted_us + ms * 1000; };
         r.due_us = o.task.countdown_ms ? later(*o.task.countdown_ms) : o.task.eta_us.value_or(0);
         r.expires_us = o.task.expires_ms ? later(*o.task.expires_ms) : o.task.expires_us.value_or(0);
         return r;
@@ -394,7 +403,7 @@ private:
         letter.text = text.substr(0, most_text);
         letter.worker = result.worker;
         letter.left = t.left;
-        s_.dead.add(std::move(letter), [this](policy::task_number gone) { s_.store.forget(gone); });
+        keep_letter(std::move(letter));
     }
     /// Queues it, or sets the time for which it waits.
     void plan(std::uint32_t slot, task_options const& o) {
@@ -460,11 +469,9 @@ private:
     }
     void keep(task const& t, cached_result const& result, std::string_view value) {
         auto const kept = s_.cache.insert(t.ledger, t.id.hash(0), result, value, s_.now.steady, gone());
-        auto const forgotten = s_.ledger.end(t.ledger, result.state, kept);
-        if (forgotten != none) s_.cache.erase(forgotten);
+        close_id(t.ledger, result, kept);
         if (!s_.keeps()) return;
         if (kept == none && s_.dead.find(t.id) == nullptr) s_.store.forget(t.number);
-        s_.ended.push_back(t.number);
         while (s_.ended.size() > s_.options.id_ledger_size) {  // as many as the ledger knows
             s_.dead.erase_oldest(s_.ended.front());
             s_.store.erase(s_.ended.front());

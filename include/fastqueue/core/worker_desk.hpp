@@ -364,17 +364,10 @@ private:
         auto& t = s_.tasks[slot];
         if (!t.restored || run.attempt < t.attempt) return none;
         life_.adopt(slot);
-        auto& record = s_.workers[w];
         t.attempt = run.attempt;
         t.worker = w;
         t.state = task_state::assigned;
-        ++record.outstanding;
-        if (record.sends_began()) {
-            record.ahead[index_of(t.level)].push_back(s_.tasks, slot);
-        } else {
-            record.begun.push_back(s_.tasks, slot);
-            life_.began(slot);
-        }
+        take_on(w, slot);
         return slot;
     }
     [[nodiscard]] static bool is_orphan(worker_record const& record, wire::lease_name const& run) noexcept {
@@ -395,6 +388,19 @@ private:
     }
 
 public:
+    /// Puts a task into its worker's lists, at a place of its own.
+    void take_on(std::uint32_t w, std::uint32_t slot) {
+        auto& record = s_.workers[w];
+        auto const& t = s_.tasks[slot];
+        ++record.outstanding;
+        record.charged_us += t.cost_us;
+        if (record.sends_began()) {
+            record.ahead[index_of(t.level)].push_back(s_.tasks, slot);
+        } else {
+            record.begun.push_back(s_.tasks, slot);
+            life_.began(slot);
+        }
+    }
     /// Takes a task out of its worker's lists and gives the place back.
     void take_back(std::uint32_t w, std::uint32_t slot) {
         auto& record = s_.workers[w];
