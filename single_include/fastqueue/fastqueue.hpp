@@ -10595,6 +10595,17 @@ struct task_terms {
     std::string history;  ///< of the attempts that went wrong: see trouble_log
 };
 
+/// Whether a task asks for nothing that its control plane must remember beyond what every task has.
+[[nodiscard]] inline bool is_usual(task_options const& o) noexcept {
+    return o.retries == 0 && o.timeout_ms == 0 && o.soft_timeout_ms == 0;
+}
+
+/// What tells two tasks apart that bear one id.
+[[nodiscard]] inline std::uint64_t task_fingerprint(std::string_view name, std::string_view content,
+                                                    std::string_view arguments) noexcept {
+    return hash_bytes(arguments, hash_bytes(content, hash_bytes(name)));
+}
+
 /// A task that has not ended, as the control plane holds it. A pooled node: in a lane while it waits, in a
 /// list of its worker while it is out.
 struct task {
@@ -11895,6 +11906,11 @@ struct request {
     return h.get("ref").substr(0, 64);
 }
 
+/// The one id that a verb takes; empty where something else stands there.
+[[nodiscard]] inline std::optional<task_id> sole_id(wire::header const& h) noexcept {
+    return h.positional().size() == 1 ? uuid::parse(h.positional()[0]) : std::nullopt;
+}
+
 /// Everything that a control plane knows, shared by the parts that act on it. No part keeps state of
 /// another's.
 template <class P>
@@ -11998,10 +12014,37 @@ struct plane_state {
     /// \param subject  what it is about, behind the verb; may be empty
     void show(request& r, wire::header const& h, std::string_view verb, std::string_view subject,
               std::string_view document) {
+        show(r, ref_of(h), verb, subject, document);
+    }
+    void show(request& r, std::string_view ref, std::string_view verb, std::string_view subject,
+              std::string_view document) {
         auto header = answer(r).pairs.begin(verb);
         if (!subject.empty()) header.token(subject);
-        if (auto const ref = ref_of(h); !ref.empty()) header.field("ref", ref);
+        if (!ref.empty()) header.field("ref", ref);
         answer(r).pairs.finish(document);
+    }
+    /// Answers one pair of an operator's with `bad_request`.
+    void refuse(request& r, wire::header const& h, std::string_view why) {
+        error(r, "-", errc::bad_request, ref_of(h), why);
+    }
+    /// Reads `limit=`, how much of a list is wanted, and refuses what is none.
+    /// \return empty: it was refused
+    [[nodiscard]] std::optional<std::uint32_t> list_limit(request& r, wire::header const& h) {
+        constexpr std::uint64_t usual = 100;
+        constexpr std::uint64_t most = 10'000;
+        auto const text = h.get("limit");
+        auto const limit = text.empty() ? std::optional{usual} : wire::read_number(text, most);
+        if (limit && *limit > 0) return static_cast<std::uint32_t>(*limit);
+        refuse(r, h, "limit= is 1 to 10000");
+        return std::nullopt;
+    }
+    /// The number of a content type, which is kept apart from now on.
+    [[nodiscard]] std::uint32_t content_number(std::string_view content) {
+        if (content.empty()) return 0;
+        auto const at = std::ranges::find(contents, content);
+        if (at != contents.end()) return static_cast<std::uint32_t>(at - contents.begin());
+        contents.emplace_back(content);
+        return static_cast<std::uint32_t>(contents.size() - 1);
     }
     void notice(errc code, std::string_view text) { observer.on(policy::notice_event{code, text}); }
     void tell(task const& t, std::string_view worker) {
@@ -12141,17 +12184,19 @@ public:
         std::string_view arguments;
         std::uint64_t fingerprint = 0;
         priority level = priority::normal;
-        std::uint32_t content = 0;
     };
 
     /// Makes a task of a request that was found good.
     std::uint32_t accept(acceptance const& a, wire::request_options const& o) {
         auto const slot = s_.tasks.take();
         auto& t = s_.tasks[slot];
-        fill(t, a, o);
+        auto const record = record_of(a, o);
+        fill(t, record);
+        if (!o.task.resent.empty() && s_.keeps())
+            t.attempt = 1;  // it may have run before its first put was safe
         t.ledger = s_.ledger.insert(a.id, a.fingerprint, slot);
         ++s_.counters.submitted;
-        t.stored = s_.store.put(record_of(t, a, o));
+        t.stored = s_.store.put(record);
         take_arguments(t, a.arguments);
         if (t.attempt != 0) write_attempt(t, 0);
         plan(slot, o.task);
@@ -12361,6 +12406,15 @@ public:
             if (s_.keeps() && s_.dead.find(s_.ledger[ledger].id) == nullptr) s_.store.forget(number);
         };
     }
+    /// The task of an id has ended; its result is in `kept`, if anywhere.
+    void close_id(std::uint32_t entry, cached_result const& result, std::uint32_t kept) {
+        auto const forgotten = s_.ledger.end(entry, result.state, kept);
+        if (forgotten != none) s_.cache.erase(forgotten);
+        if (s_.keeps()) s_.ended.push_back(result.number);
+    }
+    void keep_letter(dead_letter letter) {
+        s_.dead.add(std::move(letter), [this](policy::task_number gone) { s_.store.forget(gone); });
+    }
     /// Forgets what depends on the time the present attempt takes.
     void detach(task& t) {
         limits_.clear(s_.ledger[t.ledger].reference);
@@ -12368,6 +12422,26 @@ public:
         t.started_us = 0;
         t.recalled = false;
         t.fetching = false;
+    }
+    /// Makes `t` what its record says, but for its arguments.
+    /// \param history  of its attempts that went wrong
+    void fill(task& t, policy::task_record const& r, std::string_view history = {}) {
+        auto kept = std::move(t.arguments);
+        t = task{};
+        t.arguments = std::move(kept);
+        t.id = r.id;
+        t.number = r.number;
+        t.sequence = s_.next_sequence++;
+        t.submitted_us = r.submitted_us;
+        t.name = s_.dispatch.names().intern(r.name);
+        t.content = s_.content_number(r.content);
+        t.level = r.level;
+        t.at_most_once = r.options.delivery == delivery::at_most_once;
+        t.key_hash = r.options.key_hash;
+        t.octets = r.arguments.size();
+        if (is_usual(r.options) && r.traceparent.empty() && history.empty()) return;
+        t.terms = s_.terms.take();
+        s_.terms[t.terms] = task_terms{r.options, std::string{r.traceparent}, std::string{history}};
     }
     /// A task of an earlier life, with its times, waits for what is to happen to it.
     void resume(std::uint32_t slot, policy::stored_task const& stored) {
@@ -12416,42 +12490,20 @@ public:
     }
 
 private:
-    void fill(task& t, acceptance const& a, wire::request_options const& o) {
-        auto const kept = std::move(t.arguments);
-        t = task{};
-        t.arguments = std::move(kept);
-        t.id = a.id;
-        t.number = s_.next_number++;
-        t.sequence = s_.next_sequence++;
-        t.submitted_us = s_.now_us();
-        if (!o.task.resent.empty() && s_.keeps())
-            t.attempt = 1;  // it may have run before its first put was safe
-        t.name = s_.dispatch.names().intern(a.name);
-        t.content = a.content;
-        t.level = o.task.priority.value_or(a.level);
-        t.at_most_once = o.task.delivery == delivery::at_most_once;
-        t.key_hash = o.task.key_hash;
-        t.octets = a.arguments.size();
-        if (o.task.retries == 0 && o.task.timeout_ms == 0 && o.task.soft_timeout_ms == 0 &&
-            o.traceparent.empty())
-            return;
-        t.terms = s_.terms.take();
-        s_.terms[t.terms] = task_terms{o.task, std::string{o.traceparent}, {}};
-    }
-    [[nodiscard]] policy::task_record record_of(task const& t, acceptance const& a,
-                                                wire::request_options const& o) const noexcept {
-        auto const later = [&t](std::uint64_t ms) { return t.submitted_us + ms * 1000; };
+    [[nodiscard]] policy::task_record record_of(acceptance const& a,
+                                                wire::request_options const& o) noexcept {
         policy::task_record r;
-        r.number = t.number;
-        r.id = t.id;
+        r.number = s_.next_number++;
+        r.id = a.id;
         r.name = a.name;
         r.content = o.content;
         r.arguments = a.arguments;
         r.traceparent = o.traceparent;
         r.options = o.task;
-        r.level = t.level;
+        r.level = o.task.priority.value_or(a.level);
         r.fingerprint = a.fingerprint;
-        r.submitted_us = t.submitted_us;
+        r.submitted_us = s_.now_us();
+        auto const later = [&r](std::uint64_t ms) { return r.submitted_us + ms * 1000; };
         r.due_us = o.task.countdown_ms ? later(*o.task.countdown_ms) : o.task.eta_us.value_or(0);
         r.expires_us = o.task.expires_ms ? later(*o.task.expires_ms) : o.task.expires_us.value_or(0);
         return r;
@@ -12509,7 +12561,7 @@ private:
         letter.text = text.substr(0, most_text);
         letter.worker = result.worker;
         letter.left = t.left;
-        s_.dead.add(std::move(letter), [this](policy::task_number gone) { s_.store.forget(gone); });
+        keep_letter(std::move(letter));
     }
     /// Queues it, or sets the time for which it waits.
     void plan(std::uint32_t slot, task_options const& o) {
@@ -12575,11 +12627,9 @@ private:
     }
     void keep(task const& t, cached_result const& result, std::string_view value) {
         auto const kept = s_.cache.insert(t.ledger, t.id.hash(0), result, value, s_.now.steady, gone());
-        auto const forgotten = s_.ledger.end(t.ledger, result.state, kept);
-        if (forgotten != none) s_.cache.erase(forgotten);
+        close_id(t.ledger, result, kept);
         if (!s_.keeps()) return;
         if (kept == none && s_.dead.find(t.id) == nullptr) s_.store.forget(t.number);
-        s_.ended.push_back(t.number);
         while (s_.ended.size() > s_.options.id_ledger_size) {  // as many as the ledger knows
             s_.dead.erase_oldest(s_.ended.front());
             s_.store.erase(s_.ended.front());
@@ -13018,17 +13068,10 @@ private:
         auto& t = s_.tasks[slot];
         if (!t.restored || run.attempt < t.attempt) return none;
         life_.adopt(slot);
-        auto& record = s_.workers[w];
         t.attempt = run.attempt;
         t.worker = w;
         t.state = task_state::assigned;
-        ++record.outstanding;
-        if (record.sends_began()) {
-            record.ahead[index_of(t.level)].push_back(s_.tasks, slot);
-        } else {
-            record.begun.push_back(s_.tasks, slot);
-            life_.began(slot);
-        }
+        take_on(w, slot);
         return slot;
     }
     [[nodiscard]] static bool is_orphan(worker_record const& record, wire::lease_name const& run) noexcept {
@@ -13049,6 +13092,19 @@ private:
     }
 
 public:
+    /// Puts a task into its worker's lists, at a place of its own.
+    void take_on(std::uint32_t w, std::uint32_t slot) {
+        auto& record = s_.workers[w];
+        auto const& t = s_.tasks[slot];
+        ++record.outstanding;
+        record.charged_us += t.cost_us;
+        if (record.sends_began()) {
+            record.ahead[index_of(t.level)].push_back(s_.tasks, slot);
+        } else {
+            record.begun.push_back(s_.tasks, slot);
+            life_.began(slot);
+        }
+    }
     /// Takes a task out of its worker's lists and gives the place back.
     void take_back(std::uint32_t w, std::uint32_t slot) {
         auto& record = s_.workers[w];
@@ -13386,14 +13442,7 @@ private:
         t.cost_us = std::min(s_.dispatch.names()[t.name].cost_us, ahead_limit_us);
         t.state = task_state::assigned;
         if (must_claim(t, record)) t.stored = s_.store.claim(t.number, t.attempt);
-        ++record.outstanding;
-        record.charged_us += t.cost_us;
-        if (record.sends_began()) {
-            record.ahead[index_of(t.level)].push_back(s_.tasks, slot);
-        } else {
-            record.begun.push_back(s_.tasks, slot);
-            life_.began(slot);
-        }
+        workers_.take_on(worker, slot);
         s_.dispatch.room_changed(worker);
         t.left ? fetch(slot) : send_run(t, record, t.arguments);
     }
@@ -13807,32 +13856,27 @@ public:
         if (!done.failure.empty()) return s_.error(r, "-", errc::store_failed, b.ref, done.failure);
         std::string document;
         json::writer{document}.begin_object().key("path").value(done.path).end_object();
-        auto header = s_.answer(r).pairs.begin("backup");
-        if (!b.ref.empty()) header.field("ref", b.ref);
-        s_.answer(r).pairs.finish(document);
+        s_.show(r, b.ref, "backup", {}, document);
     }
 
 private:
     void list(request& r, wire::header const& h) {
-        constexpr std::uint64_t most = 10'000;
         task_filter f;
-        if (!h.positional().empty()) return refuse(r, h, "the verb takes state=, name= and limit= only");
+        if (!h.positional().empty()) return s_.refuse(r, h, "the verb takes state=, name= and limit= only");
         if (auto const text = h.get("state"); !text.empty()) {
             f.state = parse_task_state(text);
-            if (!f.state) return refuse(r, h, "state= is none that a task can be in");
+            if (!f.state) return s_.refuse(r, h, "state= is none that a task can be in");
         }
-        if (auto const text = h.get("limit"); !text.empty()) {
-            auto const limit = wire::read_number(text, most);
-            if (!limit || *limit == 0) return refuse(r, h, "limit= is 1 to 10000");
-            f.limit = static_cast<std::uint32_t>(*limit);
-        }
+        auto const limit = s_.list_limit(r, h);
+        if (!limit) return;
+        f.limit = *limit;
         f.name = h.get("name");
         s_.show(r, h, h.verb(), {}, documents_.list(f));
     }
     template <class Document>
     void one(request& r, wire::header const& h, Document&& of) {
-        auto const id = h.positional().size() == 1 ? uuid::parse(h.positional()[0]) : std::nullopt;
-        if (!id) return refuse(r, h, "the verb takes one id, which is a UUID");
+        auto const id = sole_id(h);
+        if (!id) return s_.refuse(r, h, "the verb takes one id, which is a UUID");
         auto const document = of(*id);
         if (!document)
             return s_.error(r, id->text(), errc::unknown_task, ref_of(h), "no such task is known here");
@@ -13841,7 +13885,7 @@ private:
     void drain(request& r, wire::header const& h) {
         auto const undo = h.get("undo");
         if (h.positional().size() != 1 || !(undo.empty() || undo == "1"))
-            return refuse(r, h, "the verb takes the name of one worker, and undo=1");
+            return s_.refuse(r, h, "the verb takes the name of one worker, and undo=1");
         auto const w = workers_.set_aside(h.positional()[0], undo.empty());
         if (w == none) {
             return s_.error(r, "-", errc::unknown_worker, ref_of(h),
@@ -13862,20 +13906,17 @@ private:
             return s_.error(r, "-", errc::not_authorized, ref_of(h),
                             "a backup is only made for who asks from this machine");
         if (path.empty() || path.front() != '/' || path.find('\0') != std::string_view::npos)
-            return refuse(r, h, "the payload is the absolute path of the file to make");
+            return s_.refuse(r, h, "the payload is the absolute path of the file to make");
         if constexpr (policy::durable_store<typename P::store_policy>) {
             if (s_.keeps()) {
                 backups_.push_back({std::string{path}, std::string{ref_of(h)}, s_.peers[r.peer].id, r});
                 return s_.store.backup(std::string{path});
             }
         }
-        refuse(r, h, "this control plane keeps its tasks in memory only: there is nothing to copy");
+        s_.refuse(r, h, "this control plane keeps its tasks in memory only: there is nothing to copy");
     }
     [[nodiscard]] static bool is_loopback(std::string_view address) {
         return endpoint{std::string{address}, 0}.is_loopback();
-    }
-    void refuse(request& r, wire::header const& h, std::string_view why) {
-        s_.error(r, "-", errc::bad_request, ref_of(h), why);
     }
 
     struct pending_backup {
@@ -13921,15 +13962,9 @@ public:
     void fetched(policy::fetched_arguments const& f) { s_.dead.complete(f.number, f.arguments); }
 
 private:
-    static constexpr std::uint64_t most_listed = 10'000;
-
     void list(request& r, wire::header const& h) {
-        std::uint64_t limit = 100;
-        if (auto const text = h.get("limit"); !text.empty()) {
-            auto const n = wire::read_number(text, most_listed);
-            if (!n || *n == 0) return refuse(r, h, "limit= is 1 to 10000");
-            limit = *n;
-        }
+        auto limit = s_.list_limit(r, h);
+        if (!limit) return;
         auto const name = h.get("name");
         std::string out;
         json::writer w{out};
@@ -13937,7 +13972,7 @@ private:
         s_.dead.each([&](dead_letter const& l) {
             if (!name.empty() && l.name != name) return true;
             write_brief(w.begin_object(), l).end_object();
-            return --limit > 0;
+            return --*limit > 0;
         });
         w.end_array();
         s_.show(r, h, h.verb(), {}, out);
@@ -13966,7 +14001,7 @@ private:
         if (l == nullptr) return;
         auto const as = h.get("as");
         auto const id = as.empty() ? std::optional{uuid::make_v4()} : uuid::parse(as);
-        if (!id) return refuse(r, h, "as= is no UUID");
+        if (!id) return s_.refuse(r, h, "as= is no UUID");
         if (s_.ledger.find(*id) != none)
             return s_.error(r, l->id.text(), errc::id_conflict, ref_of(h), "the id of as= is in use");
         if (l->left)
@@ -13992,12 +14027,8 @@ private:
         o.task.priority = l.level;
         o.content = l.content;
         o.traceparent = l.traceparent;
-        std::uint32_t content = 0;
-        for (std::uint32_t i = 0; i < s_.contents.size(); ++i) {
-            if (s_.contents[i] == l.content) content = i;
-        }
-        auto const fingerprint = hash_bytes(l.arguments, hash_bytes(l.content, hash_bytes(l.name)));
-        auto const slot = life_.accept({id, l.name, l.arguments, fingerprint, l.level, content}, o);
+        auto const fingerprint = task_fingerprint(l.name, l.content, l.arguments);
+        auto const slot = life_.accept({id, l.name, l.arguments, fingerprint, l.level}, o);
         return s_.tasks[slot].stored;
     }
     void purge(request& r, wire::header const& h) {
@@ -14036,9 +14067,9 @@ private:
         return w;
     }
     [[nodiscard]] dead_letter const* find(request& r, wire::header const& h) {
-        auto const id = h.positional().size() == 1 ? uuid::parse(h.positional()[0]) : std::nullopt;
+        auto const id = sole_id(h);
         if (!id) {
-            refuse(r, h, "the verb takes one id, which is a UUID");
+            s_.refuse(r, h, "the verb takes one id, which is a UUID");
             return nullptr;
         }
         auto const* const letter = s_.dead.find(*id);
@@ -14046,9 +14077,6 @@ private:
             s_.error(r, id->text(), errc::unknown_task, ref_of(h),
                      "no task with that id is among the dead letters");
         return letter;
-    }
-    void refuse(request& r, wire::header const& h, std::string_view why) {
-        s_.error(r, "-", errc::bad_request, ref_of(h), why);
     }
 
     plane_state<P>& s_;
@@ -14283,8 +14311,7 @@ public:
         if (q.problem) return answer_problem(r, q);
         auto entry = s_.ledger.find(q.id);
         if (entry == none) {
-            auto const slot =
-                life_.accept({q.id, q.name, payload, q.fingerprint, port, content_of(o.content)}, o);
+            auto const slot = life_.accept({q.id, q.name, payload, q.fingerprint, port}, o);
             entry = s_.tasks[slot].ledger;
         }
         bool const lives = !is_final(s_.ledger.state(entry));
@@ -14412,7 +14439,7 @@ private:
         }
         if ((call || q.options.task.reply_both) && is_full(r))
             return refuse(q, errc::queue_full, "too many calls are unanswered on this connection");
-        q.fingerprint = hash_bytes(payload, hash_bytes(q.options.content, hash_bytes(q.name)));
+        q.fingerprint = task_fingerprint(q.name, q.options.content, payload);
     }
     void check_new(task_request& q, std::string_view payload, reservation const& reserved) {
         auto const& o = q.options.task;
@@ -14467,14 +14494,6 @@ private:
         return !s_.any_registered || s_.now.steady - s_.started < s_.options.inactive;
     }
     static constexpr std::size_t max_contents = 64;
-    /// The number of a content type that was found good.
-    std::uint32_t content_of(std::string_view content) {
-        if (content.empty()) return 0;
-        auto const at = std::ranges::find(s_.contents, content);
-        if (at != s_.contents.end()) return static_cast<std::uint32_t>(at - s_.contents.begin());
-        s_.contents.emplace_back(content);
-        return static_cast<std::uint32_t>(s_.contents.size() - 1);
-    }
     [[nodiscard]] bool is_full(request const& r) const noexcept {
         return r.peer != none && s_.peers[r.peer].outstanding >= s_.options.limits.max_outstanding;
     }
@@ -14485,8 +14504,7 @@ private:
         return h.positional().empty() ? std::string_view{"-"} : h.positional()[0].substr(0, 64);
     }
     void bad(request& r, wire::header const& h, std::string_view text) {
-        auto const subject =
-            h.positional().size() == 1 && uuid::parse(h.positional()[0]) ? h.positional()[0] : "-";
+        auto const subject = sole_id(h) ? h.positional()[0] : "-";
         s_.error(r, subject, errc::bad_request, ref_of(h), text);
     }
     void too_many(request& r, wire::header const& h) {
@@ -14497,7 +14515,7 @@ private:
                  "the task has ended and its result is no longer kept");
     }
     std::optional<found> look_up(request& r, wire::header const& h) {
-        auto const id = h.positional().size() == 1 ? uuid::parse(h.positional()[0]) : std::nullopt;
+        auto const id = sole_id(h);
         if (!id) {
             bad(r, h, "it takes one id, a UUID");
             return std::nullopt;
@@ -14575,7 +14593,8 @@ public:
     void task(policy::stored_task const& stored) override {
         auto const slot = s_.tasks.take();
         auto& t = s_.tasks[slot];
-        fill(t, stored);
+        life_.fill(t, stored.task, stored.last.history);
+        take_rest(t, stored);
         t.ledger = s_.ledger.insert(t.id, stored.task.fingerprint, slot);
         s_.next_number = std::max(s_.next_number, t.number + 1);
         ++s_.counters.restored;
@@ -14595,7 +14614,7 @@ public:
                                    r.started_us,
                                    r.finished_us,
                                    r.attempt,
-                                   content_of(task.content),
+                                   s_.content_number(task.content),
                                    s_.dispatch.names().intern(task.name),
                                    r.code,
                                    r.state,
@@ -14607,9 +14626,7 @@ public:
         auto const kept = stored.has_value ? s_.cache.insert(entry, task.id.hash(0), result, r.value,
                                                              ended_at(r.finished_us), life_.gone())
                                            : none;
-        auto const forgotten = s_.ledger.end(entry, r.state, kept);
-        if (forgotten != none) s_.cache.erase(forgotten);
-        s_.ended.push_back(task.number);
+        life_.close_id(entry, result, kept);
     }
     void member(std::string_view name) override { s_.reunion.expect(name); }
 
@@ -14617,45 +14634,19 @@ public:
     void finish() { s_.reunion.begin(s_.now.steady, s_.options.reunion); }
 
 private:
-    void fill(core::task& t, policy::stored_task const& stored) {
-        auto const& r = stored.task;
-        t = core::task{};
-        t.id = r.id;
-        t.number = r.number;
-        t.sequence = s_.next_sequence++;
-        t.submitted_us = r.submitted_us;
-        t.name = s_.dispatch.names().intern(r.name);
-        t.content = content_of(r.content);
-        t.level = r.level;
-        t.at_most_once = r.options.delivery == delivery::at_most_once;
-        t.key_hash = r.options.key_hash;
+    /// What its record does not say.
+    void take_rest(core::task& t, policy::stored_task const& stored) {
         t.attempt = std::max(stored.last.attempt, stored.claimed);
         t.failures = stored.last.failures;
         t.deaths = stored.last.deaths;
         t.octets = stored.octets;
         t.left = stored.left;
         if (!t.left) s_.task_octets += t.octets;
-        t.arguments.assign(r.arguments);
-        if (is_plain(stored)) return;
-        t.terms = s_.terms.take();
-        s_.terms[t.terms] =
-            task_terms{r.options, std::string{r.traceparent}, std::string{stored.last.history}};
-    }
-    static bool is_plain(policy::stored_task const& stored) noexcept {
-        auto const& o = stored.task.options;
-        return o.retries == 0 && o.timeout_ms == 0 && o.soft_timeout_ms == 0 &&
-               stored.task.traceparent.empty() && stored.last.history.empty();
+        t.arguments.assign(stored.task.arguments);
     }
     /// Whether its attempt ended with this process: only a task that ran here is claimed and may run again.
     static bool is_charged(core::task const& t, policy::stored_task const& stored) noexcept {
         return !t.at_most_once && stored.claimed > stored.last.attempt;
-    }
-    std::uint32_t content_of(std::string_view content) {
-        if (content.empty() || content == "json") return 0;
-        auto const at = std::ranges::find(s_.contents, content);
-        if (at != s_.contents.end()) return static_cast<std::uint32_t>(at - s_.contents.begin());
-        s_.contents.emplace_back(content);
-        return static_cast<std::uint32_t>(s_.contents.size() - 1);
     }
     /// When that was, on the clock by which results grow old.
     [[nodiscard]] instant ended_at(std::uint64_t us) const noexcept {
@@ -14679,7 +14670,7 @@ private:
         letter.text = stored.result.value;
         letter.worker = stored.result.worker;
         letter.history = stored.result.history;
-        s_.dead.add(std::move(letter), [this](policy::task_number gone) { s_.store.forget(gone); });
+        life_.keep_letter(std::move(letter));
     }
 
     plane_state<P>& s_;
@@ -17072,16 +17063,16 @@ private:
         core_.at(transport_->now());
         core_.turn();
         bool const over = stop_by_ && transport_->now().steady >= *stop_by_;
-        bool ends = over || (stop_by_ && core_.idle() && !core_.outbox().holds());
-        if (ends) unfinished_ = core_.outstanding();
-        if (ends) core_.farewell();
+        bool const done = over || (stop_by_ && core_.idle());
+        if (done) unfinished_ = core_.outstanding();
+        if (done) core_.farewell();
         store_->flush(core_.outbox().awaited());
         store_->poll(news_);
         core_.committed(news_);
-        ends = ends || !core_.failure().empty();
         send();
         if (inproc_) inproc_->flush();
-        if (ends && (over || !core_.outbox().holds() || !core_.failure().empty())) return end();
+        // What is still to be committed is waited for, as long as there is time.
+        if (over || !core_.failure().empty() || (done && !core_.outbox().holds())) return end();
         arm();
     }
     void send() {

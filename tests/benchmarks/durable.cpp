@@ -3,6 +3,7 @@
 #include "benchmarks/load.hpp"
 #include "benchmarks/own.hpp"
 #include "benchmarks/processes.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <fastqueue/store/sqlite.hpp>
 
@@ -97,27 +98,6 @@ struct settings {
     std::vector<std::uint32_t> in_flight{1, 32, 256, 1000};
 };
 
-/// A folder that is removed at the end.
-class folder {
-public:
-    explicit folder(std::string const& parent) {
-        auto name = (fs::path{parent} / "fastqueue-durable-XXXXXX").string();
-        if (::mkdtemp(name.data()) == nullptr)
-            fail("--directory '" + parent + "': no folder can be made in it");
-        path_ = name;
-    }
-    ~folder() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    folder(folder const&) = delete;
-    folder& operator=(folder const&) = delete;
-    [[nodiscard]] std::string file(char const* name) const { return (path_ / name).string(); }
-
-private:
-    fs::path path_;
-};
-
 struct durable_policies : fq::default_policies {
     using store_policy = fq::store::sqlite;
 };
@@ -147,8 +127,8 @@ struct figures {
 
 /// How long it takes to append 4 KiB to a file and have it on the disk.
 double disk_p50_us(std::string const& directory, double seconds) {
-    folder const where{directory};
-    descriptor const file{::open(where.file("probe").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
+    fastqueue::test::temporary_folder const where{directory};
+    descriptor const file{::open((where / "probe").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
     if (file.get() < 0) fail("open");
     std::vector<char> const block(4096, 'x');
     load each{1, seconds};
@@ -180,9 +160,10 @@ void submit(channel& talk, std::string const& addresses, std::uint32_t in_flight
 }
 
 figures measure(bool durable, std::uint32_t in_flight, settings const& s) {
-    folder const where{s.directory};
-    process server{
-        [&](channel& talk) { durable ? serve_durably(talk, where.file("queue.db")) : own::serve(talk); }};
+    fastqueue::test::temporary_folder const where{s.directory};
+    process server{[&](channel& talk) {
+        durable ? serve_durably(talk, (where / "queue.db").string()) : own::serve(talk);
+    }};
     auto const addresses = server.talk().hear(10);
     process worker{[&](channel&) { own::work(addresses); }};
     process client{[&](channel& talk) { submit(talk, addresses, in_flight, s.seconds); }};

@@ -1,5 +1,6 @@
 #include <fastqueue/core/id_ledger.hpp>
 
+#include "core/ids.hpp"
 #include "support/catch.hpp"
 
 #include <cstdint>
@@ -12,13 +13,7 @@ namespace fq = fastqueue;
 using fq::core::id_ledger;
 using fq::core::none;
 
-namespace {
-
-fq::uuid id(std::uint64_t n) {
-    return fq::uuid::make_v7({}, n >> 16U, n << 8U);
-}  // the octet below bears the variant
-
-}  // namespace
+using core_test::id;
 
 TEST_CASE("id_ledger: an entry takes 32 octets", "[core]") { CHECK(sizeof(id_ledger::entry) == 32); }
 

@@ -6,6 +6,7 @@
 #include <fastqueue/model/time.hpp>
 #include <fastqueue/wire/pair_cursor.hpp>
 
+#include "core/ids.hpp"
 #include "support/catch.hpp"
 
 #include <algorithm>
@@ -101,10 +102,8 @@ private:
     }
 };
 
-inline fq::uuid id(std::uint64_t n) {
-    return fq::uuid::make_v7({}, 0, n << 8U);
-}  // the octet below bears the variant
-inline std::string text(std::uint64_t n) { return id(n).text(); }
+using core_test::id;
+using core_test::text;
 inline std::string nodes(std::string const& base, std::string const& management, std::uint64_t epoch,
                          std::string const& more = {}) {
     return R"([{"id":"cp","role":"control-plane","base":")" + base + R"(","management":")" + management +

@@ -7,6 +7,7 @@
 #include <fastqueue/eviction/lru.hpp>
 #include <fastqueue/testing/delayed_store.hpp>
 
+#include "core/ids.hpp"
 #include "support/catch.hpp"
 
 #include <algorithm>
@@ -62,10 +63,8 @@ struct bundle {
     using observer_policy = watcher;
 };
 
-inline fq::uuid id(std::uint64_t n) {
-    return fq::uuid::make_v7({}, 0, n << 8U);
-}  // the octet below bears the variant
-inline std::string text(std::uint64_t n) { return id(n).text(); }
+using core_test::id;
+using core_test::text;
 
 struct dial {
     fq::endpoint to;

@@ -26,9 +26,9 @@ fq::core::worker_options with_ports() {
     return o;
 }
 
-class rig {
+class worker_rig {
 public:
-    explicit rig(fq::core::worker_options o = usual()) : machine{std::move(o)} {
+    explicit worker_rig(fq::core::worker_options o = usual()) : machine{std::move(o)} {
         machine.at(now);
         machine.start();
         turn();
@@ -75,7 +75,7 @@ public:
         say(discovery.peer, "nodes", nodes("tcp://127.0.0.1:5555", "tcp://127.0.0.1:5999", 7));
         register_at(net.dialled());
     }
-    void register_at(dial const& to) {
+    void register_at(machine_test::dial const& to) {
         management = to.peer;
         open(management);
         auto const asked = net.take();
@@ -120,7 +120,7 @@ bool has(std::vector<run_action> const& actions, run_action::kind what, std::uin
 }  // namespace
 
 TEST_CASE("worker: finds the management port by discovery, and registers what it can", "[core]") {
-    rig r;
+    worker_rig r;
     auto const discovery = r.net.dialled();
     CHECK(discovery.to == fq::endpoint{"127.0.0.1", 5550});
     r.open(discovery.peer);
@@ -145,7 +145,7 @@ TEST_CASE("worker: finds the management port by discovery, and registers what it
 }
 
 TEST_CASE("worker: without an answer of discovery the port is five above the base", "[core]") {
-    rig r;
+    worker_rig r;
     auto const discovery = r.net.dialled();
     SECTION("nobody there") { r.close(discovery.peer); }
     SECTION("silent") {
@@ -172,7 +172,7 @@ TEST_CASE("worker: dials again with a growing delay while nobody is there, and a
           "[core]") {
     auto o = usual();
     o.discovery.reset();
-    rig r{o};
+    worker_rig r{o};
     std::vector<std::int64_t> waits;
     for (int i = 0; i < 12; ++i) {
         r.close(r.net.dialled().peer);
@@ -191,7 +191,7 @@ TEST_CASE("worker: dials again with a growing delay while nobody is there, and a
 }
 
 TEST_CASE("worker: speaks every five seconds, and registers again when it is not known", "[core]") {
-    rig r;
+    worker_rig r;
     r.enroll();
     r.pass(5s);
     auto beats = r.net.take();
@@ -214,7 +214,7 @@ TEST_CASE("worker: speaks every five seconds, and registers again when it is not
 }
 
 TEST_CASE("worker: a control plane that is silent for too long is looked for again", "[core]") {
-    rig r;
+    worker_rig r;
     r.enroll();
     r.pass(40s);
     CHECK(std::ranges::count(r.net.closed, r.management) == 1);
@@ -225,7 +225,7 @@ TEST_CASE("worker: a control plane that is silent for too long is looked for aga
 TEST_CASE("worker: a registration that gets no answer is sent again", "[core]") {
     auto o = usual();
     o.management = fq::endpoint{"127.0.0.1", 9000};
-    rig r{o};
+    worker_rig r{o};
     auto const to = r.net.dialled();
     CHECK(to.to.port == 9000);
     r.open(to.peer);
@@ -239,7 +239,7 @@ TEST_CASE(
     "[core]") {
     auto o = usual();
     o.discovery.reset();
-    rig r{o};
+    worker_rig r{o};
     auto const to = r.net.dialled();
     r.open(to.peer);
     r.net.take();
@@ -269,7 +269,7 @@ TEST_CASE(
 }
 
 TEST_CASE("worker: answers each run once, in one packed message a turn", "[core]") {
-    rig r;
+    worker_rig r;
     r.enroll();
     auto const a = r.run(1, " timeout_ms=50 content=x", "[7]");
     CHECK(r.machine.run(a).name == "add");
@@ -296,7 +296,7 @@ TEST_CASE("worker: answers each run once, in one packed message a turn", "[core]
 }
 
 TEST_CASE("worker: tells that a run began only if it is still running when it looks", "[core]") {
-    rig r;
+    worker_rig r;
     r.enroll();
     auto const slot = r.run(1);
     CHECK(r.machine.next_deadline() <= r.now.steady + 1ms);
@@ -313,7 +313,7 @@ TEST_CASE("worker: tells that a run began only if it is still running when it lo
 }
 
 TEST_CASE("worker: a recall takes back what has not begun, and nothing else", "[core]") {
-    rig r;
+    worker_rig r;
     r.enroll();
     auto const a = r.run(1);
     auto const b = r.run(2);
@@ -334,7 +334,7 @@ TEST_CASE("worker: a recall takes back what has not begun, and nothing else", "[
 }
 
 TEST_CASE("worker: a cancel stops what runs, and takes back what does not", "[core]") {
-    rig r;
+    worker_rig r;
     r.enroll();
     auto const a = r.run(1);
     auto const b = r.run(2);
@@ -356,7 +356,7 @@ TEST_CASE("worker: a cancel stops what runs, and takes back what does not", "[co
 }
 
 TEST_CASE("worker: a handler that finishes in spite of a cancel has its result", "[core]") {
-    rig r;
+    worker_rig r;
     r.enroll();
     auto const a = r.run(1);
     r.begun(a);
@@ -368,7 +368,7 @@ TEST_CASE("worker: a handler that finishes in spite of a cancel has its result",
 
 TEST_CASE("worker: fault 9: at the soft limit it asks to stop, at the hard one the attempt is a timeout",
           "[core]") {
-    rig r;
+    worker_rig r;
     r.enroll();
     auto const a = r.run(1, " soft_timeout_ms=100 timeout_ms=300");
     r.pass(1s);
@@ -396,7 +396,7 @@ TEST_CASE("worker: fault 9: at the soft limit it asks to stop, at the hard one t
 }
 
 TEST_CASE("worker: more runs than it can hold are given back at once", "[core]") {
-    rig r;
+    worker_rig r;
     r.enroll();
     std::uint64_t n = 0;
     while (r.net.take().empty()) {
@@ -412,7 +412,7 @@ TEST_CASE("worker: more runs than it can hold are given back at once", "[core]")
 TEST_CASE(
     "worker: fault 41: what it owes is announced and answered after it is back, but for what is dropped",
     "[core]") {
-    rig r;
+    worker_rig r;
     r.enroll();
     auto const a = r.run(1);
     auto const b = r.run(2);
@@ -444,7 +444,7 @@ TEST_CASE(
 }
 
 TEST_CASE("worker: with ports of its own it answers over the latest connections to them", "[core]") {
-    rig r{with_ports()};
+    worker_rig r{with_ports()};
     r.enroll();
     std::vector<peer_id> links;
     for (std::uint32_t i = 0; i < 4; ++i) {
@@ -475,7 +475,7 @@ TEST_CASE("worker: with ports of its own it answers over the latest connections 
 TEST_CASE(
     "worker: a run has the priority of the port it came to, and goes before lower ones of the same turn",
     "[core]") {
-    rig r{with_ports()};
+    worker_rig r{with_ports()};
     r.enroll();
     for (std::uint32_t i = 0; i < 4; ++i) {
         r.open(static_cast<peer_id>(900 + i), true, i);
@@ -512,7 +512,7 @@ TEST_CASE(
 
 TEST_CASE("worker: fault 73: a stranger at its port gets an answer, and no runs, answers or leases",
           "[core]") {
-    rig r{with_ports()};
+    worker_rig r{with_ports()};
     r.enroll();
     auto const stranger = static_cast<peer_id>(900);
     r.open(stranger, true, 0);
@@ -530,7 +530,7 @@ TEST_CASE("worker: fault 73: a stranger at its port gets an answer, and no runs,
 }
 
 TEST_CASE("worker: the loss of its management connection leaves its ports' runs alone", "[core]") {
-    rig r{with_ports()};
+    worker_rig r{with_ports()};
     r.enroll();
     for (std::uint32_t i = 0; i < 4; ++i) {
         r.open(static_cast<peer_id>(900 + i), true, i);
@@ -547,7 +547,7 @@ TEST_CASE("worker: the loss of its management connection leaves its ports' runs 
 
 TEST_CASE("worker: fault 10: stop gives back what has not begun, finishes what runs, and takes its leave",
           "[core]") {
-    rig r;
+    worker_rig r;
     r.enroll();
     auto const a = r.run(1);
     auto const b = r.run(2);
@@ -575,7 +575,7 @@ TEST_CASE("worker: fault 10: stop gives back what has not begun, finishes what r
 }
 
 TEST_CASE("worker: fault 99: stop ends when the control plane cannot be told, too", "[core]") {
-    rig r;
+    worker_rig r;
     r.machine.at(r.now);
     r.machine.stop();
     r.turn();
@@ -583,7 +583,7 @@ TEST_CASE("worker: fault 99: stop ends when the control plane cannot be told, to
 }
 
 TEST_CASE("worker: what it cannot read is passed over", "[core]") {
-    rig r;
+    worker_rig r;
     r.enroll();
     for (auto const* line : {"run", "run x 1 add", "recall", "cancel x y", "dance", "registered", "hello",
                              "error", "error -", "began x 1"}) {
@@ -601,7 +601,7 @@ TEST_CASE("worker: what it cannot read is passed over", "[core]") {
 }
 
 TEST_CASE("worker: what has not ended in time goes back, and its end is told to nobody", "[core]") {
-    rig r;
+    worker_rig r;
     r.enroll();
     auto const a = r.run(1);
     auto const b = r.run(2);

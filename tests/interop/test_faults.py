@@ -47,6 +47,7 @@ class Faults(peers.Case):
         """By one connection for all of a test, so that it does not change what it counts."""
         if self.counting is None:
             self.counting = self.peer(at.management)
+            self.until(lambda: self.stats(at)["workers"] > 0, "its own worker has connected")
         return self.expect(self.counting.ask("FQ1 stats"), "stats").value()
 
     def shake_hands(self, port):
@@ -167,8 +168,9 @@ class Crowds(Faults):
         mute.sendall(question * 1000)  # 1000 MiB of answers, where 66 MiB may wait for a peer
         self.assertLess(self.octets_until(mute, 1000 << 20), 100 << 20, "who was over the limit was cut")
         self.until(lambda: self.stats(at)["connections"] == connections, "its connection is gone")
-        self.assertLess(peak(control_plane.process.pid) - before, 256 << 20)
-        self.assertLess(resident(control_plane.process.pid) - before, 128 << 20)
+        if not SANITIZED:  # which keeps freed memory for itself
+            self.assertLess(peak(control_plane.process.pid) - before, 256 << 20)
+            self.assertLess(resident(control_plane.process.pid) - before, 128 << 20)
 
     def octets_until(self, made, enough):
         """How many come until they are enough, or the other side closes."""

@@ -2,9 +2,10 @@
 #include <fastqueue/store/selectable.hpp>
 #include <fastqueue/store/sqlite.hpp>
 
-#include "roles/embedded_fixture.hpp"
 #include "roles/fixture.hpp"
+#include "roles/gate.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -42,8 +43,8 @@ struct stored : fq::default_policies {
 };
 using stored_queue = fq::basic_embedded<stored>;
 
-std::unique_ptr<stored::store_policy> file_of(folder const& here) {
-    return std::make_unique<stored::store_policy>(std::make_unique<fq::store::sqlite>(here.file("queue.db")));
+std::unique_ptr<stored::store_policy> file_of(fq::test::temporary_folder const& here) {
+    return std::make_unique<stored::store_policy>(std::make_unique<fq::store::sqlite>(here / "queue.db"));
 }
 
 }  // namespace
@@ -79,7 +80,7 @@ TEST_CASE("embedded: when its store fails, who waits and who comes is told why, 
 }
 
 TEST_CASE("embedded: with a durable store a queue goes on where it was ended", "[roles]") {
-    folder here;
+    fq::test::temporary_folder const here;
     gate work;
     std::atomic<int> runs{0};
     auto tasks = usual_tasks();
@@ -111,8 +112,8 @@ TEST_CASE("embedded: with a durable store a queue goes on where it was ended", "
 }
 
 TEST_CASE("embedded: a file that is no store is refused in a sentence", "[roles]") {
-    folder here;
-    std::ofstream{here.file("queue.db")} << std::string(8192, 'x');
+    fq::test::temporary_folder const here;
+    std::ofstream{here / "queue.db"} << std::string(8192, 'x');
     try {
         stored_queue queue{usual_tasks(), {}, file_of(here)};
         FAIL("it was taken");

@@ -1,13 +1,12 @@
 #include <fastqueue/embedded.hpp>
 
 #include "roles/fixture.hpp"
+#include "roles/gate.hpp"
 #include "support/catch.hpp"
 
 #include <asio/use_future.hpp>
 #include <atomic>
-#include <condition_variable>
 #include <future>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -23,32 +22,6 @@ int sum_of(Client& queue, int x, int y) {
     auto const id = queue.delay(add(x, y).at(fq::priority::high));
     return queue.template wait<int>(id, 10s)->value();
 }
-
-/// A gate that handlers wait at. Bounded, so that a test that fails ends.
-class gate {
-public:
-    void open() {
-        std::scoped_lock const lock{mutex_};
-        open_ = true;
-        changed_.notify_all();
-    }
-    bool wait() {
-        std::unique_lock lock{mutex_};
-        ++waiting_;
-        changed_.notify_all();
-        return changed_.wait_for(lock, 20s, [this] { return open_; });
-    }
-    bool somebody_waits() {
-        std::unique_lock lock{mutex_};
-        return changed_.wait_for(lock, 20s, [this] { return waiting_ > 0; });
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    bool open_ = false;
-    int waiting_ = 0;
-};
 
 }  // namespace
 

@@ -2,9 +2,9 @@
 #include <fastqueue/sqlite_outbox.hpp>
 #include <fastqueue/sqlite_outbox_relay.hpp>
 
-#include "roles/embedded_fixture.hpp"
 #include "roles/fixture.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <filesystem>
 #include <map>
@@ -67,8 +67,8 @@ fq::invocation<int> note(int x) { return fq::invoke<int>("note", x); }
 
 TEST_CASE("outbox: a task is committed with its transaction and handed over, or rolled back with it",
           "[roles]") {
-    folder here;
-    shop db{here.file("shop.db")};
+    fq::test::temporary_folder const here;
+    shop db{here / "shop.db"};
     fq::sqlite_outbox outbox{db.handle()};
     db.run("BEGIN");
     db.run("INSERT INTO orders VALUES(1)");
@@ -76,7 +76,7 @@ TEST_CASE("outbox: a task is committed with its transaction and handed over, or 
     CHECK(outbox.waiting() == 1);
 
     fq::embedded queue{usual_tasks()};
-    fq::outbox_relay relay{here.file("shop.db"), queue};
+    fq::outbox_relay relay{here / "shop.db", queue};
     CHECK(relay.relay() == 0);  // not committed: the relay sees nothing
     db.run("COMMIT");
     CHECK(relay.relay() == 1);
@@ -98,8 +98,8 @@ TEST_CASE("outbox: a task is committed with its transaction and handed over, or 
 }
 
 TEST_CASE("outbox: a table that was made in a transaction that is rolled back is made again", "[roles]") {
-    folder here;
-    shop db{here.file("shop.db")};
+    fq::test::temporary_folder const here;
+    shop db{here / "shop.db"};
     db.run("BEGIN");
     fq::sqlite_outbox outbox{db.handle()};
     outbox.enqueue(add(1, 1));
@@ -110,8 +110,8 @@ TEST_CASE("outbox: a table that was made in a transaction that is rolled back is
 }
 
 TEST_CASE("outbox: tasks keep their order and their options across batches", "[roles]") {
-    folder here;
-    shop db{here.file("shop.db")};
+    fq::test::temporary_folder const here;
+    shop db{here / "shop.db"};
     fq::sqlite_outbox outbox{db.handle()};
     journal done;
     fq::embedded queue{done.tasks()};
@@ -122,7 +122,7 @@ TEST_CASE("outbox: tasks keep their order and their options across batches", "[r
     auto const late = outbox.enqueue(add(1, 2).countdown(1h).key("k").timeout(7s).with_meta());
     auto const expired = outbox.enqueue(add(1, 2).expires_in(1ms));
     std::this_thread::sleep_for(5ms);  // expiry counts from when it was written
-    fq::outbox_relay relay{here.file("shop.db"), queue, {.batch_tasks = 64}};
+    fq::outbox_relay relay{here / "shop.db", queue, {.batch_tasks = 64}};
     CHECK(relay.relay() == 502);
     CHECK(queue.wait_all<int>(ids, 20s).back()->value() == 499);
     std::vector<int> expected(500);
@@ -149,8 +149,8 @@ struct mortal {
 }  // namespace
 
 TEST_CASE("outbox: a relay that dies between handing over and taking out makes no task twice", "[roles]") {
-    folder here;
-    shop db{here.file("shop.db")};
+    fq::test::temporary_folder const here;
+    shop db{here / "shop.db"};
     fq::sqlite_outbox outbox{db.handle()};
     journal done;
     fq::embedded queue{done.tasks()};
@@ -158,11 +158,11 @@ TEST_CASE("outbox: a relay that dies between handing over and taking out makes n
     for (int i = 0; i < 10; ++i) ids.push_back(outbox.enqueue(note(i)));
     mortal client{queue, 1};
     {
-        fq::outbox_relay relay{here.file("shop.db"), client, {.batch_tasks = 4}};
+        fq::outbox_relay relay{here / "shop.db", client, {.batch_tasks = 4}};
         CHECK_THROWS_AS(relay.relay(), killed);  // in its second batch
     }
     CHECK(outbox.waiting() == 6);
-    fq::outbox_relay relay{here.file("shop.db"), queue};
+    fq::outbox_relay relay{here / "shop.db", queue};
     CHECK(relay.relay() == 6);
     CHECK(queue.wait_all<int>(ids, 20s).back()->value() == 9);
     REQUIRE(done.runs.size() == 10);
@@ -170,8 +170,8 @@ TEST_CASE("outbox: a relay that dies between handing over and taking out makes n
 }
 
 TEST_CASE("outbox: one id is one task, and another task under it is refused at once", "[roles]") {
-    folder here;
-    shop db{here.file("shop.db")};
+    fq::test::temporary_folder const here;
+    shop db{here / "shop.db"};
     fq::sqlite_outbox outbox{db.handle()};
     auto const id = outbox.enqueue(add(1, 1));
     CHECK(outbox.enqueue(add(1, 1).id(id)) == id);
@@ -189,8 +189,8 @@ TEST_CASE("outbox: one id is one task, and another task under it is refused at o
 }
 
 TEST_CASE("outbox: what the control plane refuses stays with its reason and holds up no other", "[roles]") {
-    folder here;
-    shop db{here.file("shop.db")};
+    fq::test::temporary_folder const here;
+    shop db{here / "shop.db"};
     fq::sqlite_outbox outbox{db.handle()};
     fq::embedded queue{usual_tasks()};
     CHECK(queue.call(add(1, 1)) == 2);  // so its tasks are known
@@ -207,7 +207,7 @@ TEST_CASE("outbox: what the control plane refuses stays with its reason and hold
         "INSERT INTO fastqueue_outbox(id, name, arguments, content) "
         "VALUES('018f4c4e-3333-7333-8333-333333333333', 'add', '[1, 2]', 'json retries=9')");
     auto const last = outbox.enqueue(add(3, 4));
-    fq::outbox_relay relay{here.file("shop.db"), queue};
+    fq::outbox_relay relay{here / "shop.db", queue};
     CHECK(relay.relay() == 3);
     CHECK(queue.wait<int>(first, 10s)->value() == 3);
     CHECK(queue.wait<int>(last, 10s)->value() == 7);
@@ -229,15 +229,15 @@ TEST_CASE("outbox: what the control plane refuses stays with its reason and hold
 
 TEST_CASE("outbox: a relay on a thread of its own waits for its control plane, and says what it waits for",
           "[roles]") {
-    folder here;
-    shop db{here.file("shop.db")};
+    fq::test::temporary_folder const here;
+    shop db{here / "shop.db"};
     fq::sqlite_outbox outbox{db.handle()};
     auto first = std::make_unique<plane>();
     auto const ports = first->same_ports();
     fq::client client{{.discovery = first->discovery(), .timeout = 20s, .retries = 0}};
     first.reset();
     auto const id = outbox.enqueue(add(5, 3));
-    fq::outbox_relay relay{here.file("shop.db"), client, {.interval = 5ms, .pause = 20ms}};
+    fq::outbox_relay relay{here / "shop.db", client, {.interval = 5ms, .pause = 20ms}};
     std::thread thread{[&] { relay.run(); }};
     CHECK(comes_true([&] { return relay.trouble().find("nobody answers") != std::string::npos; }));
     CHECK(outbox.waiting() == 1);
@@ -253,10 +253,10 @@ TEST_CASE("outbox: a relay on a thread of its own waits for its control plane, a
 
 TEST_CASE("outbox: where it cannot write it says which file and why, and the transaction is untouched",
           "[roles]") {
-    folder here;
-    shop db{here.file("shop.db")};
+    fq::test::temporary_folder const here;
+    shop db{here / "shop.db"};
     fq::sqlite_outbox outbox{db.handle()};
-    shop other{here.file("shop.db")};
+    shop other{here / "shop.db"};
     other.run("BEGIN IMMEDIATE");
     sqlite3_busy_timeout(db.handle(), 0);
     try {
@@ -271,5 +271,5 @@ TEST_CASE("outbox: where it cannot write it says which file and why, and the tra
     outbox.enqueue(add(1, 1));
     CHECK(outbox.waiting() == 1);
     fq::embedded queue{usual_tasks()};
-    CHECK_THROWS_AS(fq::outbox_relay(here.file("no/such/folder.db"), queue), fq::error);
+    CHECK_THROWS_AS(fq::outbox_relay(here / "no/such/folder.db", queue), fq::error);
 }

@@ -208,7 +208,8 @@ void world::start_clients() {
     auto& r = network_.random();
     for (std::uint64_t n = 0; n < climate_.tasks; ++n) {
         tasks_[n].number = n;
-        tasks_[n].id = uuid::make_v7({}, r.next(), r.next());
+        auto const high = r.next();  // of two draws in one call the compiler chooses which comes first
+        tasks_[n].id = uuid::make_v7({}, high, r.next());
         numbers_[tasks_[n].id] = n;
         network_.schedule(std::chrono::microseconds{r.between(
                               0, static_cast<std::uint64_t>(climate_.asking.count()) * 1000)},
@@ -411,9 +412,13 @@ void world::one_fault() {
             break;
         case 2:
             if (!climate_.partitions) break;
-            r.happens(500) ? network_.partition("plane", other)
-                           : network_.partition_one_way(r.happens(500) ? "plane" : other,
-                                                        r.happens(500) ? "plane" : other);
+            if (r.happens(500)) {
+                network_.partition("plane", other);
+            } else if (r.happens(500)) {
+                network_.partition_one_way("plane", other);
+            } else {
+                network_.partition_one_way(other, "plane");
+            }
             network_.schedule(std::chrono::milliseconds{r.between(10, 6000)},
                               [this] { network_.heal_all(); });
             break;

@@ -6,6 +6,7 @@
 
 #include "laws/store_model.hpp"
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -31,26 +32,7 @@ using fq::store::sqlite;
 using fq::store::sqlite_options;
 using namespace std::chrono_literals;
 
-/// A folder of its own, removed at the end.
-class folder {
-public:
-    folder() {
-        auto name = (fs::temp_directory_path() / "fastqueue-store-XXXXXX").string();
-        REQUIRE(::mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    ~folder() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    folder(folder const&) = delete;
-    folder& operator=(folder const&) = delete;
-    fs::path operator/(std::string_view name) const { return path_ / name; }
-    fs::path const& path() const { return path_; }
-
-private:
-    fs::path path_;
-};
+using folder = fq::test::temporary_folder;
 
 inline std::string read_file(fs::path const& path) {
     std::ifstream in{path, std::ios::binary};

@@ -1,6 +1,7 @@
 #include <fastqueue/tasks/module_loader.hpp>
 
 #include "support/catch.hpp"
+#include "support/temporary_folder.hpp"
 
 #include <unistd.h>
 #include <cstdlib>
@@ -21,29 +22,11 @@
 namespace fq = fastqueue;
 namespace fs = std::filesystem;
 using fq::errc;
+using fq::test::temporary_folder;
 
 namespace {
 
 fs::path const modules{FASTQUEUE_TEST_MODULE_DIR};
-
-class temporary_folder {
-public:
-    temporary_folder() {
-        auto pattern = (fs::temp_directory_path() / "fastqueue-modules-XXXXXX").string();
-        REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-        path_ = pattern;
-    }
-    temporary_folder(temporary_folder const&) = delete;
-    temporary_folder& operator=(temporary_folder const&) = delete;
-    ~temporary_folder() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    [[nodiscard]] fs::path const& path() const noexcept { return path_; }
-
-private:
-    fs::path path_;
-};
 
 std::string file(std::string_view stem) { return (modules / (std::string{stem} + ".so")).string(); }
 

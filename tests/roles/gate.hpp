@@ -1,14 +1,8 @@
 #pragma once
 
-#include "support/catch.hpp"
-
 #include <chrono>
 #include <condition_variable>
-#include <cstdlib>
-#include <filesystem>
 #include <mutex>
-#include <string>
-#include <system_error>
 
 namespace roles {
 
@@ -36,26 +30,6 @@ private:
     std::condition_variable changed_;
     bool open_ = false;
     int waiting_ = 0;
-};
-
-/// A folder that goes with its test.
-class folder {
-public:
-    folder() {
-        auto name = (std::filesystem::temp_directory_path() / "fastqueue-roles-XXXXXX").string();
-        REQUIRE(::mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    folder(folder const&) = delete;
-    folder& operator=(folder const&) = delete;
-    ~folder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    [[nodiscard]] std::filesystem::path file(char const* name) const { return path_ / name; }
-
-private:
-    std::filesystem::path path_;
 };
 
 }  // namespace roles
