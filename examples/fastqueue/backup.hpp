@@ -4,7 +4,6 @@
 #include "exit_code.hpp"
 #include "options.hpp"
 #include "output.hpp"
-#include "payload_call.hpp"
 #include "store_option.hpp"
 
 #include <fastqueue/json/writer.hpp>
@@ -81,15 +80,14 @@ private:
     // ---- by the control plane
 
     void ask(std::string const& path) const {
-        payload_call call{connection_.options()};
         try {
-            static_cast<void>(call.ask("backup", path));
+            connection_.ask({}, [&](client& c) { static_cast<void>(c.document("backup", {}, path)); });
         } catch (error const& e) {
             if (in_use_ && exit_code_of(e.code()) == nobody)
                 throw error{errc::unreachable, *in_use_ + "; and no control plane answers at " +
                                                    connection_.options().discovery.text() +
                                                    ": say where it is with --discovery-address"};
-            throw error{e.code(), connection_.explained(e, {})};
+            throw;
         }
     }
 

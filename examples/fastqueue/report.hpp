@@ -17,14 +17,14 @@
 namespace fastqueue::cli {
 
 /// A value as JSON; what another serialization has written is only described.
-[[nodiscard]] inline std::string value_text(std::string const& value) {
+[[nodiscard]] inline std::string value_text(std::string_view value) {
     json::document document;
-    if (document.parse(value)) return value;
+    if (document.parse(value)) return std::string{value};
     return "(" + std::to_string(value.size()) + " octets that are not JSON)";
 }
 
 /// The same on one line: a worker may have written it over several.
-[[nodiscard]] inline std::string one_line_value(std::string const& value) {
+[[nodiscard]] inline std::string one_line_value(std::string_view value) {
     if (value.find_first_of("\r\n") == value.npos) return value_text(value);
     json::document document;
     if (!document.parse(value)) return value_text(value);
@@ -47,20 +47,29 @@ namespace fastqueue::cli {
     return s.value.empty() ? text : text + ": " + s.value;
 }
 
-/// One object: id, state, value or code and error, and what is known of attempt, worker and times.
+/// The value, if there is one; of what is no JSON, its size.
+inline void write_value(json::writer& w, std::string_view text) {
+    if (text.empty()) return;
+    json::document document;
+    if (document.parse(text)) {
+        w.key("value").raw(one_line_value(text));
+    } else {
+        w.key("value").value(nullptr).key("value_octets").value(text.size());
+    }
+}
+
+/// One object: id, state, value or code and error, and what is known of attempt, worker and times. An answer that
+/// tells only how the task ended, as to a submit of an id that was used before, has neither value nor error.
 [[nodiscard]] inline std::string as_json(task_id const& id, task_status const& s) {
     std::string out;
     json::writer w{out};
     w.begin_object().key("id").value(id.text()).key("state").value(name_of(s.state));
     if (s.state == task_state::success) {
-        json::document document;
-        if (document.parse(s.value))
-            w.key("value").raw(one_line_value(s.value));
-        else
-            w.key("value").value(nullptr).key("value_octets").value(s.value.size());
+        write_value(w, s.value);
     } else if (is_final(s.state)) {
-        if (auto const code = code_name(s); !code.empty()) w.key("code").value(code);
-        w.key("error").value(s.value);
+        auto const code = code_name(s);
+        if (!code.empty()) w.key("code").value(code);
+        if (!code.empty() || !s.value.empty()) w.key("error").value(s.value);
     } else if (json::document document; !s.value.empty() && document.parse(s.value)) {
         w.key("progress").raw(s.value);
     }

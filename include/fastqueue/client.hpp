@@ -134,9 +134,11 @@ public:
     /// A document of the management port, as JSON: `workers`, `queues`, `tasks`, `stats`, `health` ...
     /// \param verb       of a literal
     /// \param arguments  what stands behind it in the header, as `state=running limit=5`
+    /// \param payload    what some verbs take beside it, as `backup` the file's path
     /// \throws error (unknown_task, unknown_worker ...)
-    [[nodiscard]] std::string document(std::string_view verb, std::string_view arguments = {}) {
-        return ask(this->requests().document(verb, arguments)).payload;
+    [[nodiscard]] std::string document(std::string_view verb, std::string_view arguments = {},
+                                       std::string_view payload = {}) {
+        return ask(this->requests().document(verb, arguments, payload)).payload;
     }
 
     /// Sends a task whose arguments are encoded already, and waits for its end. For programs that pass on what they are

@@ -4057,7 +4057,7 @@ public:
         for (std::size_t i = 0; i < used_; ++i) {
             auto& m = messages_[i];
             if (m.pairs.empty()) continue;
-            m.after <= committed ? send(m) : held_.push_back(std::move(m));
+            m.after <= committed ? send(m) : hold(m);
         }
         give_memory_back();
         used_ = 0;
@@ -4072,9 +4072,9 @@ public:
     }
     /// Whether something waits for a commit.
     [[nodiscard]] bool holds() const noexcept { return !held_.empty(); }
-    /// The latest write that a message of this turn rests on.
+    /// The latest write that a message rests on, of this turn or held back before.
     [[nodiscard]] policy::store_sequence awaited() const noexcept {
-        policy::store_sequence latest = 0;
+        auto latest = latest_held_;
         for (std::size_t i = 0; i < used_; ++i) {
             if (!messages_[i].pairs.empty()) latest = std::max(latest, messages_[i].after);
         }
@@ -4082,6 +4082,10 @@ public:
     }
 
 private:
+    void hold(outgoing& m) {
+        latest_held_ = std::max(latest_held_, m.after);
+        held_.push_back(std::move(m));
+    }
     /// A turn with many large messages leaves no more behind than others need.
     void give_memory_back() {
         constexpr std::size_t enough = 8U << 20U;
@@ -4107,6 +4111,7 @@ private:
     std::size_t octets_ = 0;  // of all but the last
     std::uint64_t turn_ = 1;
     std::deque<outgoing> held_;
+    policy::store_sequence latest_held_ = 0;  // of all that ever were: what is committed is no longer awaited
     std::vector<link_action> links_;
 };
 
@@ -9042,8 +9047,10 @@ public:
         request.timeout = timeout + options_.timeout;
         return request;
     }
-    [[nodiscard]] core::client_request document(std::string_view verb, std::string_view arguments) const {
+    [[nodiscard]] core::client_request document(std::string_view verb, std::string_view arguments,
+                                                std::string_view payload = {}) const {
         auto request = plain(verb);
+        request.payload = payload;
         if (!arguments.empty()) request.tokens = " " + std::string{arguments};
         request.port = core::client_port::management;
         return request;
@@ -10366,9 +10373,11 @@ public:
     /// A document of the management port, as JSON: `workers`, `queues`, `tasks`, `stats`, `health` ...
     /// \param verb       of a literal
     /// \param arguments  what stands behind it in the header, as `state=running limit=5`
+    /// \param payload    what some verbs take beside it, as `backup` the file's path
     /// \throws error (unknown_task, unknown_worker ...)
-    [[nodiscard]] std::string document(std::string_view verb, std::string_view arguments = {}) {
-        return ask(this->requests().document(verb, arguments)).payload;
+    [[nodiscard]] std::string document(std::string_view verb, std::string_view arguments = {},
+                                       std::string_view payload = {}) {
+        return ask(this->requests().document(verb, arguments, payload)).payload;
     }
 
     /// Sends a task whose arguments are encoded already, and waits for its end. For programs that pass on what they are

@@ -192,6 +192,13 @@ class Batch(support.Case):
         ended = self.pipe('{"task": "add", "args": [5, 3]}\n', "--non-blocking", "--output", "json")
         self.assertEqual(self.end_of(self.there, json.loads(ended.stdout)["id"])["value"], 8)
 
+    def test_without_waiting_an_id_whose_task_has_ended_is_told_without_a_value(self):
+        known = {"task": "add", "args": [5, 3], "id": "0192f0c0-0000-7000-8000-000000000001"}
+        self.pipe(json.dumps(known) + "\n")
+        row = json.loads(self.pipe(json.dumps(known) + "\n", "--non-blocking", "--output", "json").stdout)
+        self.assertEqual((row["id"], row["state"]), (known["id"], "success"))
+        self.assertNotIn("value", row)
+
     def test_a_file_that_cannot_be_read_is_named(self):
         self.assertIn("gone.jsonl", self.error(*self.submitting, "--from", "gone.jsonl", expect=2))
 

@@ -72,6 +72,17 @@ TEST_CASE("outbox: the barrier: what rests on a write is held until it is commit
     CHECK(perform(box, 9).empty());
 }
 
+TEST_CASE("outbox: what was held in the middle of a turn is awaited at its end", "[core]") {
+    outbox box;
+    put(box, 1, "a", 5);
+    CHECK(box.awaited() == 5);
+    CHECK(perform(box, 2).empty());
+    put(box, 1, "b");
+    CHECK(box.awaited() == 5);
+    put(box, 1, "c", 7);
+    CHECK(box.awaited() == 7);
+}
+
 TEST_CASE("outbox: messages that were held do not spoil those that take their place", "[core]") {
     outbox box;
     for (std::uint64_t i = 1; i <= 50; ++i) {

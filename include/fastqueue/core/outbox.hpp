@@ -70,7 +70,7 @@ public:
         for (std::size_t i = 0; i < used_; ++i) {
             auto& m = messages_[i];
             if (m.pairs.empty()) continue;
-            m.after <= committed ? send(m) : held_.push_back(std::move(m));
+            m.after <= committed ? send(m) : hold(m);
         }
         give_memory_back();
         used_ = 0;
@@ -85,9 +85,9 @@ public:
     }
     /// Whether something waits for a commit.
     [[nodiscard]] bool holds() const noexcept { return !held_.empty(); }
-    /// The latest write that a message of this turn rests on.
+    /// The latest write that a message rests on, of this turn or held back before.
     [[nodiscard]] policy::store_sequence awaited() const noexcept {
-        policy::store_sequence latest = 0;
+        auto latest = latest_held_;
         for (std::size_t i = 0; i < used_; ++i) {
             if (!messages_[i].pairs.empty()) latest = std::max(latest, messages_[i].after);
         }
@@ -95,6 +95,10 @@ public:
     }
 
 private:
+    void hold(outgoing& m) {
+        latest_held_ = std::max(latest_held_, m.after);
+        held_.push_back(std::move(m));
+    }
     /// A turn with many large messages leaves no more behind than others need.
     void give_memory_back() {
         constexpr std::size_t enough = 8U << 20U;
@@ -120,6 +124,7 @@ private:
     std::size_t octets_ = 0;  // of all but the last
     std::uint64_t turn_ = 1;
     std::deque<outgoing> held_;
+    policy::store_sequence latest_held_ = 0;  // of all that ever were: what is committed is no longer awaited
     std::vector<link_action> links_;
 };
 

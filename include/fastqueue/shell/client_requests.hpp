@@ -54,8 +54,10 @@ public:
         request.timeout = timeout + options_.timeout;
         return request;
     }
-    [[nodiscard]] core::client_request document(std::string_view verb, std::string_view arguments) const {
+    [[nodiscard]] core::client_request document(std::string_view verb, std::string_view arguments,
+                                                std::string_view payload = {}) const {
         auto request = plain(verb);
+        request.payload = payload;
         if (!arguments.empty()) request.tokens = " " + std::string{arguments};
         request.port = core::client_port::management;
         return request;
