@@ -16,22 +16,33 @@
 
 namespace fastqueue::cli {
 
-/// A value as JSON; what another serialization has written is only described.
-[[nodiscard]] inline std::string value_text(std::string_view value) {
-    json::document document;
-    if (document.parse(value)) return std::string{value};
+[[nodiscard]] inline std::string not_json(std::string_view value) {
     return "(" + std::to_string(value.size()) + " octets that are not JSON)";
 }
 
-/// The same on one line: a worker may have written it over several.
-[[nodiscard]] inline std::string one_line_value(std::string_view value) {
-    if (value.find_first_of("\r\n") == value.npos) return value_text(value);
+/// A value as JSON; what another serialization has written is only described.
+[[nodiscard]] inline std::string value_text(std::string_view value) {
     json::document document;
-    if (!document.parse(value)) return value_text(value);
+    return document.parse(value) ? std::string{value} : not_json(value);
+}
+
+namespace detail {
+
+/// What was parsed from `text`, on one line.
+[[nodiscard]] inline std::string on_one_line(json::document const& document, std::string_view text) {
+    if (text.find_first_of("\r\n") == text.npos) return std::string{text};
     std::string out;
     json::writer w{out};
-    detail::write_again(w, document, 0);
+    write_again(w, document, 0);
     return out;
+}
+
+}  // namespace detail
+
+/// The same on one line: a worker may have written it over several.
+[[nodiscard]] inline std::string one_line_value(std::string_view value) {
+    json::document document;
+    return document.parse(value) ? detail::on_one_line(document, value) : not_json(value);
 }
 
 /// `handler_error`, or the state where there is no code.
@@ -52,7 +63,7 @@ inline void write_value(json::writer& w, std::string_view text) {
     if (text.empty()) return;
     json::document document;
     if (document.parse(text)) {
-        w.key("value").raw(one_line_value(text));
+        w.key("value").raw(detail::on_one_line(document, text));
     } else {
         w.key("value").value(nullptr).key("value_octets").value(text.size());
     }

@@ -12036,6 +12036,13 @@ struct plane_state {
     void refuse(request& r, wire::header const& h, std::string_view why) {
         error(r, "-", errc::bad_request, ref_of(h), why);
     }
+    /// The one id that an operator's verb takes; what is none is refused.
+    /// \return empty: it was refused
+    [[nodiscard]] std::optional<task_id> asked_id(request& r, wire::header const& h) {
+        auto const id = sole_id(h);
+        if (!id) refuse(r, h, "the verb takes one id, which is a UUID");
+        return id;
+    }
     /// Reads `limit=`, how much of a list is wanted, and refuses what is none.
     /// \return empty: it was refused
     [[nodiscard]] std::optional<std::uint32_t> list_limit(request& r, wire::header const& h) {
@@ -12447,7 +12454,6 @@ public:
         t.level = r.level;
         t.at_most_once = r.options.delivery == delivery::at_most_once;
         t.key_hash = r.options.key_hash;
-        t.octets = r.arguments.size();
         if (is_usual(r.options) && r.traceparent.empty() && history.empty()) return;
         t.terms = s_.terms.take();
         s_.terms[t.terms] = task_terms{r.options, std::string{r.traceparent}, std::string{history}};
@@ -12519,6 +12525,7 @@ private:
     }
     /// Keeps the arguments in memory, unless the store has them and there are many already.
     void take_arguments(task& t, std::string_view arguments) {
+        t.octets = arguments.size();
         t.left = s_.keeps() && !arguments.empty() && s_.task_octets + t.octets > s_.options.waiting_octets;
         if (t.left) return t.arguments.clear();
         t.arguments.assign(arguments);
@@ -13884,8 +13891,8 @@ private:
     }
     template <class Document>
     void one(request& r, wire::header const& h, Document&& of) {
-        auto const id = sole_id(h);
-        if (!id) return s_.refuse(r, h, "the verb takes one id, which is a UUID");
+        auto const id = s_.asked_id(r, h);
+        if (!id) return;
         auto const document = of(*id);
         if (!document)
             return s_.error(r, id->text(), errc::unknown_task, ref_of(h), "no such task is known here");
@@ -14076,11 +14083,8 @@ private:
         return w;
     }
     [[nodiscard]] dead_letter const* find(request& r, wire::header const& h) {
-        auto const id = sole_id(h);
-        if (!id) {
-            s_.refuse(r, h, "the verb takes one id, which is a UUID");
-            return nullptr;
-        }
+        auto const id = s_.asked_id(r, h);
+        if (!id) return nullptr;
         auto const* const letter = s_.dead.find(*id);
         if (letter == nullptr)
             s_.error(r, id->text(), errc::unknown_task, ref_of(h),

@@ -22,6 +22,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -125,9 +126,18 @@ struct figures {
     std::array<double, 3> cpu_us{};  // a task: server, worker, client
 };
 
+/// A folder where the user wants the files.
+fastqueue::test::temporary_folder folder_in(std::string const& directory) {
+    try {
+        return fastqueue::test::temporary_folder{directory};
+    } catch (fs::filesystem_error const& e) {
+        throw std::system_error{e.code(), "--directory '" + directory + "': no folder can be made in it"};
+    }
+}
+
 /// How long it takes to append 4 KiB to a file and have it on the disk.
 double disk_p50_us(std::string const& directory, double seconds) {
-    fastqueue::test::temporary_folder const where{directory};
+    auto const where = folder_in(directory);
     descriptor const file{::open((where / "probe").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)};
     if (file.get() < 0) fail("open");
     std::vector<char> const block(4096, 'x');
@@ -160,7 +170,7 @@ void submit(channel& talk, std::string const& addresses, std::uint32_t in_flight
 }
 
 figures measure(bool durable, std::uint32_t in_flight, settings const& s) {
-    fastqueue::test::temporary_folder const where{s.directory};
+    auto const where = folder_in(s.directory);
     process server{[&](channel& talk) {
         durable ? serve_durably(talk, (where / "queue.db").string()) : own::serve(talk);
     }};

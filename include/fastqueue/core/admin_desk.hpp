@@ -70,8 +70,8 @@ private:
     }
     template <class Document>
     void one(request& r, wire::header const& h, Document&& of) {
-        auto const id = sole_id(h);
-        if (!id) return s_.refuse(r, h, "the verb takes one id, which is a UUID");
+        auto const id = s_.asked_id(r, h);
+        if (!id) return;
         auto const document = of(*id);
         if (!document)
             return s_.error(r, id->text(), errc::unknown_task, ref_of(h), "no such task is known here");

@@ -142,11 +142,8 @@ private:
         return w;
     }
     [[nodiscard]] dead_letter const* find(request& r, wire::header const& h) {
-        auto const id = sole_id(h);
-        if (!id) {
-            s_.refuse(r, h, "the verb takes one id, which is a UUID");
-            return nullptr;
-        }
+        auto const id = s_.asked_id(r, h);
+        if (!id) return nullptr;
         auto const* const letter = s_.dead.find(*id);
         if (letter == nullptr)
             s_.error(r, id->text(), errc::unknown_task, ref_of(h),

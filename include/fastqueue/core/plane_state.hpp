@@ -183,6 +183,13 @@ struct plane_state {
     void refuse(request& r, wire::header const& h, std::string_view why) {
         error(r, "-", errc::bad_request, ref_of(h), why);
     }
+    /// The one id that an operator's verb takes; what is none is refused.
+    /// \return empty: it was refused
+    [[nodiscard]] std::optional<task_id> asked_id(request& r, wire::header const& h) {
+        auto const id = sole_id(h);
+        if (!id) refuse(r, h, "the verb takes one id, which is a UUID");
+        return id;
+    }
     /// Reads `limit=`, how much of a list is wanted, and refuses what is none.
     /// \return empty: it was refused
     [[nodiscard]] std::optional<std::uint32_t> list_limit(request& r, wire::header const& h) {

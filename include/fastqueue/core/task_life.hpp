@@ -280,7 +280,6 @@ public:
         t.level = r.level;
         t.at_most_once = r.options.delivery == delivery::at_most_once;
         t.key_hash = r.options.key_hash;
-        t.octets = r.arguments.size();
         if (is_usual(r.options) && r.traceparent.empty() && history.empty()) return;
         t.terms = s_.terms.take();
         s_.terms[t.terms] = task_terms{r.options, std::string{r.traceparent}, std::string{history}};
@@ -352,6 +351,7 @@ private:
     }
     /// Keeps the arguments in memory, unless the store has them and there are many already.
     void take_arguments(task& t, std::string_view arguments) {
+        t.octets = arguments.size();
         t.left = s_.keeps() && !arguments.empty() && s_.task_octets + t.octets > s_.options.waiting_octets;
         if (t.left) return t.arguments.clear();
         t.arguments.assign(arguments);
