@@ -92,6 +92,19 @@ private:
                          given_.max_dead_letters = read_number<std::uint32_t>(n, v, 0, 10'000'000);
                      });
         options_.one(
+            "--id-ledger-size", "N",
+            "How many ids of ended tasks are remembered, so that none is run twice (default: 1000000)",
+            [this](text n, text v) {
+                given_.id_ledger_size = read_number<std::uint32_t>(n, v, 1, 100'000'000);
+            });
+        options_.one("--waiting-memory", "MIB",
+                     "With a file: arguments of waiting tasks that are held in memory as well; those of "
+                     "further ones are read from the file in time (default: 256)",
+                     [this](text n, text v) {
+                         given_.waiting_bytes = std::uint64_t{read_number<std::uint32_t>(n, v, 0, 1U << 20U)}
+                                                << 20U;
+                     });
+        options_.one(
             "--reunion", "SECONDS",
             "After a restart, how long tasks that a subworker may still be running wait for it to come "
             "back, before others get them (default: 10)",

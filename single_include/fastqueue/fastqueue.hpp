@@ -13108,6 +13108,15 @@ private:
     }
 
 public:
+    /// What runs in this process is cut off by its end, which was asked for: no death is charged for that.
+    void excuse_local() {
+        for (auto const& [name, w] : by_name_) {
+            if (!s_.workers[w].local) continue;
+            for (auto const slot : all_held(w)) {
+                if (auto& t = s_.tasks[slot]; !t.at_most_once) life_.write_attempt(t, 0);
+            }
+        }
+    }
     /// Puts a task into its worker's lists, at a place of its own.
     void take_on(std::uint32_t w, std::uint32_t slot) {
         auto& record = s_.workers[w];
@@ -14853,9 +14862,9 @@ public:
         return sum;
     }
     /// Last words: whoever still waits is told that there will be no answer. Where tasks outlive this process nothing is said:
-    /// their askers find the next one.
+    /// their askers find the next one. That tasks were cut off then is written, lest it be taken for a death.
     void farewell() {
-        if (s_.keeps()) return;
+        if (s_.keeps()) return workers_.excuse_local();
         s_.peers.each([this](std::uint32_t slot) {
             while (s_.peers[slot].waiters != none) life_.break_off(s_.peers[slot].waiters);
         });

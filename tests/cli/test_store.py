@@ -218,6 +218,14 @@ class Choice(Store):
         self.assertIn("FASTQUEUE_STORE 'disk'", self.error("control-plane", expect=USAGE, FASTQUEUE_STORE="disk"))
         self.assertIn("--reunion '-1'", self.error("control-plane", "--reunion", "-1", expect=USAGE))
         self.assertIn("--max-dead-letters 'x'", self.error("control-plane", "--max-dead-letters", "x", expect=USAGE))
+        self.assertIn("--id-ledger-size '0'", self.error("control-plane", "--id-ledger-size", "0", expect=USAGE))
+        self.assertIn("--waiting-memory '-1'", self.error("control-plane", "--waiting-memory", "-1", expect=USAGE))
+
+    def test_arguments_that_are_not_held_in_memory_are_read_from_the_file(self):
+        plane = self.plane("--store", "sqlite:q.db", "--waiting-memory", "0", "--local", "off")
+        tasks = [self.begin_task(plane, "add", i, 1) for i in range(3)]
+        self.worker("w", plane)
+        self.assertEqual([self.end_of(plane, task)["value"] for task in tasks], [1, 2, 3])
 
     def refused(self, file, **more):
         """The words with which a control plane refuses to start. The file is as it was, and nothing stands beside it."""

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -109,6 +110,32 @@ TEST_CASE("embedded: with a durable store a queue goes on where it was ended", "
     }
     CHECK(runs == 5);
     CHECK(queue.delay(add(5, 3).id(ended)) == ended);  // the same task: it is not run again
+}
+
+TEST_CASE("embedded: a handler that was cut off by the queue's end runs again, and no death is charged",
+          "[roles]") {
+    fq::test::temporary_folder const here;
+    fq::embedded_options options{.shutdown_grace = 0ms, .max_deaths = 1};
+    fq::task_id id;
+    {
+        gate work;
+        auto tasks = usual_tasks();
+        tasks.define("work", [&] { work.wait(); });
+        std::optional<stored_queue> queue;
+        queue.emplace(tasks, options, file_of(here));
+        id = queue->delay(fq::invoke<void>("work"));
+        REQUIRE(work.somebody_waits());
+        auto ended = std::async(std::launch::async, [&] { queue.reset(); });
+        CHECK(ended.wait_for(300ms) ==
+              std::future_status::timeout);  // beyond the grace it waits for the handler
+        work.open();
+    }
+    auto tasks = usual_tasks();
+    std::atomic<int> runs{0};
+    tasks.define("work", [&] { ++runs; });
+    stored_queue queue{tasks, options, file_of(here)};
+    CHECK(queue.wait<void>(id, 20s)->has_value());
+    CHECK(runs == 1);
 }
 
 TEST_CASE("embedded: a file that is no store is refused in a sentence", "[roles]") {

@@ -167,9 +167,9 @@ public:
         return sum;
     }
     /// Last words: whoever still waits is told that there will be no answer. Where tasks outlive this process nothing is said:
-    /// their askers find the next one.
+    /// their askers find the next one. That tasks were cut off then is written, lest it be taken for a death.
     void farewell() {
-        if (s_.keeps()) return;
+        if (s_.keeps()) return workers_.excuse_local();
         s_.peers.each([this](std::uint32_t slot) {
             while (s_.peers[slot].waiters != none) life_.break_off(s_.peers[slot].waiters);
         });

@@ -388,6 +388,15 @@ private:
     }
 
 public:
+    /// What runs in this process is cut off by its end, which was asked for: no death is charged for that.
+    void excuse_local() {
+        for (auto const& [name, w] : by_name_) {
+            if (!s_.workers[w].local) continue;
+            for (auto const slot : all_held(w)) {
+                if (auto& t = s_.tasks[slot]; !t.at_most_once) life_.write_attempt(t, 0);
+            }
+        }
+    }
     /// Puts a task into its worker's lists, at a place of its own.
     void take_on(std::uint32_t w, std::uint32_t slot) {
         auto& record = s_.workers[w];

@@ -21,7 +21,7 @@ namespace fastqueue::store::detail {
 }
 
 [[noreturn]] inline void throw_corrupted(std::string const& file, std::string const& what) {
-    throw_store_error(make_error_code(errc::bad_value), file,
+    throw_store_error(make_error_code(errc::store_failed), file,
                       "is damaged: " + what + ": put a backup in its place, or name another file");
 }
 
@@ -71,7 +71,7 @@ public:
                     std::make_error_code(std::errc::no_space_on_device), shown_,
                     what + ": its disk is full" + system_cause() + ": make room and start again");
             default:
-                throw_store_error(make_error_code(errc::bad_value), shown_,
+                throw_store_error(make_error_code(errc::store_failed), shown_,
                                   what + ": " + sqlite3_errmsg(handle()) + system_cause());
         }
     }

@@ -25,7 +25,7 @@ namespace fastqueue::store::detail {
 class sqlite_log_check {
 public:
     /// Reads the log beside a store that nobody has open; there need be none.
-    /// \throws error (errc::bad_value) that names the place
+    /// \throws error (errc::store_failed) that names the place
     sqlite_log_check(std::string const& store, std::string shown)
         : shown_{std::move(shown)}, file_{::open((store + "-wal").c_str(), O_RDONLY | O_CLOEXEC)} {
         if (file_ && read(header_size)) check();

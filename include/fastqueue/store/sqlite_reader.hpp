@@ -22,7 +22,7 @@ public:
     /// \param tasks  how many rows there must be
     sqlite_reader(sqlite_database& database, std::uint64_t tasks) : database_{database}, tasks_{tasks} {}
 
-    /// \throws error (errc::bad_value) for what is damaged; part of it may have been told then
+    /// \throws error (errc::store_failed) for what is damaged; part of it may have been told then
     void restore(policy::restore_sink& sink, std::uint64_t octets) {
         sqlite_transaction all{database_};  // or each row that is looked up would begin one of its own
         members(sink);

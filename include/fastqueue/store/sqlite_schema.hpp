@@ -75,12 +75,12 @@ inline void check_version(sqlite_head const& head, std::string const& shown, std
     if (head.blank) return;
     if (!head.database)
         throw_store_error(
-            make_error_code(errc::bad_value), shown,
+            make_error_code(errc::store_failed), shown,
             "cannot be opened: it is not a database, or its head is damaged: name another file, or "
             "put a backup in its place");
     bool const fresh = head.application == 0 && head.version == 0;
     if (!fresh && head.application != sqlite_application)
-        throw_store_error(make_error_code(errc::bad_value), shown,
+        throw_store_error(make_error_code(errc::store_failed), shown,
                           "cannot be opened: it is a database of another program: name another file");
     if (head.version > newest)
         throw_store_error(make_error_code(errc::unsupported_version), shown,
