@@ -31,7 +31,7 @@ public:
         add_store();
         add_cache();
         add_workers();
-        add_shared_options();
+        add_shared_options(given_.spin);
     }
 
     int run(registry tasks) {

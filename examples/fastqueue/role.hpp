@@ -5,6 +5,7 @@
 #include "options.hpp"
 #include "output.hpp"
 #include "signals.hpp"
+#include "values.hpp"
 #include "worker_log.hpp"
 
 #include <fastqueue/json/writer.hpp>
@@ -13,12 +14,15 @@
 #include <fastqueue/model/priority.hpp>
 #include <fastqueue/tasks/registry.hpp>
 
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,7 +37,14 @@ protected:
     role_command(CLI::App& app, std::string const& name, std::string const& help)
         : options_{*app.add_subcommand(name, help)} {}
 
-    void add_shared_options() {
+    /// \param spin  of the role's options
+    void add_shared_options(std::chrono::microseconds& spin) {
+        options_.one("--spin-us", "US",
+                     "How long its threads look for more work before they sleep, which costs less than being "
+                     "woken; 0: not at all (default: 100)",
+                     [&spin](std::string_view n, std::string_view v) {
+                         spin = std::chrono::microseconds{read_number<std::uint32_t>(n, v, 0, 1'000'000)};
+                     });
         add_module_option(options_, modules_, "Task modules to load, by name (mytasks.so) or path");
         log_.add_to(options_);
     }

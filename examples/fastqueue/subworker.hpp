@@ -25,7 +25,7 @@ public:
     explicit subworker_command(CLI::App& app)
         : role_command{app, "subworker", "Run tasks for a control plane"} {
         add_options();
-        add_shared_options();
+        add_shared_options(given_.spin);
     }
 
     int run(registry tasks) {

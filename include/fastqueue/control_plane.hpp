@@ -49,6 +49,7 @@ struct control_plane_options {
     bool local = true;  ///< tasks of its own registry are run here while nobody else can
     std::uint32_t local_concurrency = 1;
     std::vector<std::string> worker_allow;
+    std::chrono::microseconds spin = policy::usual_spin;  ///< how long it looks for work before it sleeps
     fastqueue::limits limits;
     std::uint64_t seed = 0;  ///< 0: random
 };
@@ -74,6 +75,7 @@ public:
           observer_{std::move(instances.observer)},
           core_{machine_options(), *store_, observer_} {
         transport_->attach(*this);
+        if constexpr (requires { transport_->spin(options_.spin); }) transport_->spin(options_.spin);
         store_->attach([this] { transport_->wake(); });
     }
 
@@ -231,7 +233,7 @@ private:
                                           static_cast<std::uint32_t>(core::port_role::management), bound));
         local_ = std::make_unique<shell::local_worker<Policies>>(
             std::move(hub), bound, options_.id + ".local", tasks_, options_.local_concurrency,
-            core_.state().keeps() ? 1U : shell::usual_window, options_.seed);
+            core_.state().keeps() ? 1U : shell::usual_window, options_.spin, options_.seed);
         local_->start();
     }
 

@@ -111,12 +111,12 @@ private:
             options.expires_us = now_us + *wait * 1000;
     }
     [[nodiscard]] static std::string fields(task_options const& options, std::string_view key) {
-        std::string head;
+        wire::octet_buffer head;
         wire::header_writer header{head, {}};
         auto const begin = head.size() + 1;
         wire::write_options(header, options);
         if (!key.empty()) header.field("key", key);
-        return head.size() > begin ? head.substr(begin) : std::string{};
+        return head.size() > begin ? std::string{head.view().substr(begin)} : std::string{};
     }
 
     void insert(row const& r) {

@@ -37,7 +37,9 @@ struct subworker_options {
     std::uint32_t concurrency = 1;    ///< handlers that run at once, 1 to 1024
     std::uint32_t window = 256;       ///< runs that may be here at once for each handler
     std::chrono::milliseconds grace{
-        30'000};             ///< how long `stop` waits for what runs; then it goes back unfinished
+        30'000};  ///< how long `stop` waits for what runs; then it goes back unfinished
+    std::chrono::microseconds spin =
+        policy::usual_spin;  ///< how long its threads look for work before they sleep
     std::uint64_t seed = 0;  ///< of jitter and, where set, of the incarnation; 0: random
 };
 
@@ -63,6 +65,7 @@ public:
         // A run of high priority must not be overtaken by one that was sent behind it to another of our ports.
         if constexpr (requires { transport_->keep_order_across_peers(); })
             transport_->keep_order_across_peers();
+        if constexpr (requires { transport_->spin(options_.spin); }) transport_->spin(options_.spin);
     }
     ~basic_subworker() override {
         if (executor_) executor_->stop();
@@ -83,7 +86,8 @@ public:
             resources_.emplace_back(tasks_.hooks().per_thread);
         executor_ = detail::make_executor<Policies>(
             make_executor_,
-            {options_.concurrency, o.window * 2 + 128, [this](std::uint32_t n) { resources_[n].clear(); }},
+            {options_.concurrency, o.window * 2 + 128, [this](std::uint32_t n) { resources_[n].clear(); },
+             options_.spin},
             [this] { transport_->wake(); });
         core_.emplace(std::move(o));
         core_->at(transport_->now());
@@ -255,7 +259,9 @@ private:
     }
     void begin(std::uint32_t slot) {
         while (slot >= executions_.size()) executions_.push_back(std::make_unique<shell::execution>());
-        executions_[slot]->prepare(slot, core_->run(slot), tasks_, resources_, core_->max_payload());
+        auto const& record = core_->run(slot);
+        if (latest_ == nullptr || latest_->name() != record.name) latest_ = tasks_.find(record.name);
+        executions_[slot]->prepare(slot, record, latest_, tasks_.hooks(), resources_, core_->max_payload());
         executor_->submit(*executions_[slot]);
     }
     /// Tells the observer when it has been registered, or has lost its control plane.
@@ -286,6 +292,7 @@ private:
     bool hooks_started_ = false;
     std::vector<std::unique_ptr<shell::execution>> executions_;
     std::unique_ptr<executor_type> executor_;  // behind what its threads use: it ends first
+    task_definition const* latest_ = nullptr;  // that was looked up: the same task often comes again
     std::vector<core::run_action> actions_;
     std::vector<std::string_view> frames_;
     std::vector<endpoint> bound_;

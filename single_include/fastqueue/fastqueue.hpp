@@ -518,6 +518,46 @@ inline constexpr std::array<std::string_view, priority_count> priority_names{"cr
 
 // ---- <fastqueue/model/task_id.hpp>
 
+// ---- <fastqueue/model/hex.hpp>
+
+#include <bit>
+
+namespace fastqueue::detail {
+
+// Eight hexadecimal digits at a time, as the eight octets of a word: a UUID is read and written for each task at each
+// hop. The first digit is the word's lowest octet, so this is for little-endian machines.
+inline constexpr bool has_fast_hex = std::endian::native == std::endian::little;
+
+/// Reads eight digits, in either case.
+/// \param out  four octets, the first in the lowest
+/// \return not 0: something else stands there
+[[nodiscard]] constexpr std::uint64_t read_hex8(std::uint64_t text, std::uint32_t& out) noexcept {
+    constexpr std::uint64_t ones = 0x0101010101010101U;
+    auto const letters = (text >> 6U) & ones;  // both cases have that bit, digits have not
+    auto const values = (text & 0x0f * ones) + 9 * letters;
+    // What these values are written as must be what was read, but for its case; and none may be over 15.
+    auto const over_nine = ((values + 6 * ones) >> 4U) & ones;
+    auto const written = values + 0x30 * ones + 39 * over_nine;
+    auto const bad = (written ^ (text | letters << 5U)) | (values & 0x10 * ones);
+    auto packed = (values << 4U | values >> 8U) & 0x00ff00ff00ff00ffU;
+    packed = (packed | packed >> 8U) & 0x0000ffff0000ffffU;
+    out = static_cast<std::uint32_t>(packed | packed >> 16U);
+    return bad;
+}
+
+/// Eight lower-case digits of four octets.
+[[nodiscard]] constexpr std::uint64_t write_hex8(std::uint32_t octets) noexcept {
+    constexpr std::uint64_t ones = 0x0101010101010101U;
+    std::uint64_t spread = octets;
+    spread = (spread | spread << 16U) & 0x0000ffff0000ffffU;
+    spread = (spread | spread << 8U) & 0x00ff00ff00ff00ffU;
+    auto const values = ((spread >> 4U) & 0x000f000f000f000fU) | (spread & 0x000f000f000f000fU) << 8U;
+    auto const over_nine = ((values + 6 * ones) >> 4U) & ones;
+    return values + 0x30 * ones + 39 * over_nine;
+}
+
+}  // namespace fastqueue::detail
+
 // ---- <fastqueue/model/time.hpp>
 
 #include <chrono>
@@ -561,6 +601,7 @@ struct clock_reading {
 }  // namespace fastqueue
 
 #include <compare>
+#include <type_traits>
 
 #include <sys/random.h>
 
@@ -632,6 +673,7 @@ public:
     [[nodiscard]] static constexpr std::optional<uuid> parse(std::string_view text) noexcept {
         if (text.size() != text_size) return std::nullopt;
         if (text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') return std::nullopt;
+        if (detail::has_fast_hex && !std::is_constant_evaluated()) return parse_words(text.data());
         constexpr std::uint8_t places[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
         uuid id;
         unsigned seen = 0;
@@ -647,6 +689,7 @@ public:
 
     /// Writes the 36 lower-case characters to `out`, which has room for them.
     constexpr void write(char* out) const noexcept {
+        if (detail::has_fast_hex && !std::is_constant_evaluated()) return write_words(out);
         constexpr std::string_view letters = "0123456789abcdef";
         for (std::size_t i = 0; i < 16; ++i) {
             if (i == 4 || i == 6 || i == 8 || i == 10) *out++ = '-';
@@ -663,13 +706,17 @@ public:
     [[nodiscard]] constexpr bool empty() const noexcept { return *this == uuid{}; }
     [[nodiscard]] constexpr std::array<std::uint8_t, 16> const& octets() const noexcept { return octets_; }
     [[nodiscard]] std::uint64_t hash(std::uint64_t seed) const noexcept {
-        std::uint64_t half[2];
-        std::memcpy(half, octets_.data(), 16);
+        auto const half = std::bit_cast<halves>(octets_);
         return mix(half[0] ^ seed, half[1] ^ 0x9e3779b97f4a7c15U);
     }
     friend constexpr auto operator<=>(uuid const&, uuid const&) noexcept = default;
+    friend constexpr bool operator==(uuid const& a, uuid const& b) noexcept {
+        return std::bit_cast<halves>(a.octets_) == std::bit_cast<halves>(b.octets_);
+    }
 
 private:
+    using halves = std::array<std::uint64_t, 2>;
+
     static constexpr std::uint8_t no_digit = 16;
     /// What a character is worth as a hexadecimal digit.
     static constexpr auto digits = [] {
@@ -679,6 +726,44 @@ private:
         for (unsigned i = 0; i < 6; ++i) table['a' + i] = table['A' + i] = static_cast<std::uint8_t>(10 + i);
         return table;
     }();
+    // The digits stand in five groups: 8-4-4-4-12. Halves of a word are put together in registers, not in memory.
+    [[nodiscard]] static std::optional<uuid> parse_words(char const* text) noexcept {
+        std::uint32_t read[4];
+        auto const bad = detail::read_hex8(load<std::uint64_t>(text), read[0]) |
+                         detail::read_hex8(load_halves(text + 9, text + 14), read[1]) |
+                         detail::read_hex8(load_halves(text + 19, text + 24), read[2]) |
+                         detail::read_hex8(load<std::uint64_t>(text + 28), read[3]);
+        if (bad != 0) return std::nullopt;
+        uuid id;
+        std::uint64_t const both[2] = {read[0] | std::uint64_t{read[1]} << 32U,
+                                       read[2] | std::uint64_t{read[3]} << 32U};
+        std::memcpy(id.octets_.data(), both, sizeof both);
+        return id;
+    }
+    void write_words(char* out) const noexcept {
+        store(out, detail::write_hex8(load<std::uint32_t>(octets_.data())));
+        store_halves(out + 9, out + 14, detail::write_hex8(load<std::uint32_t>(octets_.data() + 4)));
+        store_halves(out + 19, out + 24, detail::write_hex8(load<std::uint32_t>(octets_.data() + 8)));
+        store(out + 28, detail::write_hex8(load<std::uint32_t>(octets_.data() + 12)));
+        out[8] = out[13] = out[18] = out[23] = '-';
+    }
+    template <class T>
+    [[nodiscard]] static T load(void const* at) noexcept {
+        T value;
+        std::memcpy(&value, at, sizeof value);
+        return value;
+    }
+    template <class T>
+    static void store(char* at, T value) noexcept {
+        std::memcpy(at, &value, sizeof value);
+    }
+    [[nodiscard]] static std::uint64_t load_halves(char const* low, char const* high) noexcept {
+        return load<std::uint32_t>(low) | std::uint64_t{load<std::uint32_t>(high)} << 32U;
+    }
+    static void store_halves(char* low, char* high, std::uint64_t value) noexcept {
+        store(low, static_cast<std::uint32_t>(value));
+        store(high, static_cast<std::uint32_t>(value >> 32U));
+    }
     void stamp_v7(wall_instant now) noexcept {
         auto ms = to_epoch_us(now) / 1000;
         for (std::size_t i = 6; i-- > 0; ms >>= 8U) octets_[i] = static_cast<std::uint8_t>(ms);
@@ -1369,7 +1454,6 @@ concept serialization = names_content<S> && encodes_values<S> && decodes_values<
 #include <list>
 #include <map>
 #include <set>
-#include <type_traits>
 #include <unordered_map>
 #include <unordered_set>
 #include <variant>
@@ -3183,6 +3267,62 @@ struct client_options {
 
 // ---- <fastqueue/core/deadlines.hpp>
 
+// ---- <fastqueue/core/slab.hpp>
+
+#include <memory>
+
+namespace fastqueue::core {
+
+/// Names nothing: no slot of a slab, no index.
+inline constexpr std::uint32_t none = ~0U;
+
+/// A pool of objects that stay where they are and are named by small dense numbers. What is given back keeps
+/// its members' memory, and is the first to be taken again: steady work allocates nothing. One thread at a
+/// time.
+template <class T, std::uint32_t ChunkSize = 256>
+class slab {
+public:
+    /// A slot. Its object is as it was when it was given back: the taker sets every member.
+    /// \throws std::bad_alloc
+    [[nodiscard]] std::uint32_t take() {
+        if (free_.empty()) grow();
+        auto const slot = free_.back();
+        free_.pop_back();
+        ++used_;
+        return slot;
+    }
+    void give(std::uint32_t slot) noexcept {
+        assert(used_ > 0);
+        free_.push_back(slot);  // has room: reserved in grow()
+        --used_;
+    }
+    [[nodiscard]] T& operator[](std::uint32_t slot) noexcept {
+        return chunks_[slot / ChunkSize][slot % ChunkSize];
+    }
+    [[nodiscard]] T const& operator[](std::uint32_t slot) const noexcept {
+        return chunks_[slot / ChunkSize][slot % ChunkSize];
+    }
+    [[nodiscard]] std::size_t used() const noexcept { return used_; }
+    /// One past the largest slot that was ever taken.
+    [[nodiscard]] std::uint32_t capacity() const noexcept {
+        return static_cast<std::uint32_t>(chunks_.size()) * ChunkSize;
+    }
+
+private:
+    void grow() {
+        auto const first = capacity();
+        free_.reserve(first + std::size_t{ChunkSize});
+        chunks_.push_back(std::make_unique<T[]>(ChunkSize));
+        for (std::uint32_t i = ChunkSize; i-- > 0;) free_.push_back(first + i);
+    }
+
+    std::vector<std::unique_ptr<T[]>> chunks_;
+    std::vector<std::uint32_t> free_;
+    std::size_t used_ = 0;
+};
+
+}  // namespace fastqueue::core
+
 // ---- <fastqueue/model/indexed_heap.hpp>
 
 namespace fastqueue {
@@ -3278,24 +3418,56 @@ private:
 
 namespace fastqueue::core {
 
-/// Moments on the monotonic clock, one a slot. A tick costs what is due, not what waits.
+/// Moments on the monotonic clock, one a slot. A tick costs what is due, not what waits. Most moments come in order, since
+/// most time-outs are of one length: those wait in a list, which costs O(1), and the others in a heap. One thread at a time.
 class deadlines {
 public:
-    void set(std::uint32_t slot, instant at) { heap_.set(slot, at); }
-    void clear(std::uint32_t slot) noexcept { heap_.erase(slot); }
+    void set(std::uint32_t slot, instant at) {
+        clear(slot);
+        if (last_ != none && at < nodes_[last_].at) return heap_.set(slot, at);
+        if (slot >= nodes_.size()) nodes_.resize(slot + std::size_t{1});
+        nodes_[slot] = {at, last_, none, true};
+        (last_ == none ? first_ : nodes_[last_].next) = slot;
+        last_ = slot;
+    }
+    void clear(std::uint32_t slot) noexcept {
+        if (!in_list(slot)) return heap_.erase(slot);
+        auto& n = nodes_[slot];
+        (n.previous == none ? first_ : nodes_[n.previous].next) = n.next;
+        (n.next == none ? last_ : nodes_[n.next].previous) = n.previous;
+        n.listed = false;
+    }
     /// A slot whose moment has come, taken out; empty when there is none.
     [[nodiscard]] std::optional<std::uint32_t> pop(instant now) noexcept {
-        if (heap_.empty() || heap_.top_key() > now) return std::nullopt;
-        auto const slot = heap_.top();
-        heap_.erase(slot);
+        if (next() > now || (first_ == none && heap_.empty())) return std::nullopt;
+        bool const listed = first_ != none && (heap_.empty() || nodes_[first_].at <= heap_.top_key());
+        auto const slot = listed ? first_ : heap_.top();
+        clear(slot);
         return slot;
     }
     [[nodiscard]] std::optional<instant> at(std::uint32_t slot) const noexcept {
+        if (in_list(slot)) return nodes_[slot].at;
         return heap_.contains(slot) ? std::optional{heap_.key(slot)} : std::nullopt;
     }
-    [[nodiscard]] instant next() const noexcept { return heap_.empty() ? instant::max() : heap_.top_key(); }
+    [[nodiscard]] instant next() const noexcept {
+        auto const listed = first_ == none ? instant::max() : nodes_[first_].at;
+        return heap_.empty() ? listed : std::min(listed, heap_.top_key());
+    }
 
 private:
+    struct node {
+        instant at{};
+        std::uint32_t previous = none;
+        std::uint32_t next = none;
+        bool listed = false;
+    };
+    [[nodiscard]] bool in_list(std::uint32_t slot) const noexcept {
+        return slot < nodes_.size() && nodes_[slot].listed;
+    }
+
+    std::vector<node> nodes_;  // by slot
+    std::uint32_t first_ = none;
+    std::uint32_t last_ = none;
     indexed_heap<instant> heap_;
 };
 
@@ -3528,25 +3700,83 @@ concept durable_store = store<S> && requires(S s, S const& cs, restore_sink& sin
 
 // ---- <fastqueue/wire/header_writer.hpp>
 
+// ---- <fastqueue/wire/octet_buffer.hpp>
+
+namespace fastqueue::wire {
+
+/// Octets that are only appended to: what messages are written into, token by token. A `std::string` calls out of line for
+/// each piece; here a piece is a check and a copy. It keeps its room when it is cleared. One thread at a time.
+class octet_buffer {
+public:
+    octet_buffer() = default;
+    octet_buffer(octet_buffer&& other) noexcept
+        : octets_{std::move(other.octets_)},
+          size_{std::exchange(other.size_, 0)},
+          capacity_{std::exchange(other.capacity_, 0)} {}
+    octet_buffer& operator=(octet_buffer&& other) noexcept {
+        octets_ = std::move(other.octets_);
+        size_ = std::exchange(other.size_, 0);
+        capacity_ = std::exchange(other.capacity_, 0);
+        return *this;
+    }
+    ~octet_buffer() = default;
+
+    /// Room for `n` octets more, which now belong to it and are to be written.
+    /// \throws std::bad_alloc
+    [[nodiscard]] char* extend(std::size_t n) {
+        if (capacity_ - size_ < n) grow(n);
+        auto* const at = octets_.get() + size_;
+        size_ += n;
+        return at;
+    }
+    /// Octets that `extend` gave and that were not needed.
+    void shorten(std::size_t n) noexcept { size_ -= n; }
+    void append(std::string_view text) {
+        if (!text.empty()) std::memcpy(extend(text.size()), text.data(), text.size());
+    }
+    void push_back(char c) { *extend(1) = c; }
+    void clear() noexcept { size_ = 0; }
+    /// The same, and gives its memory back.
+    void release() noexcept {
+        octets_.reset();
+        size_ = capacity_ = 0;
+    }
+
+    [[nodiscard]] char* data() noexcept { return octets_.get(); }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+    [[nodiscard]] std::string_view view() const noexcept { return {octets_.get(), size_}; }
+
+private:
+    void grow(std::size_t n) {
+        auto const room = std::max({size_ + n, 2 * capacity_, std::size_t{256}});
+        auto larger = std::unique_ptr<char[]>{new char[room]};
+        if (size_ > 0) std::memcpy(larger.get(), octets_.get(), size_);
+        octets_ = std::move(larger);
+        capacity_ = room;
+    }
+
+    std::unique_ptr<char[]> octets_;
+    std::size_t size_ = 0;
+    std::size_t capacity_ = 0;
+};
+
+}  // namespace fastqueue::wire
+
 namespace fastqueue::wire {
 
 /// Writes one header line at the end of a buffer, token by token. The buffer outlives it.
 class header_writer {
 public:
-    header_writer(std::string& out, std::string_view verb) : out_{&out} {
-        out_->append("FQ1 ");
-        out_->append(verb);
-    }
+    header_writer(octet_buffer& out, std::string_view verb) : out_{&out} { put("FQ1 ", verb); }
     header_writer& token(std::string_view text) {
-        out_->push_back(' ');
-        out_->append(text);
+        put(" ", text);
         return *this;
     }
     header_writer& token(uuid const& id) {
-        char text[uuid::text_size + 1];
-        text[0] = ' ';
-        id.write(text + 1);
-        out_->append(text, sizeof text);
+        auto* const at = out_->extend(uuid::text_size + 1);
+        *at = ' ';
+        id.write(at + 1);
         return *this;
     }
     header_writer& token(std::uint64_t number) {
@@ -3569,26 +3799,30 @@ public:
     }
     header_writer& field(std::string_view key, uuid const& id) {
         open(key);
-        char text[uuid::text_size];
-        id.write(text);
-        out_->append(text, sizeof text);
+        id.write(out_->extend(uuid::text_size));
         return *this;
     }
 
 private:
+    void put(std::string_view first, std::string_view second) {
+        auto* const at = out_->extend(first.size() + second.size());
+        std::memcpy(at, first.data(), first.size());
+        if (!second.empty()) std::memcpy(at + first.size(), second.data(), second.size());
+    }
     void open(std::string_view key) {
-        out_->push_back(' ');
-        out_->append(key);
-        out_->push_back('=');
+        auto* const at = out_->extend(key.size() + 2);
+        at[0] = ' ';
+        std::memcpy(at + 1, key.data(), key.size());
+        at[key.size() + 1] = '=';
     }
     header_writer& digits(std::uint64_t number) {
-        char text[20];
-        auto const end = std::to_chars(text, text + sizeof text, number).ptr;
-        out_->append(text, static_cast<std::size_t>(end - text));
+        constexpr std::size_t most = 20;
+        auto* const at = out_->extend(most);
+        out_->shorten(most - static_cast<std::size_t>(std::to_chars(at, at + most, number).ptr - at));
         return *this;
     }
 
-    std::string* out_;
+    octet_buffer* out_;
 };
 
 }  // namespace fastqueue::wire
@@ -3914,13 +4148,14 @@ public:
     pair_writer() { clear(); }
 
     void clear() {
-        if (buffer_.capacity() > keep_octets) buffer_ = {};
-        buffer_.assign(headroom, ' ');
+        if (buffer_.capacity() > keep_octets) buffer_.release();
+        buffer_.clear();
+        static_cast<void>(buffer_.extend(headroom));  // filled by show_packed
         pairs_ = 0;
     }
     /// The same, and gives its memory back.
     void release() {
-        buffer_ = {};
+        buffer_.release();
         clear();
     }
     /// Octets of memory that it holds.
@@ -3929,22 +4164,20 @@ public:
     /// Begins a pair; write its header with what this returns, then call `finish`.
     header_writer begin(std::string_view verb) {
         open_ = buffer_.size();
-        buffer_.append(4, '\0');
+        static_cast<void>(buffer_.extend(length_octets));  // filled by close_header
         return header_writer{buffer_, verb};
     }
     /// Ends the pair that `begin` began.
     void finish(std::string_view payload) {
         close_header();
-        char length[4];
-        detail::store_u32(length, static_cast<std::uint32_t>(payload.size()));
-        buffer_.append(length, 4);
+        detail::store_u32(buffer_.extend(length_octets), static_cast<std::uint32_t>(payload.size()));
         buffer_.append(payload);
         ++pairs_;
     }
     /// A whole pair whose header is there already.
     void add(std::string_view header, std::string_view payload) {
         open_ = buffer_.size();
-        buffer_.append(4, '\0');
+        static_cast<void>(buffer_.extend(length_octets));
         buffer_.append(header);
         finish(payload);
     }
@@ -3969,10 +4202,12 @@ public:
 private:
     static constexpr std::size_t headroom =
         16;  // "FQ1 pack 65536\n" before the blocks, so that a pack is one piece
+    static constexpr std::size_t length_octets = 4;
     static constexpr std::size_t keep_octets = 256 * 1024;
 
     void close_header() noexcept {
-        detail::store_u32(buffer_.data() + open_, static_cast<std::uint32_t>(buffer_.size() - open_ - 4));
+        detail::store_u32(buffer_.data() + open_,
+                          static_cast<std::uint32_t>(buffer_.size() - open_ - length_octets));
     }
     void show_packed(std::vector<std::string_view>& out) {
         char line[headroom];
@@ -3981,11 +4216,11 @@ private:
         auto* end = std::to_chars(line + verb.size(), line + headroom, pairs_).ptr;
         *end++ = '\n';
         auto const size = static_cast<std::size_t>(end - line);
-        buffer_.replace(headroom - size, size, line, size);
-        out.push_back(std::string_view{buffer_}.substr(headroom - size));
+        std::memcpy(buffer_.data() + headroom - size, line, size);
+        out.push_back(buffer_.view().substr(headroom - size));
     }
     void show_frames(std::vector<std::string_view>& out) const {
-        auto rest = std::string_view{buffer_}.substr(headroom);
+        auto rest = buffer_.view().substr(headroom);
         while (!rest.empty()) {
             std::size_t const length = detail::load_u32(rest.data());
             out.push_back(rest.substr(4, length));
@@ -3993,7 +4228,7 @@ private:
         }
     }
 
-    std::string buffer_;
+    octet_buffer buffer_;
     std::size_t open_ = 0;
     std::uint32_t pairs_ = 0;
 };
@@ -4113,62 +4348,6 @@ private:
     std::deque<outgoing> held_;
     policy::store_sequence latest_held_ = 0;  // of all that ever were: what is committed is no longer awaited
     std::vector<link_action> links_;
-};
-
-}  // namespace fastqueue::core
-
-// ---- <fastqueue/core/slab.hpp>
-
-#include <memory>
-
-namespace fastqueue::core {
-
-/// Names nothing: no slot of a slab, no index.
-inline constexpr std::uint32_t none = ~0U;
-
-/// A pool of objects that stay where they are and are named by small dense numbers. What is given back keeps
-/// its members' memory, and is the first to be taken again: steady work allocates nothing. One thread at a
-/// time.
-template <class T, std::uint32_t ChunkSize = 256>
-class slab {
-public:
-    /// A slot. Its object is as it was when it was given back: the taker sets every member.
-    /// \throws std::bad_alloc
-    [[nodiscard]] std::uint32_t take() {
-        if (free_.empty()) grow();
-        auto const slot = free_.back();
-        free_.pop_back();
-        ++used_;
-        return slot;
-    }
-    void give(std::uint32_t slot) noexcept {
-        assert(used_ > 0);
-        free_.push_back(slot);  // has room: reserved in grow()
-        --used_;
-    }
-    [[nodiscard]] T& operator[](std::uint32_t slot) noexcept {
-        return chunks_[slot / ChunkSize][slot % ChunkSize];
-    }
-    [[nodiscard]] T const& operator[](std::uint32_t slot) const noexcept {
-        return chunks_[slot / ChunkSize][slot % ChunkSize];
-    }
-    [[nodiscard]] std::size_t used() const noexcept { return used_; }
-    /// One past the largest slot that was ever taken.
-    [[nodiscard]] std::uint32_t capacity() const noexcept {
-        return static_cast<std::uint32_t>(chunks_.size()) * ChunkSize;
-    }
-
-private:
-    void grow() {
-        auto const first = capacity();
-        free_.reserve(first + std::size_t{ChunkSize});
-        chunks_.push_back(std::make_unique<T[]>(ChunkSize));
-        for (std::uint32_t i = ChunkSize; i-- > 0;) free_.push_back(first + i);
-    }
-
-    std::vector<std::unique_ptr<T[]>> chunks_;
-    std::vector<std::uint32_t> free_;
-    std::size_t used_ = 0;
 };
 
 }  // namespace fastqueue::core
@@ -4433,9 +4612,9 @@ public:
     template <class Done>
     void message(peer_id peer, std::span<std::string_view const> frames, Done&& done) {
         wire::pair_cursor cursor{frames, options_.limits.max_pairs};
+        wire::header h;
         wire::pair pair;
         while (cursor.next(pair)) {
-            wire::header h;
             if (h.parse(pair.header, options_.limits.max_header)) continue;
             if (peer == discovery_.peer && h.verb() == "nodes" && phase_ == phase::discovering)
                 found(pair.payload, done);
@@ -4906,6 +5085,34 @@ static_assert(policy::eviction<lru>);
 
 // ---- <fastqueue/policy/executor.hpp>
 
+// ---- <fastqueue/policy/spin.hpp>
+
+#include <thread>
+
+namespace fastqueue::policy {
+
+/// About what a round trip takes between processes of one machine, with a wake-up at each hop: whoever has just been busy is
+/// likely to be needed again within it, and need not be woken then.
+/// \source Karlin, Li, Manasse, Owicki: Empirical studies of competitive spinning for a shared-memory multiprocessor, 1991
+inline constexpr std::chrono::microseconds usual_spin{100};
+
+/// Looks until something is there, for `limit` at most, and lets other threads run in between: what a thread does before it
+/// sleeps, where it has just been busy.
+/// \param look  returns whether something is there
+/// \return whether something was
+template <class Look>
+bool spin(std::chrono::microseconds limit, Look&& look) {
+    if (limit.count() <= 0) return false;
+    auto const until = std::chrono::steady_clock::now() + limit;
+    do {
+        std::this_thread::yield();
+        if (look()) return true;
+    } while (std::chrono::steady_clock::now() < until);
+    return false;
+}
+
+}  // namespace fastqueue::policy
+
 #include <atomic>
 
 namespace fastqueue::policy {
@@ -4942,6 +5149,7 @@ struct executor_options {
     std::uint32_t concurrency = 1;                        ///< handlers that run at once, 1 to 1024
     std::uint32_t capacity = 1024;                        ///< jobs that may be held at once
     std::function<void(std::uint32_t)> thread_ends = {};  ///< called on each thread after its last job
+    std::chrono::microseconds spin = usual_spin;  ///< how long a thread looks for more jobs before it sleeps
 };
 
 template <class E>
@@ -5027,8 +5235,6 @@ private:
 }  // namespace fastqueue::executor::detail
 
 // ---- <fastqueue/executor/job_ring.hpp>
-
-#include <bit>
 
 namespace fastqueue::executor::detail {
 
@@ -5226,8 +5432,6 @@ private:
 
 }  // namespace fastqueue::executor::detail
 
-#include <thread>
-
 #include <pthread.h>
 #include <signal.h>
 
@@ -5279,7 +5483,8 @@ public:
     threads(policy::executor_options options, std::function<void()> wake)
         : rings_{ring(options), ring(options), ring(options), ring(options)},
           wake_{std::move(wake)},
-          thread_ends_{std::move(options.thread_ends)} {
+          thread_ends_{std::move(options.thread_ends)},
+          spin_{options.spin} {
         pool_.reserve(options.concurrency);
         detail::signals_blocked const blocked;
         try {
@@ -5348,7 +5553,7 @@ private:
                 run(*j, owed);
             } else {
                 tell(owed);
-                rest();
+                if (!policy::spin(spin_, [this] { return has_work(); })) rest();
             }
         }
         tell(owed);
@@ -5386,9 +5591,12 @@ private:
 
     void rest() noexcept {
         sleepers_.announce();
-        bool busy = stopping_.load(std::memory_order_acquire);
-        for (auto const& ring : rings_) busy = busy || !ring.empty();
-        busy ? sleepers_.withdraw() : sleepers_.sleep();
+        has_work() ? sleepers_.withdraw() : sleepers_.sleep();
+    }
+    /// Whether there is a reason not to sleep.
+    [[nodiscard]] bool has_work() const noexcept {
+        return stopping_.load(std::memory_order_acquire) ||
+               std::ranges::any_of(rings_, [](auto const& ring) { return !ring.empty(); });
     }
 
     std::array<detail::job_ring, policy::job_levels> rings_;
@@ -5396,6 +5604,7 @@ private:
     detail::finished_list finished_;
     std::function<void()> wake_;
     std::function<void(std::uint32_t)> thread_ends_;
+    std::chrono::microseconds spin_;
     std::atomic<bool> stopping_{false};
     std::uint32_t fresh_ = 0;  // submitted and not yet kicked: the owner's
     std::vector<std::thread> pool_;
@@ -7604,7 +7813,8 @@ struct tcp_options {
     std::chrono::milliseconds linger{1000};        ///< how long `close` and `stop` wait for a peer to read
     std::size_t read_bytes = 256U << 10U;          ///< of the one buffer that all connections read into
     std::size_t read_pause_bytes = 4U << 20U;  ///< a peer that leaves more than this unread is not read from
-    int backlog = 1024;                        ///< connections that the system may hold before we accept
+    std::chrono::microseconds spin = policy::usual_spin;  ///< how long `run` looks for more before it sleeps
+    int backlog = 1024;  ///< connections that the system may hold before we accept
 };
 
 }  // namespace fastqueue::transport
@@ -7817,6 +8027,8 @@ public:
         retire(*c);
     }
 
+    /// How long `run` looks for more before it sleeps; 0: not at all.
+    void spin(std::chrono::microseconds limit) noexcept { options_.spin = limit; }
     void arm(std::optional<instant> deadline) {
         armed_ = deadline;
         gate_.enter();
@@ -7891,14 +8103,18 @@ private:
     void turn(bool may_wait) {
         clock_.begin_turn();
         // What is still to be told must not wait for the network.
-        if (may_wait && lost_.empty()) {
-            io_.run_one();
-        } else {
+        if (may_wait && lost_.empty())
+            await_event();
+        else
             io_.poll_one();
-        }
         for (int i = 0; i < most_handlers_a_turn && io_.poll_one() != 0; ++i) {}
         end_turn();
         clock_.end_turn();
+    }
+    /// Being woken costs more than looking a few times more, and between two looks others get their turn: under load more has
+    /// come by then, and fewer wake-ups bring more each.
+    void await_event() {
+        if (!policy::spin(options_.spin, [this] { return io_.poll_one() != 0; })) io_.run_one();
     }
     void end_turn() {
         look_again();
@@ -8633,20 +8849,24 @@ public:
     void answered(core::client_answer const& answer) noexcept override {
         std::scoped_lock const lock{mutex_};
         keep(answer, kept_);
-        there_ = true;
-        condition_.notify_one();  // under the lock: the waiter may take this object away right after
+        there_.store(true, std::memory_order_release);
+        if (asleep_)
+            condition_.notify_one();  // under the lock: the waiter may take this object away right after
     }
     /// Waits for the answer: the operation's own time-out bounds it.
     [[nodiscard]] kept_answer wait() {
+        policy::spin(policy::usual_spin, [this] { return there_.load(std::memory_order_acquire); });
         std::unique_lock lock{mutex_};
-        condition_.wait(lock, [this] { return there_; });
+        asleep_ = true;
+        condition_.wait(lock, [this] { return there_.load(std::memory_order_relaxed); });
         return std::move(kept_);
     }
 
 private:
     std::mutex mutex_;
     std::condition_variable condition_;
-    bool there_ = false;
+    std::atomic<bool> there_{false};  // set under the lock; looked at without it before sleeping
+    bool asleep_ = false;
     kept_answer kept_;
 };
 
@@ -8794,11 +9014,13 @@ public:
     /// \throws error if the system has no random numbers to give
     [[nodiscard]] task_id next(wall_instant now) {
         if (used_ == pool_.size()) refill();
-        std::uint64_t parts[2];
-        std::memcpy(parts, &pool_[used_], sizeof parts);
-        std::memset(&pool_[used_], 0, sizeof parts);  // an id that was given out cannot be found here again
-        used_ += sizeof parts;
-        return task_id::make_v7(now, parts[0], parts[1]);
+        std::uint16_t high = 0;
+        std::uint64_t low = 0;
+        std::memcpy(&high, &pool_[used_], sizeof high);
+        std::memcpy(&low, &pool_[used_ + sizeof high], sizeof low);
+        std::memset(&pool_[used_], 0, id_octets);  // an id that was given out cannot be found here again
+        used_ += id_octets;
+        return task_id::make_v7(now, high, low);
     }
 
 private:
@@ -8807,7 +9029,9 @@ private:
         used_ = 0;
     }
 
-    std::array<std::uint8_t, 2048> pool_;
+    static constexpr std::size_t id_octets = 10;  // the rest of an id is its time
+
+    std::array<std::uint8_t, 200 * id_octets> pool_;
     std::size_t used_ = pool_.size();
 };
 
@@ -9104,15 +9328,14 @@ private:
             check("key", key);
             check("traceparent", traceparent);
         }
-        std::string head;
+        wire::octet_buffer head;
         wire::header_writer header{head, {}};
         header.token(id).token(task.name());
         wire::write_options(header, options);
         if (!key.empty()) header.field("key", key);
         if (task.content() != serialization::json::content) header.field("content", task.content());
         if (!traceparent.empty()) header.field("traceparent", traceparent);
-        head.erase(0, 4);  // "FQ1 "
-        return head;
+        return std::string{head.view().substr(4)};  // without "FQ1 "
     }
 
     client_options options_;
@@ -10569,26 +10792,33 @@ class name_table {
 public:
     /// The number of `name`, or `none`.
     [[nodiscard]] std::uint32_t find(std::string_view name) const noexcept {
+        if (latest_ < by_number_.size() && by_number_[latest_]->name == name)
+            return latest_;  // they come in runs
         auto const at = index_.find(name);
-        return at == index_.end() ? none : at->second;
+        return at == index_.end() ? none : latest_ = at->second;
     }
     std::uint32_t intern(std::string_view name) {
         if (auto const known = find(name); known != none) return known;
         auto const slot = static_cast<std::uint32_t>(entries_.size());
         auto& e = entries_.emplace_back();
         e.name = name;
+        by_number_.push_back(&e);
         index_.emplace(e.name, slot);
         return slot;
     }
-    [[nodiscard]] name_entry& operator[](std::uint32_t slot) noexcept { return entries_[slot]; }
-    [[nodiscard]] name_entry const& operator[](std::uint32_t slot) const noexcept { return entries_[slot]; }
+    [[nodiscard]] name_entry& operator[](std::uint32_t slot) noexcept { return *by_number_[slot]; }
+    [[nodiscard]] name_entry const& operator[](std::uint32_t slot) const noexcept {
+        return *by_number_[slot];
+    }
     [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(entries_.size()); }
     [[nodiscard]] auto begin() const noexcept { return entries_.begin(); }
     [[nodiscard]] auto end() const noexcept { return entries_.end(); }
 
 private:
     std::deque<name_entry> entries_;  // a deque: the index shows into the names
+    std::vector<name_entry*> by_number_;
     std::unordered_map<std::string_view, std::uint32_t> index_;
+    mutable std::uint32_t latest_ = 0;  // that was found
 };
 
 }  // namespace fastqueue::core
@@ -11067,6 +11297,7 @@ struct worker_record {
         orphans;              ///< runs whose task went on without them; their `done` frees a place
     bool among_idle = false;  ///< a candidate of its class's balancing policies
     bool among_ahead = false;
+    bool filled = false;  ///< its window was full, and is not half empty yet
     instant last_seen{};
     instant since{};
     instant deadline = instant::max();  ///< when the fleet looks at it next
@@ -11170,8 +11401,9 @@ public:
         if (r.capability == none) return;
         bool const may = w < serving_.size() && serving_[w];
         bool const idle = may && r.outstanding < r.concurrency;
+        note_filling(r);
         // What is on its way back goes before what would be sent now.
-        bool const ahead = may && !idle && r.outstanding < r.window && !r.blocked() && r.recalled.empty() &&
+        bool const ahead = may && !idle && !r.filled && !r.blocked() && r.recalled.empty() &&
                            r.charged_us < ahead_limit_us * r.concurrency;
         auto& c = *classes_[r.capability];
         place(c.idle, c.idle_count, r.among_idle, idle, w);
@@ -11269,6 +11501,16 @@ private:
         by_names_.erase(class_key{dropped->local, dropped->names});
     }
 
+    /// A worker whose window is full gets more when half of it is done: many runs at once, rather than a few each time that a
+    /// few have ended.
+    /// \source RFC 813, which cures TCP of the same, the silly window syndrome
+    static void note_filling(worker_record& r) noexcept {
+        if (r.outstanding >= r.window)
+            r.filled = true;
+        else if (r.outstanding <= r.window / 2)
+            r.filled = false;
+    }
+
     void place(Balancing& policy, std::uint32_t& count, bool& among, bool wanted, std::uint32_t w) {
         auto const& r = workers_[w];
         if (wanted && among) return policy.load_changed(w, r.load());
@@ -11346,6 +11588,19 @@ private:
 
 // ---- <fastqueue/core/id_ledger.hpp>
 
+// ---- <fastqueue/model/prefetch.hpp>
+
+namespace fastqueue::detail {
+
+/// Begins to fetch what is at `where` into the cache. Not more than a hint.
+inline void prefetch(void const* where) noexcept {
+    __builtin_prefetch(where);
+    // A function that does nothing else has no effect, as GCC sees it, and its calls may be dropped.
+    asm volatile("");
+}
+
+}  // namespace fastqueue::detail
+
 namespace fastqueue::core {
 
 /// Remembers which ids were used, for what, and how it ended: far longer than results are kept, so that a
@@ -11373,7 +11628,9 @@ public:
     }
     /// Says that `id` will be looked for soon. In a large ledger most of a look is waiting for memory: so that
     /// begins for many ids at once.
-    void expect(task_id const& id) const noexcept { __builtin_prefetch(&index_[hash_of(id) & mask()]); }
+    void expect(task_id const& id) const noexcept {
+        fastqueue::detail::prefetch(&index_[hash_of(id) & mask()]);
+    }
     [[nodiscard]] entry const& operator[](std::uint32_t slot) const noexcept { return entries_[slot]; }
     [[nodiscard]] task_state state(std::uint32_t slot) const noexcept {
         return static_cast<task_state>(entries_[slot].mark & 0xffU);
@@ -11462,16 +11719,24 @@ private:
         }
         index_[gap] = empty_place;
     }
-    /// Slots go round: those behind one that is forgotten are about the next to be.
-    void prefetch_behind(std::uint32_t slot) const noexcept {
-        constexpr std::uint32_t far = 32;
-        if (slot + far >= entries_.capacity()) return;
-        __builtin_prefetch(&entries_[slot + far]);
-        expect(entries_[slot + far / 2].id);
+    /// What will be forgotten a little later is fetched by now, a step each time: the entry first, then its place.
+    void look_ahead() noexcept {
+        constexpr std::uint32_t far = 16;
+        if (ahead_ == none) ahead_ = oldest_;
+        for (int step = 0; step < 2 && ahead_by_ < far && entries_[ahead_].next != none; ++step) {
+            expect(entries_[ahead_].id);
+            ahead_ = entries_[ahead_].next;
+            ++ahead_by_;
+        }
+        fastqueue::detail::prefetch(&entries_[ahead_]);
+        if (ahead_by_ == 0)
+            ahead_ = none;  // it is the one that goes
+        else
+            --ahead_by_;
     }
     std::uint32_t forget_oldest() noexcept {
         auto const slot = oldest_;
-        prefetch_behind(slot);
+        look_ahead();
         oldest_ = entries_[slot].next;
         if (oldest_ == none) newest_ = none;
         auto const reference = entries_[slot].reference;
@@ -11490,6 +11755,8 @@ private:
     std::size_t ended_ = 0;
     std::uint32_t oldest_ = none;
     std::uint32_t newest_ = none;
+    std::uint32_t ahead_ = none;  // one that is to be forgotten soon
+    std::uint32_t ahead_by_ = 0;  // how many go before it
     bool complete_ = true;
 };
 
@@ -14801,9 +15068,13 @@ public:
         if (is_task_port(s_.peers[slot].role) && cursor.pairs_left() > 1 && holds_submit(cursor))
             return batch(r, cursor);
         bool const alone = cursor.pairs_left() == 1;
-        if (!alone) expect(cursor);
-        wire::pair pair;
-        while (cursor.next(pair)) handle(r, pair, alone);
+        wire::header h;
+        each_pair(cursor, [&](wire::pair const& pair) {
+            if (auto const bad = h.parse(pair.header, s_.options.limits.max_header))
+                s_.error(r, "-", bad->code, {}, bad->why);
+            else
+                handle(r, h, pair.payload, alone);
+        });
     }
     /// Whether so much is to be sent that it should not wait for the turn's end.
     [[nodiscard]] bool has_much_to_send() const noexcept { return s_.out.octets() > (4U << 20U); }
@@ -14881,11 +15152,7 @@ private:
 
     // ---- requests
 
-    void handle(request& r, wire::pair const& pair, bool alone) {
-        wire::header h;
-        if (auto const bad = h.parse(pair.header, s_.options.limits.max_header)) {
-            return s_.error(r, "-", bad->code, {}, bad->why);
-        }
+    void handle(request& r, wire::header const& h, std::string_view payload, bool alone) {
         auto const role = s_.peers[r.peer].role;
         auto const verb = h.verb();
         if (r.message != request::unopened &&
@@ -14899,10 +15166,10 @@ private:
                             "a REQ socket asks for one call or wait at a time: use DEALER");
         }
         if (is_task_port(role) && (verb == "call" || verb == "submit"))
-            return task_request(r, h, pair.payload, role);
+            return task_request(r, h, payload, role);
         if ((is_task_port(role) || role == port_role::results) && result_verb(r, h)) return;
         if (role == port_role::management &&
-            (management_verb(r, h, pair.payload) || worker_verb(r.peer, h, pair.payload)))
+            (management_verb(r, h, payload) || worker_verb(r.peer, h, payload)))
             return;
         if (role == port_role::discovery && discovery_verb(r, h)) return;
         auto const code = wire::misplaced(verb);
@@ -14965,15 +15232,24 @@ private:
             return s_.error(r, "-", errc::bad_request, ref_of(h), "the verb stands alone");
         s_.show(r, h, verb.empty() ? h.verb() : verb, {}, text);
     }
-    /// Fetches what the calls of a message are going to look up, all at once.
-    void expect(wire::pair_cursor cursor) const noexcept {
-        constexpr std::string_view begin = "FQ1 call ";
-        wire::pair pair;
-        while (cursor.next(pair)) {
-            if (!pair.header.starts_with(begin)) continue;
-            if (auto const id = uuid::parse(pair.header.substr(begin.size(), uuid::text_size)))
-                s_.ledger.expect(*id);
+    /// Calls `f` for each pair, while what those behind it are going to look up is fetched already.
+    template <class F>
+    void each_pair(wire::pair_cursor& cursor, F&& f) {
+        constexpr int far = 16;
+        auto ahead = cursor;
+        for (int i = 0; i < far; ++i) expect_next(ahead);
+        for (wire::pair pair; cursor.next(pair);) {
+            expect_next(ahead);
+            f(pair);
         }
+    }
+    void expect_next(wire::pair_cursor& ahead) const noexcept {
+        constexpr std::size_t before_id = std::string_view{"FQ1 call "}.size();
+        wire::pair pair;
+        if (!ahead.next(pair) || pair.header.size() < before_id + uuid::text_size) return;
+        if (!pair.header.starts_with("FQ1 call ") && !pair.header.starts_with("FQ1 done ")) return;
+        if (auto const id = uuid::parse(pair.header.substr(before_id, uuid::text_size)))
+            s_.ledger.expect(*id);
     }
 
     // ---- batches: the submits of one message are all accepted or all refused
@@ -14991,12 +15267,15 @@ private:
         bool const good = batch_is_good(r, cursor);
         typename request_desk<P>::reservation reserved;
         fingerprints seen;
+        wire::header h;
         wire::pair pair;
         while (cursor.next(pair)) {
-            wire::header h;
-            bool const submit = !h.parse(pair.header, s_.options.limits.max_header) && h.verb() == "submit";
-            if (good || !submit) {
-                handle(r, pair, false);
+            if (auto const bad = h.parse(pair.header, s_.options.limits.max_header)) {
+                s_.error(r, "-", bad->code, {}, bad->why);
+                continue;
+            }
+            if (good || h.verb() != "submit") {
+                handle(r, h, pair.payload, false);
                 continue;
             }
             auto q = check_in_batch(r, h, pair.payload, reserved, seen);
@@ -15009,9 +15288,9 @@ private:
     [[nodiscard]] bool batch_is_good(request const& r, wire::pair_cursor cursor) {
         typename request_desk<P>::reservation reserved;
         fingerprints seen;
+        wire::header h;
         wire::pair pair;
         while (cursor.next(pair)) {
-            wire::header h;
             if (h.parse(pair.header, s_.options.limits.max_header)) return false;
             if (h.verb() != "submit") continue;
             if (check_in_batch(r, h, pair.payload, reserved, seen).problem) return false;
@@ -15042,16 +15321,13 @@ private:
     // ---- workers
 
     void from_worker(std::uint32_t peer, wire::pair_cursor& cursor) {
-        wire::pair pair;
-        while (cursor.next(pair)) {
-            wire::header h;
-            if (auto const bad = h.parse(pair.header, s_.options.limits.max_header)) {
-                s_.notice(bad->code, bad->why);
-                continue;
-            }
+        wire::header h;
+        each_pair(cursor, [&](wire::pair const& pair) {
+            if (auto const bad = h.parse(pair.header, s_.options.limits.max_header))
+                return s_.notice(bad->code, bad->why);
             if (s_.peers[peer].id == peer_id::none) return;  // its connection was closed meanwhile
             worker_verb(peer, h, pair.payload);
-        }
+        });
     }
     bool worker_verb(std::uint32_t peer, wire::header const& h, std::string_view payload) {
         auto const verb = h.verb();
@@ -15547,9 +15823,9 @@ public:
         wire::pair_cursor cursor{frames, options_.limits.max_pairs, link_.is_one_at_a_time(peer)};
         if (cursor.is_probe()) return;
         if (cursor.trouble()) return refuse(peer, cursor, cursor.trouble()->code, cursor.trouble()->why);
+        wire::header h;
         wire::pair pair;
         while (cursor.next(pair)) {
-            wire::header h;
             auto const bad = h.parse(pair.header, options_.limits.max_header);
             if (bad)
                 refuse(peer, cursor, bad->code, bad->why);
@@ -15916,13 +16192,16 @@ namespace fastqueue::shell {
 /// is only made for a handler that asks for one.
 class execution final : public policy::job, private stop_source_bridge {
 public:
-    /// Prepares a run. `record` and `tasks` stay as they are until it has ended.
+    /// Prepares a run. What it is given by reference stays as it is until it has ended.
+    /// \param task  what the record names; nullptr: it is not known here
     /// \param resources  one for each thread of the executor
-    void prepare(std::uint32_t slot, core::run_record const& record, registry const& tasks,
-                 std::vector<thread_resources>& resources, std::uint64_t max_payload) {
+    void prepare(std::uint32_t slot, core::run_record const& record, task_definition const* task,
+                 worker_hooks const& hooks, std::vector<thread_resources>& resources,
+                 std::uint64_t max_payload) {
         slot_ = slot;
         record_ = &record;
-        tasks_ = &tasks;
+        task_ = task;
+        hooks_ = &hooks;
         resources_ = &resources;
         max_payload_ = max_payload;
         stop_.store(false, std::memory_order_relaxed);
@@ -15965,25 +16244,23 @@ private:
         result_.final = made.is_final;
     }
     [[nodiscard]] invocation_result invoke() noexcept {
-        auto const* const task = tasks_->find(record_->name);
-        if (task == nullptr) {
+        if (task_ == nullptr) {
             out_ = "this worker has no such task";
             return {errc::unknown_task_name, true};
         }
-        context ctx{record_->lease.id, record_->lease.attempt, task->name(),
+        context ctx{record_->lease.id, record_->lease.attempt, task_->name(),
                     static_cast<stop_source_bridge&>(*this), &(*resources_)[thread]};
-        auto const made = run_in(ctx, *task);
+        auto const made = run_in(ctx);
         if (!made.ok() || out_.size() <= max_payload_) return made;
         auto const size = std::to_string(out_.size());
         out_ = "the result has " + size + " octets, over the limit of " + std::to_string(max_payload_);
         return {errc::too_large, true};
     }
-    [[nodiscard]] invocation_result run_in(context& ctx, task_definition const& task) noexcept {
-        auto const& hooks = tasks_->hooks();
-        if (hooks.around.empty()) return task.invoke(ctx, record_->content, record_->arguments, out_);
+    [[nodiscard]] invocation_result run_in(context& ctx) noexcept {
+        if (hooks_->around.empty()) return task_->invoke(ctx, record_->content, record_->arguments, out_);
         try {
-            return hooks.run(ctx, out_,
-                             [&] { return task.invoke(ctx, record_->content, record_->arguments, out_); });
+            return hooks_->run(
+                ctx, out_, [&] { return task_->invoke(ctx, record_->content, record_->arguments, out_); });
         } catch (...) {
             return fastqueue::detail::report_exception(out_, fastqueue::detail::run_phase::running);
         }
@@ -16000,7 +16277,8 @@ private:
 
     std::uint32_t slot_ = 0;
     core::run_record const* record_ = nullptr;
-    registry const* tasks_ = nullptr;
+    task_definition const* task_ = nullptr;
+    worker_hooks const* hooks_ = nullptr;
     std::vector<thread_resources>* resources_ = nullptr;
     std::uint64_t max_payload_ = 0;
     std::string out_;
@@ -16058,7 +16336,9 @@ struct subworker_options {
     std::uint32_t concurrency = 1;    ///< handlers that run at once, 1 to 1024
     std::uint32_t window = 256;       ///< runs that may be here at once for each handler
     std::chrono::milliseconds grace{
-        30'000};             ///< how long `stop` waits for what runs; then it goes back unfinished
+        30'000};  ///< how long `stop` waits for what runs; then it goes back unfinished
+    std::chrono::microseconds spin =
+        policy::usual_spin;  ///< how long its threads look for work before they sleep
     std::uint64_t seed = 0;  ///< of jitter and, where set, of the incarnation; 0: random
 };
 
@@ -16084,6 +16364,7 @@ public:
         // A run of high priority must not be overtaken by one that was sent behind it to another of our ports.
         if constexpr (requires { transport_->keep_order_across_peers(); })
             transport_->keep_order_across_peers();
+        if constexpr (requires { transport_->spin(options_.spin); }) transport_->spin(options_.spin);
     }
     ~basic_subworker() override {
         if (executor_) executor_->stop();
@@ -16104,7 +16385,8 @@ public:
             resources_.emplace_back(tasks_.hooks().per_thread);
         executor_ = detail::make_executor<Policies>(
             make_executor_,
-            {options_.concurrency, o.window * 2 + 128, [this](std::uint32_t n) { resources_[n].clear(); }},
+            {options_.concurrency, o.window * 2 + 128, [this](std::uint32_t n) { resources_[n].clear(); },
+             options_.spin},
             [this] { transport_->wake(); });
         core_.emplace(std::move(o));
         core_->at(transport_->now());
@@ -16276,7 +16558,9 @@ private:
     }
     void begin(std::uint32_t slot) {
         while (slot >= executions_.size()) executions_.push_back(std::make_unique<shell::execution>());
-        executions_[slot]->prepare(slot, core_->run(slot), tasks_, resources_, core_->max_payload());
+        auto const& record = core_->run(slot);
+        if (latest_ == nullptr || latest_->name() != record.name) latest_ = tasks_.find(record.name);
+        executions_[slot]->prepare(slot, record, latest_, tasks_.hooks(), resources_, core_->max_payload());
         executor_->submit(*executions_[slot]);
     }
     /// Tells the observer when it has been registered, or has lost its control plane.
@@ -16307,6 +16591,7 @@ private:
     bool hooks_started_ = false;
     std::vector<std::unique_ptr<shell::execution>> executions_;
     std::unique_ptr<executor_type> executor_;  // behind what its threads use: it ends first
+    task_definition const* latest_ = nullptr;  // that was looked up: the same task often comes again
     std::vector<core::run_action> actions_;
     std::vector<std::string_view> frames_;
     std::vector<endpoint> bound_;
@@ -16799,8 +17084,9 @@ public:
     /// \param door    where the control plane listens in `hub`
     /// \param window  runs a thread; 1: nothing is sent ahead, so that what dies with the process has begun
     local_worker(std::shared_ptr<transport::inproc_hub> hub, endpoint door, std::string id, registry tasks,
-                 std::uint32_t concurrency, std::uint32_t window, std::uint64_t seed)
-        : worker_{options(std::move(door), std::move(id), concurrency, window, seed), std::move(tasks),
+                 std::uint32_t concurrency, std::uint32_t window, std::chrono::microseconds spin,
+                 std::uint64_t seed)
+        : worker_{options(std::move(door), std::move(id), concurrency, window, spin, seed), std::move(tasks),
                   instances(std::move(hub))} {}
     ~local_worker() {
         worker_.abandon();
@@ -16817,7 +17103,8 @@ public:
 
 private:
     static subworker_options options(endpoint door, std::string id, std::uint32_t concurrency,
-                                     std::uint32_t window, std::uint64_t seed) {
+                                     std::uint32_t window, std::chrono::microseconds spin,
+                                     std::uint64_t seed) {
         subworker_options o;
         o.window = window;
         o.worker_id = std::move(id);
@@ -16826,6 +17113,7 @@ private:
         o.discovery.reset();
         o.concurrency = concurrency;
         o.grace = {};
+        o.spin = spin;
         o.seed = seed;
         return o;
     }
@@ -16868,6 +17156,7 @@ struct control_plane_options {
     bool local = true;  ///< tasks of its own registry are run here while nobody else can
     std::uint32_t local_concurrency = 1;
     std::vector<std::string> worker_allow;
+    std::chrono::microseconds spin = policy::usual_spin;  ///< how long it looks for work before it sleeps
     fastqueue::limits limits;
     std::uint64_t seed = 0;  ///< 0: random
 };
@@ -16893,6 +17182,7 @@ public:
           observer_{std::move(instances.observer)},
           core_{machine_options(), *store_, observer_} {
         transport_->attach(*this);
+        if constexpr (requires { transport_->spin(options_.spin); }) transport_->spin(options_.spin);
         store_->attach([this] { transport_->wake(); });
     }
 
@@ -17050,7 +17340,7 @@ private:
                                           static_cast<std::uint32_t>(core::port_role::management), bound));
         local_ = std::make_unique<shell::local_worker<Policies>>(
             std::move(hub), bound, options_.id + ".local", tasks_, options_.local_concurrency,
-            core_.state().keeps() ? 1U : shell::usual_window, options_.seed);
+            core_.state().keeps() ? 1U : shell::usual_window, options_.spin, options_.seed);
         local_->start();
     }
 

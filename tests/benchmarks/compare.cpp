@@ -1,10 +1,13 @@
-// FastQueue beside libzmq's proxy and bare TCP through a relay: the same task, add(5, 3), over loopback from a client's
+// FastQueue beside redis lists, libzmq's proxy and bare TCP through a relay: the same task, add(5, 3), over loopback from a client's
 // process through a server's to a worker's and back. Always read as ratios: all systems run in turn, several times.
 #include "benchmarks/libzmq.hpp"
 #include "benchmarks/load.hpp"
 #include "benchmarks/own.hpp"
 #include "benchmarks/processes.hpp"
 #include "benchmarks/raw_tcp.hpp"
+#if defined(FASTQUEUE_BENCHMARK_REDIS)
+#include "benchmarks/redis.hpp"
+#endif
 
 #include <algorithm>
 #include <array>
@@ -66,9 +69,16 @@ void submit(channel& talk, std::string const& addresses, std::uint32_t in_flight
 }
 
 std::vector<system_under_test> systems() {
-    return {{"raw tcp", raw_tcp::serve, raw_tcp::work, submit<raw_tcp::client>},
-            {"libzmq", libzmq::serve, libzmq::work, submit<libzmq::client>},
-            {"fastqueue", own::serve, own::work, submit<own::client>}};
+    std::vector<system_under_test> all{{"raw tcp", raw_tcp::serve, raw_tcp::work, submit<raw_tcp::client>},
+                                       {"libzmq", libzmq::serve, libzmq::work, submit<libzmq::client>},
+                                       {"fastqueue", own::serve, own::work, submit<own::client>}};
+#if defined(FASTQUEUE_BENCHMARK_REDIS)
+    if (redis::is_there())
+        all.push_back({"redis", redis::serve, redis::work, submit<redis::client>});
+    else
+        std::fputs("compare: redis is left out: there is no redis-server\n", stderr);
+#endif
+    return all;
 }
 
 figures measure(system_under_test const& s, std::uint32_t in_flight, double seconds) {
@@ -119,9 +129,10 @@ using results = std::map<std::pair<std::uint32_t, std::string_view>, std::vector
 
 results run_all(settings const& s) {
     results found;
+    auto const all = systems();
     for (int i = 0; i < s.repetitions; ++i) {
         for (auto const in_flight : s.in_flight) {
-            for (auto const& one : systems()) {
+            for (auto const& one : all) {
                 if (!s.only.empty() && s.only != one.name) continue;
                 found[{in_flight, one.name}].push_back(measure(one, in_flight, s.seconds));
             }
@@ -139,15 +150,16 @@ double ratio(results const& found, std::uint32_t in_flight, figures const& mine,
 }
 
 void print_table(results const& found) {
-    std::printf("%-9s %-10s %10s %8s %8s %8s  %-20s %9s %9s\n", "in flight", "system", "tasks/s", "p50 us",
-                "p99 us", "cpu us", "server/worker/client", "x libzmq", "x raw tcp");
+    std::printf("%-9s %-10s %10s %8s %8s %8s  %-20s %9s %9s %9s\n", "in flight", "system", "tasks/s",
+                "p50 us", "p99 us", "cpu us", "server/worker/client", "x libzmq", "x redis", "x raw tcp");
     for (auto const& [key, all] : found) {
         auto const f = medians(all);
         char parts[64];
         std::snprintf(parts, sizeof parts, "%.2f/%.2f/%.2f", f.cpu_parts[0], f.cpu_parts[1], f.cpu_parts[2]);
-        std::printf("%9u %-10s %10.0f %8.1f %8.1f %8.2f  %-20s %9.2f %9.2f\n", key.first,
+        std::printf("%9u %-10s %10.0f %8.1f %8.1f %8.2f  %-20s %9.2f %9.2f %9.2f\n", key.first,
                     std::string{key.second}.c_str(), f.rate, f.p50_us, f.p99_us, f.cpu_us, parts,
-                    ratio(found, key.first, f, "libzmq"), ratio(found, key.first, f, "raw tcp"));
+                    ratio(found, key.first, f, "libzmq"), ratio(found, key.first, f, "redis"),
+                    ratio(found, key.first, f, "raw tcp"));
     }
     std::puts(
         "x: how many times as good, by p50 at 1 in flight and by tasks/s else; cpu: of all processes, a "
@@ -163,10 +175,10 @@ void print_json(results const& found) {
             "\"p50_us\": %.2f, "
             "\"p99_us\": %.2f, \"cpu_us\": %.3f, \"cpu_server_us\": %.3f, \"cpu_worker_us\": %.3f, "
             "\"cpu_client_us\": %.3f, "
-            "\"times_libzmq\": %.3f, \"times_raw_tcp\": %.3f}",
+            "\"times_libzmq\": %.3f, \"times_redis\": %.3f, \"times_raw_tcp\": %.3f}",
             separator, key.first, std::string{key.second}.c_str(), all.size(), f.rate, f.p50_us, f.p99_us,
             f.cpu_us, f.cpu_parts[0], f.cpu_parts[1], f.cpu_parts[2], ratio(found, key.first, f, "libzmq"),
-            ratio(found, key.first, f, "raw tcp"));
+            ratio(found, key.first, f, "redis"), ratio(found, key.first, f, "raw tcp"));
         separator = ",";
     }
     std::puts("\n]");

@@ -107,7 +107,7 @@ BENCHMARK(fq1_header_parse);
 
 void fq1_header_write(benchmark::State& state) {
     auto const id = id_of(1);
-    std::string line;
+    fq::wire::octet_buffer line;
     for (auto _ : state) {
         line.clear();
         fq::wire::header_writer{line, "result"}.token(id).token("success").field("ref",

@@ -2,8 +2,11 @@
 
 #include "support/catch.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <map>
+#include <random>
 
 namespace fq = fastqueue;
 using namespace std::chrono_literals;
@@ -27,6 +30,40 @@ TEST_CASE("deadlines: come when they are due, the earliest first, and not before
     d.clear(1);
     d.clear(12345);
     CHECK_FALSE(d.pop(t + 1h));
+}
+
+TEST_CASE("deadlines: those that come in order and those that do not are one order", "[core]") {
+    deadlines d;
+    std::map<std::uint32_t, fq::instant> model;
+    std::minstd_rand random{7};
+    fq::instant now{1h};
+    for (int step = 0; step < 20'000; ++step) {
+        auto const slot = static_cast<std::uint32_t>(random() % 200);
+        switch (random() % 4) {
+            case 0:  // as time-outs of one length come
+                d.set(slot, model[slot] = now + 50ms);
+                break;
+            case 1:
+                d.set(slot, model[slot] = now + std::chrono::milliseconds{random() % 200});
+                break;
+            case 2:
+                d.clear(slot);
+                model.erase(slot);
+                break;
+            default:
+                now += std::chrono::milliseconds{random() % 3};
+        }
+        while (auto const due = d.pop(now)) {
+            REQUIRE(model.contains(*due));
+            REQUIRE(model[*due] <= now);
+            auto const earliest = std::ranges::min_element(model, {}, [](auto const& m) { return m.second; });
+            REQUIRE(model[*due] == earliest->second);
+            model.erase(*due);
+        }
+        auto const earliest = std::ranges::min_element(model, {}, [](auto const& m) { return m.second; });
+        REQUIRE(d.next() == (model.empty() ? fq::instant::max() : earliest->second));
+        REQUIRE(d.at(slot).has_value() == model.contains(slot));
+    }
 }
 
 TEST_CASE("wall_deadlines: fault 36: whoever waits for one looks at the clock each second", "[core]") {

@@ -5,6 +5,7 @@
 #include "support/catch.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -218,6 +219,23 @@ TEST_CASE("dispatcher: no more is sent ahead than the window, and than about a m
     given = 0;
     while (g.next()) ++given;
     CHECK(given == 3);
+}
+
+TEST_CASE("dispatcher: a window that was full is filled again when half of it is done", "[core]") {
+    fleet f;
+    f.learn("a", 10);
+    f.worker({"a"}, 1, 8);
+    for (int i = 0; i < 20; ++i) f.add("a");
+    std::vector<dispatcher<counting>::choice> out;
+    while (auto const c = f.next()) out.push_back(*c);
+    REQUIRE(out.size() == 8);
+    for (int i = 0; i < 4; ++i) {
+        CHECK_FALSE(f.next());
+        f.finish(out[static_cast<std::size_t>(i)]);
+    }
+    int more = 0;
+    while (f.next()) ++more;
+    CHECK(more == 4);
 }
 
 TEST_CASE("dispatcher: an idle worker comes before a busy one", "[core]") {

@@ -2,6 +2,8 @@
 
 #include "support/catch.hpp"
 
+#include <array>
+#include <cstddef>
 #include <set>
 #include <string>
 #include <string_view>
@@ -36,6 +38,37 @@ TEST_CASE("uuid: reads nothing else", "[model]") {
     std::string nul = "01890a5d-ac96-774b-bcce-b302099a8057";
     nul[5] = '\0';
     CHECK_FALSE(uuid::parse(nul).has_value());
+}
+
+TEST_CASE("uuid: every octet at every place is read as a digit or refused", "[model]") {
+    std::string_view const good = "01890a5d-ac96-774b-bcce-b302099a8057";
+    std::string_view const digits = "0123456789abcdef";
+    for (std::size_t place = 0; place < good.size(); ++place) {
+        for (int octet = 0; octet < 256; ++octet) {
+            std::string text{good};
+            text[place] = static_cast<char>(octet);
+            auto lower = text;
+            if (octet >= 'A' && octet <= 'F') lower[place] = static_cast<char>(octet - 'A' + 'a');
+            bool const dash = good[place] == '-';
+            bool const fits = dash ? octet == '-' : digits.find(lower[place]) != std::string_view::npos;
+            auto const id = uuid::parse(text);
+            CAPTURE(place, octet);
+            REQUIRE(id.has_value() == fits);
+            if (id) REQUIRE(id->text() == lower);
+        }
+    }
+}
+
+TEST_CASE("uuid: reads and writes the same at compile time", "[model]") {
+    constexpr auto id = uuid::parse("01890a5d-ac96-774b-bcce-b302099a8057");
+    static_assert(id.has_value());
+    constexpr auto text = [](uuid const& of) {
+        std::array<char, uuid::text_size> out{};
+        of.write(out.data());
+        return out;
+    }(*id);
+    CHECK(std::string_view{text.data(), text.size()} == id->text());
+    CHECK(uuid::parse(id->text()) == *id);
 }
 
 TEST_CASE("uuid: version 7 bears the time, the version and the variant", "[model]") {

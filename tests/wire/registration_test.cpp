@@ -53,9 +53,10 @@ registration full() {
 
 TEST_CASE("registration: what is written is read back", "[wire]") {
     auto const r = full();
-    std::string line;
-    header_writer out{line, "register"};
+    octet_buffer written;
+    header_writer out{written, "register"};
     write_registration(out, r);
+    std::string const line{written.view()};
     std::string document;
     write_registration_document(document, r);
     header h;

@@ -33,9 +33,10 @@ TEST_CASE("run: what is written is read back", "[wire]") {
     m.timeout_ms = max_number;
     m.content = "cereal-portable-binary";
     m.traceparent = "00-1-2-01";
-    std::string line;
-    header_writer out{line, "run"};
+    fq::wire::octet_buffer written;
+    header_writer out{written, "run"};
     m.write(out, true);
+    std::string const line{written.view()};
     header h;
     REQUIRE_FALSE(h.parse(line, 4096));
     run_message back;
@@ -54,9 +55,10 @@ TEST_CASE("run: what is usual is not written", "[wire]") {
     run_message m;
     m.lease = {id, 1};
     m.name = "add";
-    std::string line;
-    header_writer out{line, "run"};
+    fq::wire::octet_buffer written;
+    header_writer out{written, "run"};
     m.write(out, false);
+    std::string const line{written.view()};
     CHECK(line == "FQ1 run " + id_text + " 1 add");
 }
 
@@ -87,9 +89,10 @@ TEST_CASE("done: what is written is read back, in every state", "[wire]") {
             m.final = random() % 2 == 0;
             if (random() % 2 == 0) m.retry_after_ms = random() % 10'000;
         }
-        std::string line;
-        header_writer out{line, "done"};
+        fq::wire::octet_buffer written;
+        header_writer out{written, "done"};
         m.write(out);
+        std::string const line{written.view()};
         CAPTURE(line);
         header h;
         REQUIRE_FALSE(h.parse(line, 4096));

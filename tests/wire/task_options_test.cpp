@@ -182,9 +182,10 @@ TEST_CASE("task_options: what is written is read back", "[wire]") {
         if (!o.countdown_ms && chance()) o.eta_us = random() % fq::wire::max_number;
         if (chance()) o.expires_ms = random() % 1000;
         if (chance()) o.expires_us = random() % fq::wire::max_number;
-        std::string line;
-        fq::wire::header_writer out{line, "submit"};
+        fq::wire::octet_buffer written;
+        fq::wire::header_writer out{written, "submit"};
         fq::wire::write_options(out, o);
+        std::string const line{written.view()};
         CAPTURE(line);
         request_options back;
         REQUIRE_FALSE(read(line, back));
@@ -210,9 +211,10 @@ TEST_CASE("task_options: fractions too small to be written out are written short
     for (double const tiny : {1e-20, 1e-100, 1e-300, std::numeric_limits<double>::denorm_min()}) {
         fq::task_options o;
         o.retry_jitter = tiny;
-        std::string line;
-        fq::wire::header_writer out{line, "submit"};
+        fq::wire::octet_buffer written;
+        fq::wire::header_writer out{written, "submit"};
         fq::wire::write_options(out, o);
+        std::string const line{written.view()};
         CAPTURE(line);
         request_options back;
         REQUIRE_FALSE(read(line, back));

@@ -128,9 +128,9 @@ public:
     template <class Done>
     void message(peer_id peer, std::span<std::string_view const> frames, Done&& done) {
         wire::pair_cursor cursor{frames, options_.limits.max_pairs};
+        wire::header h;
         wire::pair pair;
         while (cursor.next(pair)) {
-            wire::header h;
             if (h.parse(pair.header, options_.limits.max_header)) continue;
             if (peer == discovery_.peer && h.verb() == "nodes" && phase_ == phase::discovering)
                 found(pair.payload, done);

@@ -98,8 +98,9 @@ public:
         if (r.capability == none) return;
         bool const may = w < serving_.size() && serving_[w];
         bool const idle = may && r.outstanding < r.concurrency;
+        note_filling(r);
         // What is on its way back goes before what would be sent now.
-        bool const ahead = may && !idle && r.outstanding < r.window && !r.blocked() && r.recalled.empty() &&
+        bool const ahead = may && !idle && !r.filled && !r.blocked() && r.recalled.empty() &&
                            r.charged_us < ahead_limit_us * r.concurrency;
         auto& c = *classes_[r.capability];
         place(c.idle, c.idle_count, r.among_idle, idle, w);
@@ -195,6 +196,16 @@ private:
         auto const dropped = std::move(classes_[slot]);
         for (auto const name : dropped->names) std::erase(names_[name].classes, slot);
         by_names_.erase(class_key{dropped->local, dropped->names});
+    }
+
+    /// A worker whose window is full gets more when half of it is done: many runs at once, rather than a few each time that a
+    /// few have ended.
+    /// \source RFC 813, which cures TCP of the same, the silly window syndrome
+    static void note_filling(worker_record& r) noexcept {
+        if (r.outstanding >= r.window)
+            r.filled = true;
+        else if (r.outstanding <= r.window / 2)
+            r.filled = false;
     }
 
     void place(Balancing& policy, std::uint32_t& count, bool& among, bool wanted, std::uint32_t w) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fastqueue/core/slab.hpp>
+#include <fastqueue/model/prefetch.hpp>
 #include <fastqueue/model/task_id.hpp>
 #include <fastqueue/model/task_state.hpp>
 
@@ -36,7 +37,9 @@ public:
     }
     /// Says that `id` will be looked for soon. In a large ledger most of a look is waiting for memory: so that
     /// begins for many ids at once.
-    void expect(task_id const& id) const noexcept { __builtin_prefetch(&index_[hash_of(id) & mask()]); }
+    void expect(task_id const& id) const noexcept {
+        fastqueue::detail::prefetch(&index_[hash_of(id) & mask()]);
+    }
     [[nodiscard]] entry const& operator[](std::uint32_t slot) const noexcept { return entries_[slot]; }
     [[nodiscard]] task_state state(std::uint32_t slot) const noexcept {
         return static_cast<task_state>(entries_[slot].mark & 0xffU);
@@ -125,16 +128,24 @@ private:
         }
         index_[gap] = empty_place;
     }
-    /// Slots go round: those behind one that is forgotten are about the next to be.
-    void prefetch_behind(std::uint32_t slot) const noexcept {
-        constexpr std::uint32_t far = 32;
-        if (slot + far >= entries_.capacity()) return;
-        __builtin_prefetch(&entries_[slot + far]);
-        expect(entries_[slot + far / 2].id);
+    /// What will be forgotten a little later is fetched by now, a step each time: the entry first, then its place.
+    void look_ahead() noexcept {
+        constexpr std::uint32_t far = 16;
+        if (ahead_ == none) ahead_ = oldest_;
+        for (int step = 0; step < 2 && ahead_by_ < far && entries_[ahead_].next != none; ++step) {
+            expect(entries_[ahead_].id);
+            ahead_ = entries_[ahead_].next;
+            ++ahead_by_;
+        }
+        fastqueue::detail::prefetch(&entries_[ahead_]);
+        if (ahead_by_ == 0)
+            ahead_ = none;  // it is the one that goes
+        else
+            --ahead_by_;
     }
     std::uint32_t forget_oldest() noexcept {
         auto const slot = oldest_;
-        prefetch_behind(slot);
+        look_ahead();
         oldest_ = entries_[slot].next;
         if (oldest_ == none) newest_ = none;
         auto const reference = entries_[slot].reference;
@@ -153,6 +164,8 @@ private:
     std::size_t ended_ = 0;
     std::uint32_t oldest_ = none;
     std::uint32_t newest_ = none;
+    std::uint32_t ahead_ = none;  // one that is to be forgotten soon
+    std::uint32_t ahead_by_ = 0;  // how many go before it
     bool complete_ = true;
 };
 

@@ -44,26 +44,33 @@ class name_table {
 public:
     /// The number of `name`, or `none`.
     [[nodiscard]] std::uint32_t find(std::string_view name) const noexcept {
+        if (latest_ < by_number_.size() && by_number_[latest_]->name == name)
+            return latest_;  // they come in runs
         auto const at = index_.find(name);
-        return at == index_.end() ? none : at->second;
+        return at == index_.end() ? none : latest_ = at->second;
     }
     std::uint32_t intern(std::string_view name) {
         if (auto const known = find(name); known != none) return known;
         auto const slot = static_cast<std::uint32_t>(entries_.size());
         auto& e = entries_.emplace_back();
         e.name = name;
+        by_number_.push_back(&e);
         index_.emplace(e.name, slot);
         return slot;
     }
-    [[nodiscard]] name_entry& operator[](std::uint32_t slot) noexcept { return entries_[slot]; }
-    [[nodiscard]] name_entry const& operator[](std::uint32_t slot) const noexcept { return entries_[slot]; }
+    [[nodiscard]] name_entry& operator[](std::uint32_t slot) noexcept { return *by_number_[slot]; }
+    [[nodiscard]] name_entry const& operator[](std::uint32_t slot) const noexcept {
+        return *by_number_[slot];
+    }
     [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(entries_.size()); }
     [[nodiscard]] auto begin() const noexcept { return entries_.begin(); }
     [[nodiscard]] auto end() const noexcept { return entries_.end(); }
 
 private:
     std::deque<name_entry> entries_;  // a deque: the index shows into the names
+    std::vector<name_entry*> by_number_;
     std::unordered_map<std::string_view, std::uint32_t> index_;
+    mutable std::uint32_t latest_ = 0;  // that was found
 };
 
 }  // namespace fastqueue::core

@@ -106,9 +106,13 @@ public:
         if (is_task_port(s_.peers[slot].role) && cursor.pairs_left() > 1 && holds_submit(cursor))
             return batch(r, cursor);
         bool const alone = cursor.pairs_left() == 1;
-        if (!alone) expect(cursor);
-        wire::pair pair;
-        while (cursor.next(pair)) handle(r, pair, alone);
+        wire::header h;
+        each_pair(cursor, [&](wire::pair const& pair) {
+            if (auto const bad = h.parse(pair.header, s_.options.limits.max_header))
+                s_.error(r, "-", bad->code, {}, bad->why);
+            else
+                handle(r, h, pair.payload, alone);
+        });
     }
     /// Whether so much is to be sent that it should not wait for the turn's end.
     [[nodiscard]] bool has_much_to_send() const noexcept { return s_.out.octets() > (4U << 20U); }
@@ -186,11 +190,7 @@ private:
 
     // ---- requests
 
-    void handle(request& r, wire::pair const& pair, bool alone) {
-        wire::header h;
-        if (auto const bad = h.parse(pair.header, s_.options.limits.max_header)) {
-            return s_.error(r, "-", bad->code, {}, bad->why);
-        }
+    void handle(request& r, wire::header const& h, std::string_view payload, bool alone) {
         auto const role = s_.peers[r.peer].role;
         auto const verb = h.verb();
         if (r.message != request::unopened &&
@@ -204,10 +204,10 @@ private:
                             "a REQ socket asks for one call or wait at a time: use DEALER");
         }
         if (is_task_port(role) && (verb == "call" || verb == "submit"))
-            return task_request(r, h, pair.payload, role);
+            return task_request(r, h, payload, role);
         if ((is_task_port(role) || role == port_role::results) && result_verb(r, h)) return;
         if (role == port_role::management &&
-            (management_verb(r, h, pair.payload) || worker_verb(r.peer, h, pair.payload)))
+            (management_verb(r, h, payload) || worker_verb(r.peer, h, payload)))
             return;
         if (role == port_role::discovery && discovery_verb(r, h)) return;
         auto const code = wire::misplaced(verb);
@@ -270,15 +270,24 @@ private:
             return s_.error(r, "-", errc::bad_request, ref_of(h), "the verb stands alone");
         s_.show(r, h, verb.empty() ? h.verb() : verb, {}, text);
     }
-    /// Fetches what the calls of a message are going to look up, all at once.
-    void expect(wire::pair_cursor cursor) const noexcept {
-        constexpr std::string_view begin = "FQ1 call ";
-        wire::pair pair;
-        while (cursor.next(pair)) {
-            if (!pair.header.starts_with(begin)) continue;
-            if (auto const id = uuid::parse(pair.header.substr(begin.size(), uuid::text_size)))
-                s_.ledger.expect(*id);
+    /// Calls `f` for each pair, while what those behind it are going to look up is fetched already.
+    template <class F>
+    void each_pair(wire::pair_cursor& cursor, F&& f) {
+        constexpr int far = 16;
+        auto ahead = cursor;
+        for (int i = 0; i < far; ++i) expect_next(ahead);
+        for (wire::pair pair; cursor.next(pair);) {
+            expect_next(ahead);
+            f(pair);
         }
+    }
+    void expect_next(wire::pair_cursor& ahead) const noexcept {
+        constexpr std::size_t before_id = std::string_view{"FQ1 call "}.size();
+        wire::pair pair;
+        if (!ahead.next(pair) || pair.header.size() < before_id + uuid::text_size) return;
+        if (!pair.header.starts_with("FQ1 call ") && !pair.header.starts_with("FQ1 done ")) return;
+        if (auto const id = uuid::parse(pair.header.substr(before_id, uuid::text_size)))
+            s_.ledger.expect(*id);
     }
 
     // ---- batches: the submits of one message are all accepted or all refused
@@ -296,12 +305,15 @@ private:
         bool const good = batch_is_good(r, cursor);
         typename request_desk<P>::reservation reserved;
         fingerprints seen;
+        wire::header h;
         wire::pair pair;
         while (cursor.next(pair)) {
-            wire::header h;
-            bool const submit = !h.parse(pair.header, s_.options.limits.max_header) && h.verb() == "submit";
-            if (good || !submit) {
-                handle(r, pair, false);
+            if (auto const bad = h.parse(pair.header, s_.options.limits.max_header)) {
+                s_.error(r, "-", bad->code, {}, bad->why);
+                continue;
+            }
+            if (good || h.verb() != "submit") {
+                handle(r, h, pair.payload, false);
                 continue;
             }
             auto q = check_in_batch(r, h, pair.payload, reserved, seen);
@@ -314,9 +326,9 @@ private:
     [[nodiscard]] bool batch_is_good(request const& r, wire::pair_cursor cursor) {
         typename request_desk<P>::reservation reserved;
         fingerprints seen;
+        wire::header h;
         wire::pair pair;
         while (cursor.next(pair)) {
-            wire::header h;
             if (h.parse(pair.header, s_.options.limits.max_header)) return false;
             if (h.verb() != "submit") continue;
             if (check_in_batch(r, h, pair.payload, reserved, seen).problem) return false;
@@ -347,16 +359,13 @@ private:
     // ---- workers
 
     void from_worker(std::uint32_t peer, wire::pair_cursor& cursor) {
-        wire::pair pair;
-        while (cursor.next(pair)) {
-            wire::header h;
-            if (auto const bad = h.parse(pair.header, s_.options.limits.max_header)) {
-                s_.notice(bad->code, bad->why);
-                continue;
-            }
+        wire::header h;
+        each_pair(cursor, [&](wire::pair const& pair) {
+            if (auto const bad = h.parse(pair.header, s_.options.limits.max_header))
+                return s_.notice(bad->code, bad->why);
             if (s_.peers[peer].id == peer_id::none) return;  // its connection was closed meanwhile
             worker_verb(peer, h, pair.payload);
-        }
+        });
     }
     bool worker_verb(std::uint32_t peer, wire::header const& h, std::string_view payload) {
         auto const verb = h.verb();

@@ -47,9 +47,9 @@ public:
         wire::pair_cursor cursor{frames, options_.limits.max_pairs, link_.is_one_at_a_time(peer)};
         if (cursor.is_probe()) return;
         if (cursor.trouble()) return refuse(peer, cursor, cursor.trouble()->code, cursor.trouble()->why);
+        wire::header h;
         wire::pair pair;
         while (cursor.next(pair)) {
-            wire::header h;
             auto const bad = h.parse(pair.header, options_.limits.max_header);
             if (bad)
                 refuse(peer, cursor, bad->code, bad->why);

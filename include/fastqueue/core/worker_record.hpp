@@ -63,6 +63,7 @@ struct worker_record {
         orphans;              ///< runs whose task went on without them; their `done` frees a place
     bool among_idle = false;  ///< a candidate of its class's balancing policies
     bool among_ahead = false;
+    bool filled = false;  ///< its window was full, and is not half empty yet
     instant last_seen{};
     instant since{};
     instant deadline = instant::max();  ///< when the fleet looks at it next

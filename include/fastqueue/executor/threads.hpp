@@ -67,7 +67,8 @@ public:
     threads(policy::executor_options options, std::function<void()> wake)
         : rings_{ring(options), ring(options), ring(options), ring(options)},
           wake_{std::move(wake)},
-          thread_ends_{std::move(options.thread_ends)} {
+          thread_ends_{std::move(options.thread_ends)},
+          spin_{options.spin} {
         pool_.reserve(options.concurrency);
         detail::signals_blocked const blocked;
         try {
@@ -136,7 +137,7 @@ private:
                 run(*j, owed);
             } else {
                 tell(owed);
-                rest();
+                if (!policy::spin(spin_, [this] { return has_work(); })) rest();
             }
         }
         tell(owed);
@@ -174,9 +175,12 @@ private:
 
     void rest() noexcept {
         sleepers_.announce();
-        bool busy = stopping_.load(std::memory_order_acquire);
-        for (auto const& ring : rings_) busy = busy || !ring.empty();
-        busy ? sleepers_.withdraw() : sleepers_.sleep();
+        has_work() ? sleepers_.withdraw() : sleepers_.sleep();
+    }
+    /// Whether there is a reason not to sleep.
+    [[nodiscard]] bool has_work() const noexcept {
+        return stopping_.load(std::memory_order_acquire) ||
+               std::ranges::any_of(rings_, [](auto const& ring) { return !ring.empty(); });
     }
 
     std::array<detail::job_ring, policy::job_levels> rings_;
@@ -184,6 +188,7 @@ private:
     detail::finished_list finished_;
     std::function<void()> wake_;
     std::function<void(std::uint32_t)> thread_ends_;
+    std::chrono::microseconds spin_;
     std::atomic<bool> stopping_{false};
     std::uint32_t fresh_ = 0;  // submitted and not yet kicked: the owner's
     std::vector<std::thread> pool_;

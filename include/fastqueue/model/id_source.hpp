@@ -18,11 +18,13 @@ public:
     /// \throws error if the system has no random numbers to give
     [[nodiscard]] task_id next(wall_instant now) {
         if (used_ == pool_.size()) refill();
-        std::uint64_t parts[2];
-        std::memcpy(parts, &pool_[used_], sizeof parts);
-        std::memset(&pool_[used_], 0, sizeof parts);  // an id that was given out cannot be found here again
-        used_ += sizeof parts;
-        return task_id::make_v7(now, parts[0], parts[1]);
+        std::uint16_t high = 0;
+        std::uint64_t low = 0;
+        std::memcpy(&high, &pool_[used_], sizeof high);
+        std::memcpy(&low, &pool_[used_ + sizeof high], sizeof low);
+        std::memset(&pool_[used_], 0, id_octets);  // an id that was given out cannot be found here again
+        used_ += id_octets;
+        return task_id::make_v7(now, high, low);
     }
 
 private:
@@ -31,7 +33,9 @@ private:
         used_ = 0;
     }
 
-    std::array<std::uint8_t, 2048> pool_;
+    static constexpr std::size_t id_octets = 10;  // the rest of an id is its time
+
+    std::array<std::uint8_t, 200 * id_octets> pool_;
     std::size_t used_ = pool_.size();
 };
 

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <fastqueue/policy/spin.hpp>
+
 #include <atomic>
+#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <functional>
@@ -39,6 +42,7 @@ struct executor_options {
     std::uint32_t concurrency = 1;                        ///< handlers that run at once, 1 to 1024
     std::uint32_t capacity = 1024;                        ///< jobs that may be held at once
     std::function<void(std::uint32_t)> thread_ends = {};  ///< called on each thread after its last job
+    std::chrono::microseconds spin = usual_spin;  ///< how long a thread looks for more jobs before it sleeps
 };
 
 template <class E>

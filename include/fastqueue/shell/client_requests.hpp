@@ -111,15 +111,14 @@ private:
             check("key", key);
             check("traceparent", traceparent);
         }
-        std::string head;
+        wire::octet_buffer head;
         wire::header_writer header{head, {}};
         header.token(id).token(task.name());
         wire::write_options(header, options);
         if (!key.empty()) header.field("key", key);
         if (task.content() != serialization::json::content) header.field("content", task.content());
         if (!traceparent.empty()) header.field("traceparent", traceparent);
-        head.erase(0, 4);  // "FQ1 "
-        return head;
+        return std::string{head.view().substr(4)};  // without "FQ1 "
     }
 
     client_options options_;

@@ -21,13 +21,16 @@ namespace fastqueue::shell {
 /// is only made for a handler that asks for one.
 class execution final : public policy::job, private stop_source_bridge {
 public:
-    /// Prepares a run. `record` and `tasks` stay as they are until it has ended.
+    /// Prepares a run. What it is given by reference stays as it is until it has ended.
+    /// \param task  what the record names; nullptr: it is not known here
     /// \param resources  one for each thread of the executor
-    void prepare(std::uint32_t slot, core::run_record const& record, registry const& tasks,
-                 std::vector<thread_resources>& resources, std::uint64_t max_payload) {
+    void prepare(std::uint32_t slot, core::run_record const& record, task_definition const* task,
+                 worker_hooks const& hooks, std::vector<thread_resources>& resources,
+                 std::uint64_t max_payload) {
         slot_ = slot;
         record_ = &record;
-        tasks_ = &tasks;
+        task_ = task;
+        hooks_ = &hooks;
         resources_ = &resources;
         max_payload_ = max_payload;
         stop_.store(false, std::memory_order_relaxed);
@@ -70,25 +73,23 @@ private:
         result_.final = made.is_final;
     }
     [[nodiscard]] invocation_result invoke() noexcept {
-        auto const* const task = tasks_->find(record_->name);
-        if (task == nullptr) {
+        if (task_ == nullptr) {
             out_ = "this worker has no such task";
             return {errc::unknown_task_name, true};
         }
-        context ctx{record_->lease.id, record_->lease.attempt, task->name(),
+        context ctx{record_->lease.id, record_->lease.attempt, task_->name(),
                     static_cast<stop_source_bridge&>(*this), &(*resources_)[thread]};
-        auto const made = run_in(ctx, *task);
+        auto const made = run_in(ctx);
         if (!made.ok() || out_.size() <= max_payload_) return made;
         auto const size = std::to_string(out_.size());
         out_ = "the result has " + size + " octets, over the limit of " + std::to_string(max_payload_);
         return {errc::too_large, true};
     }
-    [[nodiscard]] invocation_result run_in(context& ctx, task_definition const& task) noexcept {
-        auto const& hooks = tasks_->hooks();
-        if (hooks.around.empty()) return task.invoke(ctx, record_->content, record_->arguments, out_);
+    [[nodiscard]] invocation_result run_in(context& ctx) noexcept {
+        if (hooks_->around.empty()) return task_->invoke(ctx, record_->content, record_->arguments, out_);
         try {
-            return hooks.run(ctx, out_,
-                             [&] { return task.invoke(ctx, record_->content, record_->arguments, out_); });
+            return hooks_->run(
+                ctx, out_, [&] { return task_->invoke(ctx, record_->content, record_->arguments, out_); });
         } catch (...) {
             return fastqueue::detail::report_exception(out_, fastqueue::detail::run_phase::running);
         }
@@ -105,7 +106,8 @@ private:
 
     std::uint32_t slot_ = 0;
     core::run_record const* record_ = nullptr;
-    registry const* tasks_ = nullptr;
+    task_definition const* task_ = nullptr;
+    worker_hooks const* hooks_ = nullptr;
     std::vector<thread_resources>* resources_ = nullptr;
     std::uint64_t max_payload_ = 0;
     std::string out_;

@@ -4,6 +4,7 @@
 #include <fastqueue/subworker.hpp>
 #include <fastqueue/transport/inproc.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -28,8 +29,9 @@ public:
     /// \param door    where the control plane listens in `hub`
     /// \param window  runs a thread; 1: nothing is sent ahead, so that what dies with the process has begun
     local_worker(std::shared_ptr<transport::inproc_hub> hub, endpoint door, std::string id, registry tasks,
-                 std::uint32_t concurrency, std::uint32_t window, std::uint64_t seed)
-        : worker_{options(std::move(door), std::move(id), concurrency, window, seed), std::move(tasks),
+                 std::uint32_t concurrency, std::uint32_t window, std::chrono::microseconds spin,
+                 std::uint64_t seed)
+        : worker_{options(std::move(door), std::move(id), concurrency, window, spin, seed), std::move(tasks),
                   instances(std::move(hub))} {}
     ~local_worker() {
         worker_.abandon();
@@ -46,7 +48,8 @@ public:
 
 private:
     static subworker_options options(endpoint door, std::string id, std::uint32_t concurrency,
-                                     std::uint32_t window, std::uint64_t seed) {
+                                     std::uint32_t window, std::chrono::microseconds spin,
+                                     std::uint64_t seed) {
         subworker_options o;
         o.window = window;
         o.worker_id = std::move(id);
@@ -55,6 +58,7 @@ private:
         o.discovery.reset();
         o.concurrency = concurrency;
         o.grace = {};
+        o.spin = spin;
         o.seed = seed;
         return o;
     }

@@ -2,9 +2,11 @@
 
 #include <fastqueue/core/client.hpp>
 #include <fastqueue/model/outcome.hpp>
+#include <fastqueue/policy/spin.hpp>
 #include <fastqueue/shell/client_driver.hpp>
 #include <fastqueue/wire/number.hpp>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -51,20 +53,24 @@ public:
     void answered(core::client_answer const& answer) noexcept override {
         std::scoped_lock const lock{mutex_};
         keep(answer, kept_);
-        there_ = true;
-        condition_.notify_one();  // under the lock: the waiter may take this object away right after
+        there_.store(true, std::memory_order_release);
+        if (asleep_)
+            condition_.notify_one();  // under the lock: the waiter may take this object away right after
     }
     /// Waits for the answer: the operation's own time-out bounds it.
     [[nodiscard]] kept_answer wait() {
+        policy::spin(policy::usual_spin, [this] { return there_.load(std::memory_order_acquire); });
         std::unique_lock lock{mutex_};
-        condition_.wait(lock, [this] { return there_; });
+        asleep_ = true;
+        condition_.wait(lock, [this] { return there_.load(std::memory_order_relaxed); });
         return std::move(kept_);
     }
 
 private:
     std::mutex mutex_;
     std::condition_variable condition_;
-    bool there_ = false;
+    std::atomic<bool> there_{false};  // set under the lock; looked at without it before sleeping
+    bool asleep_ = false;
     kept_answer kept_;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fastqueue/policy/spin.hpp>
 #include <fastqueue/policy/store.hpp>
 #include <fastqueue/store/sqlite_batch.hpp>
 #include <fastqueue/store/sqlite_options.hpp>
@@ -49,6 +50,7 @@ public:
             awaited_ = std::max(awaited_, awaited);
             at_once_ = at_once_ || at_once;
             call = sleeping_ && (first || due());
+            handed_over_.fetch_add(1, std::memory_order_release);
         }
         if (call) handed_.notify_one();
     }
@@ -84,12 +86,17 @@ public:
     /// \param until  when there is something else to do
     taken take(sqlite_batch& batch, policy::store_sequence& last, std::optional<clock::time_point> until) {
         std::unique_lock lock{mutex_};
+        bool looked = false;
         while (!due()) {
             if (closing_) return taken::end;
             auto const now = clock::now();
             if (!gathered_.empty() && now >= since_ + options_.linger) break;
             auto const limit = deadline(until);
             if (limit && now >= *limit) return taken::nothing;
+            if (!std::exchange(looked, true)) {
+                look_for_more(lock);
+                continue;  // whatever it saw: something may have come since
+            }
             sleeping_ = true;
             limit ? (void)handed_.wait_until(lock, *limit) : handed_.wait(lock);
             sleeping_ = false;
@@ -122,6 +129,13 @@ public:
     }
 
 private:
+    /// Being woken costs more than looking for a while: who waits for a commit sends the next task right after it.
+    void look_for_more(std::unique_lock<std::mutex>& lock) {
+        auto const seen = handed_over_.load(std::memory_order_relaxed);
+        lock.unlock();
+        policy::spin(options_.spin, [&] { return handed_over_.load(std::memory_order_acquire) != seen; });
+        lock.lock();
+    }
     [[nodiscard]] bool due() const noexcept {
         return !gathered_.empty() && (closing_ || at_once_ || awaited_ > taken_ ||
                                       gathered_.operations() >= options_.batch_operations ||
@@ -136,7 +150,8 @@ private:
     sqlite_options options_;
     std::function<void()> wake_;
     std::atomic<std::uint64_t> pending_{0};
-    std::atomic<bool> fresh_{false};  // there is news; changed under the lock, looked at without
+    std::atomic<std::uint32_t> handed_over_{0};  // how often
+    std::atomic<bool> fresh_{false};             // there is news; changed under the lock, looked at without
 
     std::mutex mutex_;
     std::condition_variable handed_;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fastqueue/policy/spin.hpp>
+
 #include <chrono>
 #include <cstdint>
 
@@ -14,6 +16,8 @@ struct sqlite_options {
     std::uint64_t reserve_octets = 32ULL << 20U;  ///< left free for ends, but an eighth of the disk at most
     std::uint64_t checkpoint_octets = 32ULL << 20U;  ///< of the log, before it goes into the file
     std::uint64_t cache_octets = 64ULL << 20U;
+    std::chrono::microseconds spin =
+        policy::usual_spin;  ///< how long its thread looks for more before it sleeps
 };
 
 }  // namespace fastqueue::store

@@ -5,6 +5,7 @@
 #include <fastqueue/model/indexed_heap.hpp>
 #include <fastqueue/model/peer.hpp>
 #include <fastqueue/model/time.hpp>
+#include <fastqueue/policy/spin.hpp>
 #include <fastqueue/policy/transport.hpp>
 #include <fastqueue/transport/loop_gate.hpp>
 #include <fastqueue/transport/loop_timer.hpp>
@@ -113,6 +114,8 @@ public:
         retire(*c);
     }
 
+    /// How long `run` looks for more before it sleeps; 0: not at all.
+    void spin(std::chrono::microseconds limit) noexcept { options_.spin = limit; }
     void arm(std::optional<instant> deadline) {
         armed_ = deadline;
         gate_.enter();
@@ -187,14 +190,18 @@ private:
     void turn(bool may_wait) {
         clock_.begin_turn();
         // What is still to be told must not wait for the network.
-        if (may_wait && lost_.empty()) {
-            io_.run_one();
-        } else {
+        if (may_wait && lost_.empty())
+            await_event();
+        else
             io_.poll_one();
-        }
         for (int i = 0; i < most_handlers_a_turn && io_.poll_one() != 0; ++i) {}
         end_turn();
         clock_.end_turn();
+    }
+    /// Being woken costs more than looking a few times more, and between two looks others get their turn: under load more has
+    /// come by then, and fewer wake-ups bring more each.
+    void await_event() {
+        if (!policy::spin(options_.spin, [this] { return io_.poll_one() != 0; })) io_.run_one();
     }
     void end_turn() {
         look_again();

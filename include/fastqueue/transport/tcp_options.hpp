@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fastqueue/policy/spin.hpp>
 #include <fastqueue/zmtp/connection.hpp>
 
 #include <chrono>
@@ -18,7 +19,8 @@ struct tcp_options {
     std::chrono::milliseconds linger{1000};        ///< how long `close` and `stop` wait for a peer to read
     std::size_t read_bytes = 256U << 10U;          ///< of the one buffer that all connections read into
     std::size_t read_pause_bytes = 4U << 20U;  ///< a peer that leaves more than this unread is not read from
-    int backlog = 1024;                        ///< connections that the system may hold before we accept
+    std::chrono::microseconds spin = policy::usual_spin;  ///< how long `run` looks for more before it sleeps
+    int backlog = 1024;  ///< connections that the system may hold before we accept
 };
 
 }  // namespace fastqueue::transport

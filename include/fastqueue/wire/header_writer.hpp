@@ -1,10 +1,12 @@
 #pragma once
 
 #include <fastqueue/model/task_id.hpp>
+#include <fastqueue/wire/octet_buffer.hpp>
 
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
-#include <string>
+#include <cstring>
 #include <string_view>
 
 namespace fastqueue::wire {
@@ -12,20 +14,15 @@ namespace fastqueue::wire {
 /// Writes one header line at the end of a buffer, token by token. The buffer outlives it.
 class header_writer {
 public:
-    header_writer(std::string& out, std::string_view verb) : out_{&out} {
-        out_->append("FQ1 ");
-        out_->append(verb);
-    }
+    header_writer(octet_buffer& out, std::string_view verb) : out_{&out} { put("FQ1 ", verb); }
     header_writer& token(std::string_view text) {
-        out_->push_back(' ');
-        out_->append(text);
+        put(" ", text);
         return *this;
     }
     header_writer& token(uuid const& id) {
-        char text[uuid::text_size + 1];
-        text[0] = ' ';
-        id.write(text + 1);
-        out_->append(text, sizeof text);
+        auto* const at = out_->extend(uuid::text_size + 1);
+        *at = ' ';
+        id.write(at + 1);
         return *this;
     }
     header_writer& token(std::uint64_t number) {
@@ -48,26 +45,30 @@ public:
     }
     header_writer& field(std::string_view key, uuid const& id) {
         open(key);
-        char text[uuid::text_size];
-        id.write(text);
-        out_->append(text, sizeof text);
+        id.write(out_->extend(uuid::text_size));
         return *this;
     }
 
 private:
+    void put(std::string_view first, std::string_view second) {
+        auto* const at = out_->extend(first.size() + second.size());
+        std::memcpy(at, first.data(), first.size());
+        if (!second.empty()) std::memcpy(at + first.size(), second.data(), second.size());
+    }
     void open(std::string_view key) {
-        out_->push_back(' ');
-        out_->append(key);
-        out_->push_back('=');
+        auto* const at = out_->extend(key.size() + 2);
+        at[0] = ' ';
+        std::memcpy(at + 1, key.data(), key.size());
+        at[key.size() + 1] = '=';
     }
     header_writer& digits(std::uint64_t number) {
-        char text[20];
-        auto const end = std::to_chars(text, text + sizeof text, number).ptr;
-        out_->append(text, static_cast<std::size_t>(end - text));
+        constexpr std::size_t most = 20;
+        auto* const at = out_->extend(most);
+        out_->shorten(most - static_cast<std::size_t>(std::to_chars(at, at + most, number).ptr - at));
         return *this;
     }
 
-    std::string* out_;
+    octet_buffer* out_;
 };
 
 }  // namespace fastqueue::wire

@@ -1,13 +1,14 @@
 #pragma once
 
 #include <fastqueue/wire/header_writer.hpp>
+#include <fastqueue/wire/octet_buffer.hpp>
 #include <fastqueue/wire/pair_cursor.hpp>
 
 #include <cassert>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -20,13 +21,14 @@ public:
     pair_writer() { clear(); }
 
     void clear() {
-        if (buffer_.capacity() > keep_octets) buffer_ = {};
-        buffer_.assign(headroom, ' ');
+        if (buffer_.capacity() > keep_octets) buffer_.release();
+        buffer_.clear();
+        static_cast<void>(buffer_.extend(headroom));  // filled by show_packed
         pairs_ = 0;
     }
     /// The same, and gives its memory back.
     void release() {
-        buffer_ = {};
+        buffer_.release();
         clear();
     }
     /// Octets of memory that it holds.
@@ -35,22 +37,20 @@ public:
     /// Begins a pair; write its header with what this returns, then call `finish`.
     header_writer begin(std::string_view verb) {
         open_ = buffer_.size();
-        buffer_.append(4, '\0');
+        static_cast<void>(buffer_.extend(length_octets));  // filled by close_header
         return header_writer{buffer_, verb};
     }
     /// Ends the pair that `begin` began.
     void finish(std::string_view payload) {
         close_header();
-        char length[4];
-        detail::store_u32(length, static_cast<std::uint32_t>(payload.size()));
-        buffer_.append(length, 4);
+        detail::store_u32(buffer_.extend(length_octets), static_cast<std::uint32_t>(payload.size()));
         buffer_.append(payload);
         ++pairs_;
     }
     /// A whole pair whose header is there already.
     void add(std::string_view header, std::string_view payload) {
         open_ = buffer_.size();
-        buffer_.append(4, '\0');
+        static_cast<void>(buffer_.extend(length_octets));
         buffer_.append(header);
         finish(payload);
     }
@@ -75,10 +75,12 @@ public:
 private:
     static constexpr std::size_t headroom =
         16;  // "FQ1 pack 65536\n" before the blocks, so that a pack is one piece
+    static constexpr std::size_t length_octets = 4;
     static constexpr std::size_t keep_octets = 256 * 1024;
 
     void close_header() noexcept {
-        detail::store_u32(buffer_.data() + open_, static_cast<std::uint32_t>(buffer_.size() - open_ - 4));
+        detail::store_u32(buffer_.data() + open_,
+                          static_cast<std::uint32_t>(buffer_.size() - open_ - length_octets));
     }
     void show_packed(std::vector<std::string_view>& out) {
         char line[headroom];
@@ -87,11 +89,11 @@ private:
         auto* end = std::to_chars(line + verb.size(), line + headroom, pairs_).ptr;
         *end++ = '\n';
         auto const size = static_cast<std::size_t>(end - line);
-        buffer_.replace(headroom - size, size, line, size);
-        out.push_back(std::string_view{buffer_}.substr(headroom - size));
+        std::memcpy(buffer_.data() + headroom - size, line, size);
+        out.push_back(buffer_.view().substr(headroom - size));
     }
     void show_frames(std::vector<std::string_view>& out) const {
-        auto rest = std::string_view{buffer_}.substr(headroom);
+        auto rest = buffer_.view().substr(headroom);
         while (!rest.empty()) {
             std::size_t const length = detail::load_u32(rest.data());
             out.push_back(rest.substr(4, length));
@@ -99,7 +101,7 @@ private:
         }
     }
 
-    std::string buffer_;
+    octet_buffer buffer_;
     std::size_t open_ = 0;
     std::uint32_t pairs_ = 0;
 };
