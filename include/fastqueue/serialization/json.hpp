@@ -83,10 +83,10 @@ private:
         }
     }
 
-    static void parse(fastqueue::json::document& document, std::string_view bytes, std::string const& prefix,
+    static void parse(fastqueue::json::document& document, std::string_view bytes, std::string_view prefix,
                       errc code) {
         if (document.parse(bytes)) return;
-        throw error{code, prefix + std::string{document.problem()} + " at octet " +
+        throw error{code, std::string{prefix} + std::string{document.problem()} + " at octet " +
                               std::to_string(document.problem_offset())};
     }
 

@@ -100,6 +100,7 @@ public:
             sleeping_ = true;
             limit ? (void)handed_.wait_until(lock, *limit) : handed_.wait(lock);
             sleeping_ = false;
+            looked = false;
         }
         batch.take(gathered_);
         last = taken_ = last_;
