@@ -2,6 +2,7 @@
 
 #include "arguments.hpp"
 #include "backup.hpp"
+#include "bench.hpp"
 #include "completion.hpp"
 #include "control_plane.hpp"
 #include "dead.hpp"
@@ -61,6 +62,7 @@ public:
         if (health_.app()) return health_.run();
         if (dead_.app()) return dead_.run();
         if (backup_.app()) return backup_.run();
+        if (bench_.app()) return bench_.run(line);
         if (completion_.app()) return completion_.run();
         refuse();
     }
@@ -136,6 +138,7 @@ private:
     health_command health_{app_};
     dead_command dead_{app_};
     backup_command backup_{app_};
+    bench_command bench_{app_};
     completion_command completion_{app_};
 };
 
