@@ -851,6 +851,31 @@ template <std::floating_point Real>
 
 }  // namespace fastqueue::json
 
+// ---- <fastqueue/json/plain.hpp>
+
+namespace fastqueue::json::detail {
+
+/// Steps over octets that stand for themselves in a string: ASCII but for control characters, quotes and backslashes. Eight at
+/// a time, so it may stop up to seven octets before the first that does not.
+/// \return where it stopped, `from` and up
+[[nodiscard]] inline std::size_t skip_plain_words(std::string_view text, std::size_t from) noexcept {
+    constexpr std::uint64_t ones = 0x0101010101010101U;
+    constexpr std::uint64_t tops = 0x80 * ones;
+    for (; text.size() - from >= 8; from += 8) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, text.data() + from, 8);
+        auto const quotes = word ^ std::uint64_t{'"'} * ones;
+        auto const backslashes = word ^ std::uint64_t{'\\'} * ones;
+        // The highest bit of an octet: over 0x7f, under 0x20, or equal. A carry can only set it too often.
+        auto const special =
+            word | (word - 0x20 * ones) | ((quotes - ones) & ~quotes) | ((backslashes - ones) & ~backslashes);
+        if ((special & tops) != 0) break;
+    }
+    return from;
+}
+
+}  // namespace fastqueue::json::detail
+
 // ---- <fastqueue/json/utf8.hpp>
 
 namespace fastqueue::json {
@@ -1133,6 +1158,8 @@ private:
     // UTF-8.
     bool skip_plain() noexcept {
         while (!at_end()) {
+            position_ = detail::skip_plain_words(source_, position_);
+            if (at_end()) break;
             auto const c = static_cast<unsigned char>(source_[position_]);
             if (c < 0x20 || c == '"' || c == '\\') return true;
             if (c < 0x80) {
@@ -1894,7 +1921,9 @@ private:
     void quote(std::string_view text) {
         out_->push_back('"');
         std::size_t run = 0;  // where what is not yet copied begins
-        for (std::size_t i = 0; i < text.size();) {
+        for (std::size_t i = 0;;) {
+            i = detail::skip_plain_words(text, i);
+            if (i == text.size()) break;
             auto const c = static_cast<unsigned char>(text[i]);
             auto const length = c < 0x80 ? 1 : utf8_length(text.substr(i, 4));
             if (length != 0 && c >= 0x20 && c != '"' && c != '\\') {

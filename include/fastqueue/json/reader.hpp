@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fastqueue/json/number.hpp>
+#include <fastqueue/json/plain.hpp>
 #include <fastqueue/json/utf8.hpp>
 
 #include <algorithm>
@@ -251,6 +252,8 @@ private:
     // UTF-8.
     bool skip_plain() noexcept {
         while (!at_end()) {
+            position_ = detail::skip_plain_words(source_, position_);
+            if (at_end()) break;
             auto const c = static_cast<unsigned char>(source_[position_]);
             if (c < 0x20 || c == '"' || c == '\\') return true;
             if (c < 0x80) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fastqueue/json/plain.hpp>
 #include <fastqueue/json/utf8.hpp>
 
 #include <charconv>
@@ -102,7 +103,9 @@ private:
     void quote(std::string_view text) {
         out_->push_back('"');
         std::size_t run = 0;  // where what is not yet copied begins
-        for (std::size_t i = 0; i < text.size();) {
+        for (std::size_t i = 0;;) {
+            i = detail::skip_plain_words(text, i);
+            if (i == text.size()) break;
             auto const c = static_cast<unsigned char>(text[i]);
             auto const length = c < 0x80 ? 1 : utf8_length(text.substr(i, 4));
             if (length != 0 && c >= 0x20 && c != '"' && c != '\\') {
