@@ -20,6 +20,7 @@
 #include <cstdio>
 #include <ctime>
 #include <deque>
+#include <exception>
 #include <future>
 #include <optional>
 #include <string>
@@ -56,6 +57,7 @@ public:
             if (seen.failed > 0) complain(std::to_string(seen.failed) + " tasks failed: " + seen.failure);
             return seen.failed > 0 ? failed : done;
         } catch (error const& e) {
+            if (fleet) throw;
             throw error{e.code(), connection_.explained(e, {})};
         }
     }
@@ -63,6 +65,9 @@ public:
 private:
     using text = std::string_view;
     using clock = std::chrono::steady_clock;
+    static constexpr std::uint32_t most_payload = (16U << 20U) - 64;  // with its brackets and quotes
+    static constexpr std::uint32_t most_a_client = 65'536;            // unanswered calls of one connection
+    static constexpr std::uint64_t most_octets = 512U << 20U;         // of arguments that wait
     static constexpr text help =
         "Without --task-name it starts a control plane and subworkers of its own, on free ports, and ends "
         "them;\n"
@@ -94,7 +99,7 @@ private:
         count("--clients", "Connections, each with a thread (default: 1)", clients_, 1000);
         options_.one("--payload", "OCTETS", "Size of each task's argument and value (default: 16)",
                      [this](text n, text v) {
-                         payload_ = read_number<std::uint32_t>(n, v, 0, 16U << 20U);
+                         payload_ = read_number<std::uint32_t>(n, v, 0, most_payload);
                          has_payload_ = true;
                      });
         count("--subworkers", "Of its own (default: 1)", subworkers_, 1000);
@@ -113,6 +118,14 @@ private:
         if (!name_.empty() && has_payload_)
             throw error{errc::bad_option,
                         "--payload is for the task of this command's own: leave it out, or --task-name"};
+        if ((in_flight_ + clients_ - 1) / clients_ > most_a_client)
+            throw error{errc::bad_option, "--in-flight " + std::to_string(in_flight_) + " is more than " +
+                                              std::to_string(most_a_client) +
+                                              " for each client: give more of them, with --clients"};
+        if (name_.empty() && std::uint64_t{in_flight_} * payload_ > most_octets)
+            throw error{errc::bad_option, "--in-flight " + std::to_string(in_flight_) +
+                                              " tasks of --payload " + std::to_string(payload_) +
+                                              " are more than 512 MiB at once: give less of either"};
         if (clients_ > in_flight_)
             throw error{errc::bad_option, "--clients " + std::to_string(clients_) +
                                               " is more than --in-flight " + std::to_string(in_flight_) +

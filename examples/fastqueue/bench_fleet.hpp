@@ -11,7 +11,6 @@
 #include <cstring>
 #include <ctime>
 #include <deque>
-#include <exception>
 #include <string>
 #include <utility>
 
@@ -36,7 +35,7 @@ public:
         if (::getppid() != parent) ::_exit(1);
         try {
             body();
-        } catch (std::exception const&) {
+        } catch (...) {
             ::_exit(1);
         }
         ::_exit(0);

@@ -113,7 +113,9 @@ private:
         if (seen_.failed++ == 0) seen_.failure = answer.payload;
     }
     void end_if_idle() {
-        if (out_ == 0) over_.set_value(std::exchange(seen_, {}));
+        if (out_ != 0) return;
+        auto told = std::move(over_);  // who waits may begin anew at once
+        told.set_value(std::exchange(seen_, {}));
     }
 
     shell::client_requests requests_;

@@ -43,7 +43,7 @@ public:
             [&] {
                 policy_instances<plane_policies> instances;
                 instances.observer = plane_narrator{log_, given_.id + ".local"};
-                instances.store = store_.opened();
+                instances.store = store_.opened(given_.spin);
                 return basic_control_plane<plane_policies>{given_, with_modules(std::move(tasks), modules_),
                                                            std::move(instances)};
             },

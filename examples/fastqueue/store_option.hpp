@@ -8,6 +8,7 @@
 #include <fastqueue/store/selectable.hpp>
 #include <fastqueue/store/sqlite.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -39,10 +40,13 @@ public:
     [[nodiscard]] std::string text() const { return keeps() ? "sqlite:" + file_.string() : "memory"; }
 
     /// \throws error (store_failed) with one sentence
-    [[nodiscard]] std::unique_ptr<plane_store> opened() const {
+    /// \param spin  how long its thread looks for more before it sleeps
+    [[nodiscard]] std::unique_ptr<plane_store> opened(std::chrono::microseconds spin) const {
         if (!keeps()) return std::make_unique<plane_store>(std::make_unique<store::memory>());
         try {
-            return std::make_unique<plane_store>(std::make_unique<store::sqlite>(file_));
+            store::sqlite_options how;
+            how.spin = spin;
+            return std::make_unique<plane_store>(std::make_unique<store::sqlite>(file_, how));
         } catch (error const& e) {
             throw error{errc::store_failed, e.text()};
         }

@@ -11531,12 +11531,12 @@ private:
     }
 
     /// A worker whose window is full gets more when half of it is done: many runs at once, rather than a few each time that a
-    /// few have ended.
+    /// few have ended. Half is not less than what it runs: below that it counts as idle, and is filled anyway.
     /// \source RFC 813, which cures TCP of the same, the silly window syndrome
     static void note_filling(worker_record& r) noexcept {
         if (r.outstanding >= r.window)
             r.filled = true;
-        else if (r.outstanding <= r.window / 2)
+        else if (r.outstanding <= std::max(r.window / 2, r.concurrency))
             r.filled = false;
     }
 

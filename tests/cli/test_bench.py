@@ -72,7 +72,8 @@ class OfItsOwn(unittest.TestCase):
 
     def test_refuses_what_does_not_fit_together(self):
         for words, said in ((("--args", "5"), "--task-name"), (("--clients", "5", "--in-flight", "2"), "--in-flight 2"),
-                            (("--task-name", "add", "--payload", "5"), "--payload"), (("--tasks", "0"), "--tasks '0'")):
+                            (("--task-name", "add", "--payload", "5"), "--payload"), (("--tasks", "0"), "--tasks '0'"),
+                            (("--in-flight", "100000"), "--clients"), (("--payload", "16000000"), "--payload 16000000")):
             with self.subTest(words=words):
                 ran = bench(*words)
                 self.assertEqual(ran.returncode, 2)

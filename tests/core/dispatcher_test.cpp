@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <random>
@@ -236,6 +237,19 @@ TEST_CASE("dispatcher: a window that was full is filled again when half of it is
     int more = 0;
     while (f.next()) ++more;
     CHECK(more == 4);
+}
+
+TEST_CASE("dispatcher: a window a little over the concurrency is filled again, too", "[core]") {
+    fleet f;
+    f.learn("a", 10);
+    f.worker({"a"}, 4, 5);
+    for (int i = 0; i < 20; ++i) f.add("a");
+    std::deque<dispatcher<counting>::choice> out;
+    while (auto const c = f.next()) out.push_back(*c);
+    REQUIRE(out.size() == 5);
+    f.finish(out.front());
+    out.pop_front();
+    CHECK(f.next());  // back to five: four run, one waits
 }
 
 TEST_CASE("dispatcher: an idle worker comes before a busy one", "[core]") {

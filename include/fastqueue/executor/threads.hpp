@@ -6,6 +6,7 @@
 #include <fastqueue/model/error.hpp>
 #include <fastqueue/policy/executor.hpp>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cassert>

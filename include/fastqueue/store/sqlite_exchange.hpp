@@ -74,6 +74,7 @@ public:
         {
             std::lock_guard const lock{mutex_};
             closing_ = true;
+            handed_over_.fetch_add(1, std::memory_order_release);
         }
         handed_.notify_one();
     }
@@ -94,7 +95,7 @@ public:
             auto const limit = deadline(until);
             if (limit && now >= *limit) return taken::nothing;
             if (!std::exchange(looked, true)) {
-                look_for_more(lock);
+                look_for_more(lock, limit);
                 continue;  // whatever it saw: something may have come since
             }
             sleeping_ = true;
@@ -131,10 +132,14 @@ public:
 
 private:
     /// Being woken costs more than looking for a while: who waits for a commit sends the next task right after it.
-    void look_for_more(std::unique_lock<std::mutex>& lock) {
+    void look_for_more(std::unique_lock<std::mutex>& lock, std::optional<clock::time_point> const& limit) {
+        auto longest = options_.spin;
+        if (limit)
+            longest = std::min(longest,
+                               std::chrono::duration_cast<std::chrono::microseconds>(*limit - clock::now()));
         auto const seen = handed_over_.load(std::memory_order_relaxed);
         lock.unlock();
-        policy::spin(options_.spin, [&] { return handed_over_.load(std::memory_order_acquire) != seen; });
+        policy::spin(longest, [&] { return handed_over_.load(std::memory_order_acquire) != seen; });
         lock.lock();
     }
     [[nodiscard]] bool due() const noexcept {
