@@ -147,7 +147,8 @@ private:
         static_cast<void>(round(clients, each, std::min<std::uint64_t>(most_warm, tasks_ / 10 + 1)));
         auto const cpu = [fleet] {
             return std::array{fleet != nullptr ? fleet->plane_seconds() : 0,
-                              fleet != nullptr ? fleet->worker_seconds() : 0, own_seconds()};
+                              fleet != nullptr ? fleet->worker_seconds() : 0,
+                              seconds_on(CLOCK_PROCESS_CPUTIME_ID)};
         };
         auto const before = cpu();
         auto seen = round(clients, each, tasks_);
@@ -180,11 +181,6 @@ private:
         all.seconds = std::chrono::duration<double>(clock::now() - begin).count();
         if (refused) std::rethrow_exception(refused);
         return all;
-    }
-    [[nodiscard]] static double own_seconds() noexcept {
-        ::timespec time{};
-        ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
     }
 
     // ---- telling

@@ -20,6 +20,13 @@
 
 namespace fastqueue::cli {
 
+/// What a clock shows; 0 where there is none.
+[[nodiscard]] inline double seconds_on(::clockid_t clock) noexcept {
+    ::timespec time{};
+    if (::clock_gettime(clock, &time) != 0) return 0;
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
 /// A process of this program's that is forked, and ends with this object and with its parent. Only while the parent has no
 /// second thread.
 class forked {
@@ -49,9 +56,7 @@ public:
     /// Processor time of all its threads so far; 0 where it has ended.
     [[nodiscard]] double cpu_seconds() const noexcept {
         ::clockid_t clock{};
-        ::timespec time{};
-        if (::clock_getcpuclockid(id_, &clock) != 0 || ::clock_gettime(clock, &time) != 0) return 0;
-        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+        return ::clock_getcpuclockid(id_, &clock) == 0 ? seconds_on(clock) : 0;
     }
 
 private:

@@ -3296,6 +3296,8 @@ struct client_options {
 
 // ---- <fastqueue/core/deadlines.hpp>
 
+// ---- <fastqueue/core/slot_list.hpp>
+
 // ---- <fastqueue/core/slab.hpp>
 
 #include <memory>
@@ -3348,6 +3350,61 @@ private:
     std::vector<std::unique_ptr<T[]>> chunks_;
     std::vector<std::uint32_t> free_;
     std::size_t used_ = 0;
+};
+
+}  // namespace fastqueue::core
+
+namespace fastqueue::core {
+
+/// A doubly linked list through the members `previous` and `next` of what lives in a slab. An object is in
+/// one list at a time. Every call is O(1), but for `insert_in_order`.
+class slot_list {
+public:
+    [[nodiscard]] bool empty() const noexcept { return head_ == none; }
+    [[nodiscard]] std::uint32_t front() const noexcept { return head_; }
+    [[nodiscard]] std::uint32_t back() const noexcept { return tail_; }
+    [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
+
+    template <class Slab>
+    void push_back(Slab& pool, std::uint32_t slot) noexcept {
+        insert_before(pool, none, slot);
+    }
+    template <class Slab>
+    void push_front(Slab& pool, std::uint32_t slot) noexcept {
+        insert_before(pool, head_, slot);
+    }
+    /// Keeps the list ascending by `sequence`, looking from the front: what comes back is older than what
+    /// waits.
+    template <class Slab>
+    void insert_in_order(Slab& pool, std::uint32_t slot) noexcept {
+        if (head_ == none || pool[tail_].sequence < pool[slot].sequence) return push_back(pool, slot);
+        auto at = head_;
+        while (at != none && pool[at].sequence < pool[slot].sequence) at = pool[at].next;
+        insert_before(pool, at, slot);
+    }
+    template <class Slab>
+    void erase(Slab& pool, std::uint32_t slot) noexcept {
+        auto& node = pool[slot];
+        (node.previous == none ? head_ : pool[node.previous].next) = node.next;
+        (node.next == none ? tail_ : pool[node.next].previous) = node.previous;
+        node.previous = node.next = none;
+        --size_;
+    }
+
+private:
+    template <class Slab>
+    void insert_before(Slab& pool, std::uint32_t at, std::uint32_t slot) noexcept {
+        auto& node = pool[slot];
+        node.next = at;
+        node.previous = at == none ? tail_ : pool[at].previous;
+        (node.previous == none ? head_ : pool[node.previous].next) = slot;
+        (at == none ? tail_ : pool[at].previous) = slot;
+        ++size_;
+    }
+
+    std::uint32_t head_ = none;
+    std::uint32_t tail_ = none;
+    std::uint32_t size_ = 0;
 };
 
 }  // namespace fastqueue::core
@@ -3453,24 +3510,22 @@ class deadlines {
 public:
     void set(std::uint32_t slot, instant at) {
         clear(slot);
-        if (last_ != none && at < nodes_[last_].at) return heap_.set(slot, at);
+        if (!in_order_.empty() && at < nodes_[in_order_.back()].at) return heap_.set(slot, at);
         if (slot >= nodes_.size()) nodes_.resize(slot + std::size_t{1});
-        nodes_[slot] = {at, last_, none, true};
-        (last_ == none ? first_ : nodes_[last_].next) = slot;
-        last_ = slot;
+        nodes_[slot].at = at;
+        nodes_[slot].listed = true;
+        in_order_.push_back(nodes_, slot);
     }
     void clear(std::uint32_t slot) noexcept {
         if (!in_list(slot)) return heap_.erase(slot);
-        auto& n = nodes_[slot];
-        (n.previous == none ? first_ : nodes_[n.previous].next) = n.next;
-        (n.next == none ? last_ : nodes_[n.next].previous) = n.previous;
-        n.listed = false;
+        in_order_.erase(nodes_, slot);
+        nodes_[slot].listed = false;
     }
     /// A slot whose moment has come, taken out; empty when there is none.
     [[nodiscard]] std::optional<std::uint32_t> pop(instant now) noexcept {
-        if (next() > now || (first_ == none && heap_.empty())) return std::nullopt;
-        bool const listed = first_ != none && (heap_.empty() || nodes_[first_].at <= heap_.top_key());
-        auto const slot = listed ? first_ : heap_.top();
+        if (next() > now || (in_order_.empty() && heap_.empty())) return std::nullopt;
+        bool const listed = heap_.empty() || first_listed() <= heap_.top_key();
+        auto const slot = listed && !in_order_.empty() ? in_order_.front() : heap_.top();
         clear(slot);
         return slot;
     }
@@ -3479,8 +3534,7 @@ public:
         return heap_.contains(slot) ? std::optional{heap_.key(slot)} : std::nullopt;
     }
     [[nodiscard]] instant next() const noexcept {
-        auto const listed = first_ == none ? instant::max() : nodes_[first_].at;
-        return heap_.empty() ? listed : std::min(listed, heap_.top_key());
+        return heap_.empty() ? first_listed() : std::min(first_listed(), heap_.top_key());
     }
 
 private:
@@ -3493,10 +3547,12 @@ private:
     [[nodiscard]] bool in_list(std::uint32_t slot) const noexcept {
         return slot < nodes_.size() && nodes_[slot].listed;
     }
+    [[nodiscard]] instant first_listed() const noexcept {
+        return in_order_.empty() ? instant::max() : nodes_[in_order_.front()].at;
+    }
 
     std::vector<node> nodes_;  // by slot
-    std::uint32_t first_ = none;
-    std::uint32_t last_ = none;
+    slot_list in_order_;
     indexed_heap<instant> heap_;
 };
 
@@ -4377,63 +4433,6 @@ private:
     std::deque<outgoing> held_;
     policy::store_sequence latest_held_ = 0;  // of all that ever were: what is committed is no longer awaited
     std::vector<link_action> links_;
-};
-
-}  // namespace fastqueue::core
-
-// ---- <fastqueue/core/slot_list.hpp>
-
-namespace fastqueue::core {
-
-/// A doubly linked list through the members `previous` and `next` of what lives in a slab. An object is in
-/// one list at a time. Every call is O(1), but for `insert_in_order`.
-class slot_list {
-public:
-    [[nodiscard]] bool empty() const noexcept { return head_ == none; }
-    [[nodiscard]] std::uint32_t front() const noexcept { return head_; }
-    [[nodiscard]] std::uint32_t back() const noexcept { return tail_; }
-    [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
-
-    template <class Slab>
-    void push_back(Slab& pool, std::uint32_t slot) noexcept {
-        insert_before(pool, none, slot);
-    }
-    template <class Slab>
-    void push_front(Slab& pool, std::uint32_t slot) noexcept {
-        insert_before(pool, head_, slot);
-    }
-    /// Keeps the list ascending by `sequence`, looking from the front: what comes back is older than what
-    /// waits.
-    template <class Slab>
-    void insert_in_order(Slab& pool, std::uint32_t slot) noexcept {
-        if (head_ == none || pool[tail_].sequence < pool[slot].sequence) return push_back(pool, slot);
-        auto at = head_;
-        while (at != none && pool[at].sequence < pool[slot].sequence) at = pool[at].next;
-        insert_before(pool, at, slot);
-    }
-    template <class Slab>
-    void erase(Slab& pool, std::uint32_t slot) noexcept {
-        auto& node = pool[slot];
-        (node.previous == none ? head_ : pool[node.previous].next) = node.next;
-        (node.next == none ? tail_ : pool[node.next].previous) = node.previous;
-        node.previous = node.next = none;
-        --size_;
-    }
-
-private:
-    template <class Slab>
-    void insert_before(Slab& pool, std::uint32_t at, std::uint32_t slot) noexcept {
-        auto& node = pool[slot];
-        node.next = at;
-        node.previous = at == none ? tail_ : pool[at].previous;
-        (node.previous == none ? head_ : pool[node.previous].next) = slot;
-        (at == none ? tail_ : pool[at].previous) = slot;
-        ++size_;
-    }
-
-    std::uint32_t head_ = none;
-    std::uint32_t tail_ = none;
-    std::uint32_t size_ = 0;
 };
 
 }  // namespace fastqueue::core

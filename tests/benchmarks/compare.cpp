@@ -1,5 +1,5 @@
-// FastQueue beside redis lists, libzmq's proxy and bare TCP through a relay: the same task, add(5, 3), over loopback from a client's
-// process through a server's to a worker's and back. Always read as ratios: all systems run in turn, several times.
+// FastQueue beside redis lists, libzmq's proxy and bare TCP through a relay: the same task, add(5, 3), over loopback from a
+// client's process through a server's to a worker's and back. Always read as ratios: all systems run in turn, several times.
 #include "benchmarks/libzmq.hpp"
 #include "benchmarks/load.hpp"
 #include "benchmarks/own.hpp"

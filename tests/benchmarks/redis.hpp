@@ -6,12 +6,10 @@
 
 #include <hiredis/hiredis.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <sstream>
 #include <stdexcept>
@@ -29,11 +27,10 @@ namespace bench::redis {
 
 /// Whether there is a redis-server to be started.
 [[nodiscard]] inline bool is_there() {
-    std::string_view const program = "redis-server";
     auto const* const path = std::getenv("PATH");
     std::istringstream folders{path == nullptr ? "" : path};
     for (std::string folder; std::getline(folders, folder, ':');) {
-        if (::access((folder + '/' + std::string{program}).c_str(), X_OK) == 0) return true;
+        if (::access((folder + "/redis-server").c_str(), X_OK) == 0) return true;
     }
     return false;
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fastqueue/core/slab.hpp>
+#include <fastqueue/core/slot_list.hpp>
 #include <fastqueue/model/indexed_heap.hpp>
 #include <fastqueue/model/time.hpp>
 
@@ -18,24 +18,22 @@ class deadlines {
 public:
     void set(std::uint32_t slot, instant at) {
         clear(slot);
-        if (last_ != none && at < nodes_[last_].at) return heap_.set(slot, at);
+        if (!in_order_.empty() && at < nodes_[in_order_.back()].at) return heap_.set(slot, at);
         if (slot >= nodes_.size()) nodes_.resize(slot + std::size_t{1});
-        nodes_[slot] = {at, last_, none, true};
-        (last_ == none ? first_ : nodes_[last_].next) = slot;
-        last_ = slot;
+        nodes_[slot].at = at;
+        nodes_[slot].listed = true;
+        in_order_.push_back(nodes_, slot);
     }
     void clear(std::uint32_t slot) noexcept {
         if (!in_list(slot)) return heap_.erase(slot);
-        auto& n = nodes_[slot];
-        (n.previous == none ? first_ : nodes_[n.previous].next) = n.next;
-        (n.next == none ? last_ : nodes_[n.next].previous) = n.previous;
-        n.listed = false;
+        in_order_.erase(nodes_, slot);
+        nodes_[slot].listed = false;
     }
     /// A slot whose moment has come, taken out; empty when there is none.
     [[nodiscard]] std::optional<std::uint32_t> pop(instant now) noexcept {
-        if (next() > now || (first_ == none && heap_.empty())) return std::nullopt;
-        bool const listed = first_ != none && (heap_.empty() || nodes_[first_].at <= heap_.top_key());
-        auto const slot = listed ? first_ : heap_.top();
+        if (next() > now || (in_order_.empty() && heap_.empty())) return std::nullopt;
+        bool const listed = heap_.empty() || first_listed() <= heap_.top_key();
+        auto const slot = listed && !in_order_.empty() ? in_order_.front() : heap_.top();
         clear(slot);
         return slot;
     }
@@ -44,8 +42,7 @@ public:
         return heap_.contains(slot) ? std::optional{heap_.key(slot)} : std::nullopt;
     }
     [[nodiscard]] instant next() const noexcept {
-        auto const listed = first_ == none ? instant::max() : nodes_[first_].at;
-        return heap_.empty() ? listed : std::min(listed, heap_.top_key());
+        return heap_.empty() ? first_listed() : std::min(first_listed(), heap_.top_key());
     }
 
 private:
@@ -58,10 +55,12 @@ private:
     [[nodiscard]] bool in_list(std::uint32_t slot) const noexcept {
         return slot < nodes_.size() && nodes_[slot].listed;
     }
+    [[nodiscard]] instant first_listed() const noexcept {
+        return in_order_.empty() ? instant::max() : nodes_[in_order_.front()].at;
+    }
 
     std::vector<node> nodes_;  // by slot
-    std::uint32_t first_ = none;
-    std::uint32_t last_ = none;
+    slot_list in_order_;
     indexed_heap<instant> heap_;
 };
 
