@@ -90,9 +90,10 @@ private:
 
     void add_options() {
         auto const count = [this](char const* name, char const* help_text, std::uint32_t& to,
-                                  std::uint32_t most) {
-            options_.one(name, "N", help_text,
-                         [&to, most](text n, text v) { to = read_number<std::uint32_t>(n, v, 1, most); });
+                                  std::uint32_t most, char const* environment = "") {
+            options_.one(
+                name, "N", help_text,
+                [&to, most](text n, text v) { to = read_number<std::uint32_t>(n, v, 1, most); }, environment);
         };
         count("--tasks", "How many tasks (default: 200000)", tasks_, 1'000'000'000);
         count("--in-flight", "So many at once, of all clients (default: 1000)", in_flight_, 1'000'000);
@@ -103,7 +104,8 @@ private:
                          has_payload_ = true;
                      });
         count("--subworkers", "Of its own (default: 1)", subworkers_, 1000);
-        count("--concurrency", "Tasks that each of them runs at once (default: 1)", concurrency_, 1024);
+        count("--concurrency", "Tasks that each of them runs at once (default: 1)", concurrency_, 1024,
+              "FASTQUEUE_WORKER_CONCURRENCY");
         options_.one("--task-name", "NAME", "A task of a running control plane",
                      [this](text n, text v) { name_ = read_name(n, v); });
         options_.app()
