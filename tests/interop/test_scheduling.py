@@ -135,8 +135,9 @@ class LeastLoaded(peers.Case):
                 self.assertLess(idle[name], 3, f"{name} has nothing to do for three samples, {waiting} wait, the busiest has {busiest}")
         took = time.monotonic() - begin
         self.assertGreater(samples, 20)
-        ideal = sum(times) / len(self.WORKERS) / 1000
-        self.assertLess(took, ideal * 1.25 + max(times) / 1000 + 0.5)
+        # As long as they took here, where others may use the machine as well: not as long as they were asked to.
+        lasted = [(int(r.fields["finished_us"]) - int(r.fields["started_us"])) / 1e6 for r in came]
+        self.assertLess(took, sum(lasted) / len(self.WORKERS) * 1.25 + max(lasted) + 1)
         ran = [r.fields["worker"] for r in came]
         self.assertEqual(set(ran), set(self.WORKERS))
 
