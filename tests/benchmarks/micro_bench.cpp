@@ -216,7 +216,7 @@ void result_cache_insert(benchmark::State& state) {
     fq::core::result_cache<fq::eviction::lru> cache{
         {static_cast<std::uint32_t>(state.range(0)), 256U << 20U, std::chrono::hours{1}}};
     fq::core::cached_result result;
-    result.worker = "worker-1";
+    result.worker = fq::core::shared_text{"worker-1"};
     std::uint64_t n = 0;
     for (auto _ : state) {
         ++n;

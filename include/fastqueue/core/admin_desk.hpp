@@ -90,9 +90,9 @@ private:
         if (undo.empty()) runs_.recall_ahead(w);
         std::string document;
         json::writer out{document};
-        out.begin_object().key("worker").value(record.name).key("state").value(record.state_name());
+        out.begin_object().key("worker").value(record.name.view()).key("state").value(record.state_name());
         out.key("outstanding").value(record.outstanding).end_object();
-        s_.show(r, h, h.verb(), record.name, document);
+        s_.show(r, h, h.verb(), record.name.view(), document);
     }
 
     /// A path names a file on this machine, so only who is on it may ask.

@@ -36,7 +36,7 @@ public:
         w.end_object().end_object();
         for (auto const slot : sorted()) {
             auto const& r = s_.workers[slot];
-            w.begin_object().key("id").value(r.name).key("role").value("subworker");
+            w.begin_object().key("id").value(r.name.view()).key("role").value("subworker");
             if (r.announced.address) w.key("base").value(r.announced.address->text());
             w.key("state").value(r.state_name()).end_object();
         }
@@ -130,8 +130,7 @@ private:
     [[nodiscard]] std::vector<std::uint32_t> sorted() const {
         std::vector<std::uint32_t> slots;
         for (auto const& [name, slot] : workers_.by_name()) slots.push_back(slot);
-        std::ranges::sort(slots, {},
-                          [&](std::uint32_t s) -> std::string const& { return s_.workers[s].name; });
+        std::ranges::sort(slots, {}, [&](std::uint32_t s) { return s_.workers[s].name.view(); });
         return slots;
     }
     static std::int64_t ms(instant::duration d) noexcept {
@@ -140,7 +139,7 @@ private:
     void write_worker(json::writer& w, worker_record const& r) const {
         w.begin_object()
             .key("id")
-            .value(r.name)
+            .value(r.name.view())
             .key("state")
             .value(r.state_name())
             .key("local")

@@ -202,12 +202,17 @@ struct plane_state {
         return std::nullopt;
     }
     /// The number of a content type, which is kept apart from now on.
-    [[nodiscard]] std::uint32_t content_number(std::string_view content) {
+    [[nodiscard]] std::uint16_t content_number(std::string_view content) {
         if (content.empty()) return 0;
         auto const at = std::ranges::find(contents, content);
-        if (at != contents.end()) return static_cast<std::uint32_t>(at - contents.begin());
+        if (at != contents.end()) return static_cast<std::uint16_t>(at - contents.begin());
         contents.emplace_back(content);
-        return static_cast<std::uint32_t>(contents.size() - 1);
+        return static_cast<std::uint16_t>(contents.size() - 1);
+    }
+    /// How often the task's attempts failed, and how often its worker died.
+    [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> troubles_of(task const& t) const noexcept {
+        if (t.terms == none) return {};
+        return {terms[t.terms].failures, terms[t.terms].deaths};
     }
     void notice(errc code, std::string_view text) { observer.on(policy::notice_event{code, text}); }
     void tell(task const& t, std::string_view worker) {
@@ -222,7 +227,10 @@ struct plane_state {
         return t.worker == worker && t.attempt == lease.attempt ? slot : none;
     }
     [[nodiscard]] std::string_view worker_name(std::uint32_t worker) const noexcept {
-        return worker == none ? std::string_view{} : std::string_view{workers[worker].name};
+        return worker == none ? std::string_view{} : workers[worker].name.view();
+    }
+    [[nodiscard]] shared_text shared_worker_name(std::uint32_t worker) const noexcept {
+        return worker == none ? shared_text{} : workers[worker].name;
     }
     /// Tasks that could begin if there were a place for them.
     [[nodiscard]] std::uint64_t waiting_tasks() const noexcept {

@@ -22,7 +22,7 @@ public:
     void task(policy::stored_task const& stored) override {
         auto const slot = s_.tasks.take();
         auto& t = s_.tasks[slot];
-        life_.fill(t, stored.task, stored.last.history);
+        life_.fill(t, stored.task, stored.last);
         take_rest(t, stored);
         t.ledger = s_.ledger.insert(t.id, stored.task.fingerprint, slot);
         s_.next_number = std::max(s_.next_number, t.number + 1);
@@ -47,7 +47,7 @@ public:
                                    s_.dispatch.names().intern(task.name),
                                    r.code,
                                    r.state,
-                                   std::string{r.worker},
+                                   worker_named(r.worker),
                                    {},
                                    0,
                                    task.number};
@@ -66,12 +66,15 @@ private:
     /// What its record does not say.
     void take_rest(core::task& t, policy::stored_task const& stored) {
         t.attempt = std::max(stored.last.attempt, stored.claimed);
-        t.failures = stored.last.failures;
-        t.deaths = stored.last.deaths;
-        t.octets = stored.octets;
+        t.octets = static_cast<std::uint32_t>(stored.octets);
         t.left = stored.left;
         if (!t.left) s_.task_octets += t.octets;
         t.arguments.assign(stored.task.arguments);
+    }
+    /// Results of one worker share its name: those of a time mostly have the same.
+    [[nodiscard]] core::shared_text const& worker_named(std::string_view name) {
+        if (worker_.view() != name) worker_ = core::shared_text{name};
+        return worker_;
     }
     /// Whether its attempt ended with this process: only a task that ran here is claimed and may run again.
     static bool is_charged(core::task const& t, policy::stored_task const& stored) noexcept {
@@ -104,6 +107,7 @@ private:
 
     plane_state<P>& s_;
     task_life<P>& life_;
+    core::shared_text worker_;  // the latest that was asked for
 };
 
 }  // namespace fastqueue::core

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fastqueue/core/shared_text.hpp>
 #include <fastqueue/core/slab.hpp>
 #include <fastqueue/model/error.hpp>
 #include <fastqueue/model/task_state.hpp>
@@ -23,11 +24,11 @@ struct cached_result {
     std::uint64_t started_us = 0;
     std::uint64_t finished_us = 0;
     std::uint32_t attempt = 0;
-    std::uint32_t content = 0;
+    std::uint16_t content = 0;
     std::uint32_t name = 0;  ///< in the name table
     errc code{};             ///< none on success
     task_state state = task_state::success;
-    std::string worker;
+    shared_text worker;
     std::string value;                  ///< the value, or the error's text
     policy::store_sequence stored = 0;  ///< the write that made the end durable
     policy::task_number number = 0;     ///< its name in the store
@@ -56,7 +57,7 @@ public:
     template <class Gone>
     std::uint32_t insert(std::uint32_t ledger, std::uint64_t hash, cached_result const& result,
                          std::string_view value, instant ended, Gone&& gone) {
-        auto const size = value.size() + result.worker.size();
+        auto const size = value.size() + result.worker.view().size();
         if (items_.empty() || size > limit_.octets) return none;
         while (free_.empty() || octets_ + size > limit_.octets) drop(eviction_.victim(), gone);
         auto const slot = free_.back();
@@ -115,7 +116,7 @@ private:
     };
 
     static std::uint64_t octets_of(cached_result const& r) noexcept {
-        return r.value.size() + r.worker.size();
+        return r.value.size() + r.worker.view().size();
     }
     [[nodiscard]] bool expired(entry const& i, instant now) const noexcept {
         return saturating_add(i.ended, limit_.ttl) <= now;
@@ -134,6 +135,7 @@ private:
         (i.previous == none ? oldest_ : items_[i.previous].next) = i.next;
         (i.next == none ? newest_ : items_[i.next].previous) = i.previous;
         if (i.result.value.capacity() > worth_keeping) i.result.value = {};
+        i.result.worker = {};
         free_.push_back(slot);
         gone(i.ledger, i.result.number);
     }

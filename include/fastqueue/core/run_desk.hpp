@@ -127,7 +127,8 @@ private:
     void assign(std::uint32_t slot, std::uint32_t worker) {
         auto& t = s_.tasks[slot];
         auto& record = s_.workers[worker];
-        if (std::exchange(t.unsure, false)) life_.write_attempt(t, 0);
+        if (t.unsure) life_.write_attempt(t, 0);
+        t.unsure = false;
         ++t.attempt;
         t.worker = worker;
         t.cost_us = std::min(s_.dispatch.names()[t.name].cost_us, ahead_limit_us);

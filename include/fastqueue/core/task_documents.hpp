@@ -114,7 +114,8 @@ private:
         auto const& t = s_.tasks[slot];
         w.key("id").value(t.id.text()).key("name").value(s_.dispatch.names()[t.name].name);
         w.key("state").value(name_of(t.state)).key("priority").value(name_of(t.level));
-        w.key("attempt").value(t.attempt).key("failures").value(t.failures).key("deaths").value(t.deaths);
+        auto const [failures, deaths] = s_.troubles_of(t);
+        w.key("attempt").value(t.attempt).key("failures").value(failures).key("deaths").value(deaths);
         if (t.worker != none) w.key("worker").value(s_.worker_name(t.worker));
         w.key("age_ms").value(s_.ms_since(t.submitted_us));
         if (t.state == task_state::running) w.key("running_ms").value(s_.ms_since(t.started_us));
@@ -139,7 +140,7 @@ private:
         w.key("state").value(name_of(r.state));
         if (r.code != errc{}) w.key("code").value(name_of(r.code));
         w.key("attempt").value(r.attempt);
-        if (!r.worker.empty()) w.key("worker").value(r.worker);
+        if (!r.worker.empty()) w.key("worker").value(r.worker.view());
         w.key("age_ms").value(s_.ms_since(r.submitted_us));
         w.key("content").value(s_.contents[r.content]).key("result_octets").value(r.value.size());
         w.key("submitted_us").value(r.submitted_us);

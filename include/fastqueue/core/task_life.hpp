@@ -74,12 +74,12 @@ public:
     /// The worker that ran the task died. \return true: once too often, and the task has ended
     bool died(std::uint32_t slot, std::string const& worker) {
         auto& t = s_.tasks[slot];
-        ++t.deaths;
         note_trouble(t, errc::worker_lost, worker, "the worker was lost while it ran the task");
-        if (t.deaths < s_.options.max_deaths) return false;
+        auto const deaths = ++s_.terms[t.terms].deaths;
+        if (deaths < s_.options.max_deaths) return false;
         end(slot, task_state::failure, errc::too_many_deaths,
-            "its worker was lost " + std::to_string(t.deaths) + " times while it ran; the last was '" +
-                worker + "'");
+            "its worker was lost " + std::to_string(deaths) + " times while it ran; the last was '" + worker +
+                "'");
         return true;
     }
 
@@ -90,10 +90,11 @@ public:
         note_trouble(t, code, s_.worker_name(t.worker), text);
         bool const retryable =
             (code == errc::handler_error || code == errc::timeout) && !final && !t.cancel_requested;
-        if (!retryable || t.failures >= s_.terms[t.terms].options.retries) {
+        auto& terms = s_.terms[t.terms];  // they are there: the trouble was noted in them
+        if (!retryable || terms.failures >= terms.options.retries) {
             return end(slot, task_state::failure, code, text);
         }
-        ++t.failures;
+        ++terms.failures;
         ++s_.counters.retried;
         t.overdue = false;  // it has begun in time
         expiry_.clear(slot);
@@ -137,9 +138,18 @@ public:
         auto const after = s_.store.finish({t.number, t.id, state, code, value, t.attempt, worker,
                                             t.started_us, finished, history_of(t), dead});
         s_.last_end = after;
-        cached_result const result{t.submitted_us,      t.started_us, finished, t.attempt,
-                                   t.content,           t.name,       code,     state,
-                                   std::string{worker}, {},           after,    t.number};
+        cached_result const result{t.submitted_us,
+                                   t.started_us,
+                                   finished,
+                                   t.attempt,
+                                   t.content,
+                                   t.name,
+                                   code,
+                                   state,
+                                   s_.shared_worker_name(t.worker),
+                                   {},
+                                   after,
+                                   t.number};
         answer_waiters(slot, result, value, after);
         s_.tell(t, worker);
         if (dead) bury(t, result, value);
@@ -220,7 +230,7 @@ public:
         if (r.content != 0) header.field("content", s_.contents[r.content]);
         if (!meta) return;
         header.field("attempt", std::uint64_t{r.attempt});
-        if (!r.worker.empty()) header.field("worker", r.worker);
+        if (!r.worker.empty()) header.field("worker", r.worker.view());
         header.field("submitted_us", r.submitted_us);
         if (r.started_us != 0) header.field("started_us", r.started_us);
         if (r.finished_us != 0) header.field("finished_us", r.finished_us);
@@ -235,7 +245,7 @@ public:
                                     t.name,
                                     {},
                                     t.state,
-                                    std::string{s_.worker_name(t.worker)},
+                                    s_.shared_worker_name(t.worker),
                                     {},
                                     t.stored,
                                     t.number};
@@ -266,8 +276,8 @@ public:
         t.fetching = false;
     }
     /// Makes `t` what its record says, but for its arguments.
-    /// \param history  of its attempts that went wrong
-    void fill(task& t, policy::task_record const& r, std::string_view history = {}) {
+    /// \param last  of its attempts that went wrong
+    void fill(task& t, policy::task_record const& r, policy::attempt_record const& last = {}) {
         auto kept = std::move(t.arguments);
         t = task{};
         t.arguments = std::move(kept);
@@ -279,10 +289,12 @@ public:
         t.content = s_.content_number(r.content);
         t.level = r.level;
         t.at_most_once = r.options.delivery == delivery::at_most_once;
-        t.key_hash = r.options.key_hash;
-        if (is_usual(r.options) && r.traceparent.empty() && history.empty()) return;
+        t.key_hash = static_cast<std::uint32_t>(r.options.key_hash);
+        bool const untroubled = last.failures == 0 && last.deaths == 0 && last.history.empty();
+        if (is_usual(r.options) && r.traceparent.empty() && untroubled) return;
         t.terms = s_.terms.take();
-        s_.terms[t.terms] = task_terms{r.options, std::string{r.traceparent}, std::string{history}};
+        s_.terms[t.terms] = task_terms{r.options, std::string{r.traceparent}, std::string{last.history},
+                                       last.failures, last.deaths};
     }
     /// A task of an earlier life, with its times, waits for what is to happen to it.
     void resume(std::uint32_t slot, policy::stored_task const& stored) {
@@ -327,7 +339,8 @@ public:
     }
     /// Writes what is known of the task after an attempt without a result.
     void write_attempt(task& t, std::uint64_t due_us) {
-        t.stored = s_.store.requeue({t.number, t.id, t.attempt, t.failures, t.deaths, due_us, history_of(t)});
+        auto const [failures, deaths] = s_.troubles_of(t);
+        t.stored = s_.store.requeue({t.number, t.id, t.attempt, failures, deaths, due_us, history_of(t)});
     }
 
 private:
@@ -351,7 +364,7 @@ private:
     }
     /// Keeps the arguments in memory, unless the store has them and there are many already.
     void take_arguments(task& t, std::string_view arguments) {
-        t.octets = arguments.size();
+        t.octets = static_cast<std::uint32_t>(arguments.size());
         t.left = s_.keeps() && !arguments.empty() && s_.task_octets + t.octets > s_.options.waiting_octets;
         if (t.left) return t.arguments.clear();
         t.arguments.assign(arguments);
@@ -375,7 +388,6 @@ private:
         if (t.terms == none) {
             t.terms = s_.terms.take();
             s_.terms[t.terms] = task_terms{};
-            s_.terms[t.terms].options.key_hash = t.key_hash;
         }
         trouble_log::add(s_.terms[t.terms].history, {s_.now_us(), t.attempt, code, worker, text});
     }
@@ -401,7 +413,7 @@ private:
         letter.attempt = t.attempt;
         letter.code = result.code;
         letter.text = text.substr(0, most_text);
-        letter.worker = result.worker;
+        letter.worker = result.worker.view();
         letter.left = t.left;
         keep_letter(std::move(letter));
     }
@@ -443,8 +455,8 @@ private:
     [[nodiscard]] std::chrono::milliseconds retry_delay(task const& t) {
         auto const& o = s_.terms[t.terms].options;
         if (o.retry_delay_ms == 0) return {};  // the power may be infinite, and 0 times that is no number
-        auto const grown =
-            static_cast<double>(o.retry_delay_ms) * std::pow(o.retry_backoff, t.failures - 1.0);
+        auto const grown = static_cast<double>(o.retry_delay_ms) *
+                           std::pow(o.retry_backoff, s_.terms[t.terms].failures - 1.0);
         auto const capped = std::min(grown, static_cast<double>(o.retry_max_ms));
         return std::chrono::milliseconds{
             static_cast<std::int64_t>(capped * (1 - o.retry_jitter * s_.random.fraction()))};

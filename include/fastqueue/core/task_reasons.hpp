@@ -39,8 +39,8 @@ public:
                 return {"countdown", "it is not to begin yet: its time comes in " + due_text(slot)};
             case task_state::retrying:
                 return {"retry_delay", "attempt " + std::to_string(t.attempt) + " failed; try " +
-                                           std::to_string(t.failures) + " of " + std::to_string(retries(t)) +
-                                           " comes in " + due_text(slot)};
+                                           std::to_string(s_.troubles_of(t).first) + " of " +
+                                           std::to_string(retries(t)) + " comes in " + due_text(slot)};
             default:
                 return waiting(t);
         }
@@ -49,7 +49,7 @@ public:
     [[nodiscard]] task_reason of_ended(task_state state, cached_result const* result) const {
         std::string text = "it has ended as " + std::string{name_of(state)};
         if (result == nullptr) return {"ended", text + "; its result is no longer kept"};
-        if (!result->worker.empty()) text += " at " + result->worker;
+        if (!result->worker.empty()) text += " at " + std::string{result->worker.view()};
         if (result->code != errc{}) text += " (" + std::string{name_of(result->code)} + ")";
         return {"ended", text + ", " + since(result->finished_us) + " ago"};
     }

@@ -66,7 +66,7 @@ public:
         auto const w = find(h);
         if (w == none) return refuse(r, errc::unknown_worker, h, "no such worker is registered here");
         auto header = s_.answer(r).pairs.begin("unregistered");
-        header.token(s_.workers[w].name);
+        header.token(s_.workers[w].name.view());
         finish(r, h, header, {});
         drain(w);
     }
@@ -268,7 +268,7 @@ private:
         }
         auto const w = s_.workers.take();
         s_.workers[w] = worker_record{};
-        s_.workers[w].name = reg.worker;
+        s_.workers[w].name = shared_text{reg.worker};
         s_.workers[w].incarnation = reg.incarnation;
         s_.workers[w].since = s_.now.steady;
         by_name_.emplace(reg.worker, w);
@@ -601,13 +601,13 @@ private:
         redials_.clear(w);
         pauses_.clear(w);
         tell(w, change, why);
-        if (s_.keeps()) s_.store.member(record.name, false);
-        by_name_.erase(record.name);
+        if (s_.keeps()) s_.store.member(record.name.view(), false);
+        by_name_.erase(std::string{record.name.view()});
         s_.workers.give(w);
     }
     void tell(std::uint32_t w, policy::worker_change change, std::string_view why) {
         changed_ = true;
-        s_.observer.on(policy::worker_event{s_.workers[w].name, change, why});
+        s_.observer.on(policy::worker_event{s_.workers[w].name.view(), change, why});
     }
 
     plane_state<P>& s_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fastqueue/core/backoff.hpp>
+#include <fastqueue/core/shared_text.hpp>
 #include <fastqueue/core/slot_list.hpp>
 #include <fastqueue/model/endpoint.hpp>
 #include <fastqueue/model/peer.hpp>
@@ -39,7 +40,7 @@ struct worker_link {
 
 /// A worker, as the control plane sees it. Pooled.
 struct worker_record {
-    std::string name;
+    shared_text name;  ///< its results keep it longer than the fleet does
     uuid incarnation;
     wire::registration announced;
     worker_state state = worker_state::joining;
