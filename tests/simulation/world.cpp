@@ -341,7 +341,7 @@ void world::probe() {
     for (std::uint32_t w = 0; w < s.workers.capacity(); ++w) {
         auto const& record = s.workers[w];
         if (record.outstanding > record.window + 64)
-            complain("worker " + record.name + " was sent more than its window");
+            complain("worker " + std::string{record.name.view()} + " was sent more than its window");
     }
 }
 
@@ -389,9 +389,10 @@ void world::probe_idle() {
     for (std::uint32_t w = 0; w < s.workers.capacity(); ++w) {
         auto const& r = s.workers[w];
         if (r.state != core::worker_state::active || r.name.empty()) continue;
-        auto& times = watched_others_[r.name];
+        auto& times = watched_others_[std::string{r.name.view()}];
         times = backlog && r.outstanding == 0 ? times + 1 : 0;
-        if (times > 20) complain("worker " + r.name + " stays idle beside the backlog of another");
+        if (times > 20)
+            complain("worker " + std::string{r.name.view()} + " stays idle beside the backlog of another");
     }
     network_.schedule(10ms, [this] { probe_idle(); });
 }
@@ -482,7 +483,7 @@ void world::await_return(std::string const& worker) {
     auto const& s = plane_->machine().state();
     auto const now = network_.now().steady;
     for (std::uint32_t w = 0; w < s.workers.capacity(); ++w) {
-        if (s.workers[w].name == worker && s.workers[w].must_announce && now < cut_at_ + 900ms)
+        if (s.workers[w].name.view() == worker && s.workers[w].must_announce && now < cut_at_ + 900ms)
             return network_.schedule(1ms, [this, worker] { await_return(worker); });
     }
     crossings_.push_back({worker, now - 2ms, now});
@@ -547,9 +548,10 @@ void world::judge_plane() {
         auto const& record = s.workers[w];
         if (record.name.empty() || record.state != core::worker_state::active) continue;
         if (record.outstanding != 0)
-            complain("worker " + record.name + " is believed to hold " + std::to_string(record.outstanding) +
-                     " runs");
-        if (record.charged_us != 0) complain("worker " + record.name + " is still charged for work");
+            complain("worker " + std::string{record.name.view()} + " is believed to hold " +
+                     std::to_string(record.outstanding) + " runs");
+        if (record.charged_us != 0)
+            complain("worker " + std::string{record.name.view()} + " is still charged for work");
     }
 }
 
