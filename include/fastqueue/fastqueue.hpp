@@ -5,12 +5,15 @@
 
 #include <fastqueue/balancing/power_of_two.hpp>
 #include <fastqueue/balancing/round_robin.hpp>
+#include <fastqueue/balancing/sticky.hpp>
+#include <fastqueue/balancing/weighted.hpp>
 #include <fastqueue/client.hpp>
 #include <fastqueue/control_plane.hpp>
 #include <fastqueue/embedded.hpp>
 #include <fastqueue/eviction/fifo.hpp>
 #include <fastqueue/eviction/lfu.hpp>
 #include <fastqueue/eviction/none.hpp>
+#include <fastqueue/eviction/s3fifo.hpp>
 #include <fastqueue/executor/inline_.hpp>
 #include <fastqueue/module.hpp>
 #include <fastqueue/observer/log.hpp>

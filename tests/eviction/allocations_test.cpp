@@ -2,6 +2,7 @@
 #include <fastqueue/eviction/lfu.hpp>
 #include <fastqueue/eviction/lru.hpp>
 #include <fastqueue/eviction/none.hpp>
+#include <fastqueue/eviction/s3fifo.hpp>
 
 #include "support/catch.hpp"
 #include "support/counting_new.hpp"
@@ -36,4 +37,5 @@ TEST_CASE("eviction: only constructors allocate", "[eviction]") {
     CHECK(allocations_after_construction<fastqueue::eviction::fifo>() == 0);
     CHECK(allocations_after_construction<fastqueue::eviction::lfu>() == 0);
     CHECK(allocations_after_construction<fastqueue::eviction::none>() == 0);
+    CHECK(allocations_after_construction<fastqueue::eviction::s3fifo>() == 0);
 }
