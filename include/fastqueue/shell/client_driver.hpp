@@ -47,7 +47,8 @@ public:
     /// Begins an operation; `handler` hears of its end and lives until then. Safe from any thread.
     void post(core::client_request request, answer_handler& handler) {
         request.cookie = reinterpret_cast<std::uintptr_t>(&handler);
-        if (inbox_->post(request, !inside())) return;
+        if (inside()) return own_.push_back(std::move(request));
+        if (inbox_->post(request)) return;
         auto const end = inbox_->reason();
         handler.answered({0, end.why, nullptr, end.text});
     }
@@ -124,10 +125,14 @@ private:
     }
     bool take_inbox() {
         bool const closing = inbox_->take(requests_, cancels_);
-        for (auto& request : requests_) {
-            auto const cookie = request.cookie;
-            if (auto const failed = core_.start(std::move(request))) deliver({cookie, failed, nullptr, {}});
+        for (auto* requests : {&own_, &requests_}) {
+            for (auto& request : *requests) {
+                auto const cookie = request.cookie;
+                if (auto const failed = core_.start(std::move(request)))
+                    deliver({cookie, failed, nullptr, {}});
+            }
         }
+        own_.clear();
         for (auto const number : cancels_) core_.cancel(number, deliver);
         return closing;
     }
@@ -135,7 +140,8 @@ private:
     std::unique_ptr<transport_type> transport_;
     core::client core_;
     std::shared_ptr<client_inbox> inbox_;
-    std::vector<core::client_request> requests_;
+    std::vector<core::client_request> own_;       // posted by handlers of answers, in this turn
+    std::vector<core::client_request> requests_;  // of other threads
     std::vector<std::uint64_t> cancels_;
     std::vector<std::string_view> frames_;
     std::atomic<std::thread::id> inside_;  // the thread that is in an event

@@ -20,13 +20,12 @@ public:
     /// \param wake  wakes the loop; called under the lock, never after `detach` has returned
     explicit client_inbox(std::function<void()> wake) : wake_{std::move(wake)} {}
 
-    /// \param asleep  the loop may be; else it will look here anyway
     /// \return false: the client has been stopped, and the request is as it was
-    [[nodiscard]] bool post(core::client_request& request, bool asleep) {
+    [[nodiscard]] bool post(core::client_request& request) {
         std::scoped_lock const lock{mutex_};
         if (closed_) return false;
         requests_.push_back(std::move(request));
-        if (asleep) wake();
+        wake();
         return true;
     }
     void cancel(std::uint64_t number) {
