@@ -16,15 +16,16 @@
 namespace bench::celery {
 
 inline constexpr auto program = FASTQUEUE_BENCHMARK_SOURCES "/celery_app.py";
+inline constexpr auto python = "/usr/bin/python3";  // the one that the system's packages are for
 
 [[nodiscard]] inline bool is_there() {
-    if (!redis::is_there() || find_program("python3").empty() || ::access(program, R_OK) != 0) return false;
-    process python{[](channel& talk) {
-        become({"python3", "-c",
+    if (!redis::is_there() || find_program(python).empty() || ::access(program, R_OK) != 0) return false;
+    process search{[](channel& talk) {
+        become({python, "-c",
                 "import importlib.util as i; print(all(map(i.find_spec, ('celery', 'redis'))), flush=True)"},
                &talk);
     }};
-    return python.talk().hear(30) == "True";
+    return search.talk().hear(30) == "True";
 }
 
 /// Results stay until the room is needed: nobody forgets them.
@@ -33,11 +34,11 @@ inline void serve(channel& talk, std::filesystem::path const&) {
 }
 
 inline void work(channel& talk, std::string const& port, std::size_t) {
-    become({"python3", program, "work", port}, &talk);
+    become({python, program, "work", port}, &talk);
 }
 
 inline void submit(channel& talk, std::string const& port, share const& part, double seconds) {
-    become({"python3", program, "submit", port, std::to_string(part.in_flight), std::to_string(part.payload),
+    become({python, program, "submit", port, std::to_string(part.in_flight), std::to_string(part.payload),
             std::to_string(seconds)},
            &talk);
 }

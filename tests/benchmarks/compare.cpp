@@ -153,8 +153,10 @@ int main(int count, char** words) {
     try {
         auto const given = read_arguments({words + 1, words + count});
         comparison const made{given};
-        given.json ? print_json(made.found(), given.each) : print_table(made.found(), given.each);
-        if (made.found().empty()) return 2;
+        if (!made.found().empty())
+            given.json ? print_json(made.found(), given.each) : print_table(made.found(), given.each);
+        else if (made.all_well())
+            return 2;  // nothing of what was asked for is here
         return made.all_well() ? 0 : 1;
     } catch (std::exception const& e) {
         std::fprintf(stderr, "compare: %s\n", e.what());
