@@ -85,7 +85,8 @@ private:
     }
     bool measure(system_under_test const& one, demand const& d) {
         try {
-            found_[{d.in_flight, one.name}].push_back(fleet{one, d}.measure());
+            auto const f = fleet{one, d}.measure();
+            found_[{d.in_flight, one.name}].push_back(f);
             return true;
         } catch (std::exception const& e) {
             std::fprintf(stderr, "compare: %s, %u in flight: %s\n", std::string{one.name}.c_str(),
