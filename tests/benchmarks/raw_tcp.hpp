@@ -61,9 +61,8 @@ inline void serve(channel& talk) {
     wait_for_ever(ready, [&](stream& from) {
         from.fill();
         auto& to = &from == &client ? worker : client;
-        to.out() += from.unread();
+        to.send(from.unread());
         from.take(from.unread().size());
-        to.flush();
     });
 }
 

@@ -47,6 +47,7 @@ public:
     connection(std::string const& port, std::size_t payload)
         : context_{open(std::stoi(port))}, message_{payload} {
         ::redisEnableKeepAlive(context_.get());
+        context_->reader->maxbuf = 0;  // large values: the buffer is kept, not made anew for each
     }
     /// A command of `words`.
     void command(std::vector<std::string_view> const& words) {

@@ -58,11 +58,25 @@ public:
     [[nodiscard]] std::string& out() noexcept { return out_; }
     /// Sends what the system takes now. \throws peer_gone
     void flush() {
-        while (unsent()) {
+        sent_ += offer(std::string_view{out_}.substr(sent_));
+        if (sent_ > out_.size() / 2) out_.erase(0, std::exchange(sent_, 0));
+    }
+    /// The same for octets that are copied only where the system does not take them yet. \throws peer_gone
+    void send(std::string_view octets) {
+        if (!unsent()) octets.remove_prefix(offer(octets));
+        out_ += octets;
+    }
+    [[nodiscard]] bool unsent() const noexcept { return sent_ < out_.size(); }
+
+private:
+    /// \return how many it took
+    std::size_t offer(std::string_view octets) {
+        std::size_t taken = 0;
+        while (taken < octets.size()) {
             auto const sent =
-                ::send(socket_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
+                ::send(socket_.get(), octets.data() + taken, octets.size() - taken, MSG_NOSIGNAL);
             if (sent > 0)
-                sent_ += static_cast<std::size_t>(sent);
+                taken += static_cast<std::size_t>(sent);
             else if (errno == EAGAIN)
                 break;
             else if (errno == EPIPE || errno == ECONNRESET)
@@ -70,11 +84,8 @@ public:
             else if (errno != EINTR)
                 fail("send");
         }
-        if (sent_ > out_.size() / 2) out_.erase(0, std::exchange(sent_, 0));
+        return taken;
     }
-    [[nodiscard]] bool unsent() const noexcept { return sent_ < out_.size(); }
-
-private:
     void make_room() {
         have_ -= taken_;
         if (taken_ > 0) std::memmove(in_.data(), in_.data() + std::exchange(taken_, 0), have_);
