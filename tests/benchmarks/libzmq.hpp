@@ -5,9 +5,12 @@
 
 #include <zmq.h>
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 
@@ -18,6 +21,28 @@ namespace bench::libzmq {
 [[noreturn]] inline void fail(char const* what) {
     throw std::runtime_error{std::string{what} + ": " + ::zmq_strerror(::zmq_errno())};
 }
+
+/// Octets in libzmq's keeping.
+class message {
+public:
+    message() { ::zmq_msg_init(&message_); }
+    message(packing const& form, octets const& o) {
+        if (::zmq_msg_init_size(&message_, form.size()) != 0) fail("zmq_msg_init_size");
+        form.write(::zmq_msg_data(&message_), o);
+    }
+    message(message const&) = delete;
+    message& operator=(message const&) = delete;
+    ~message() { ::zmq_msg_close(&message_); }
+
+    [[nodiscard]] ::zmq_msg_t* get() noexcept { return &message_; }
+    [[nodiscard]] octets read(packing const& form) {
+        return form.read({static_cast<char const*>(::zmq_msg_data(&message_)), ::zmq_msg_size(&message_)});
+    }
+    void overwrite(octets const& o) noexcept { std::memcpy(::zmq_msg_data(&message_), &o, sizeof o); }
+
+private:
+    ::zmq_msg_t message_{};
+};
 
 /// A socket with a context of its own, or in another's.
 class socket {
@@ -43,16 +68,17 @@ public:
     void connect(std::string const& to) {
         if (::zmq_connect(socket_, to.c_str()) != 0) fail("zmq_connect");
     }
-    void send(void const* data, std::size_t size, int flags = 0) {
-        if (::zmq_send(socket_, data, size, flags) < 0) fail("zmq_send");
+    /// Sends it as it is, without copying.
+    void send(message& m, int flags = 0) {
+        if (::zmq_msg_send(m.get(), socket_, flags) < 0) fail("zmq_msg_send");
     }
-    /// \return how long it was; -1: nothing is there (with ZMQ_DONTWAIT)
-    int receive(void* data, std::size_t room, int flags = 0) {
-        while (true) {
-            auto const size = ::zmq_recv(socket_, data, room, flags);
-            if (size >= 0 || ::zmq_errno() == EAGAIN) return size;
-            if (::zmq_errno() != EINTR) fail("zmq_recv");
+    /// \return whether there was one; false only with ZMQ_DONTWAIT
+    bool receive(message& m, int flags = 0) {
+        while (::zmq_msg_recv(m.get(), socket_, flags) < 0) {
+            if (::zmq_errno() == EAGAIN) return false;
+            if (::zmq_errno() != EINTR) fail("zmq_msg_recv");
         }
+        return true;
     }
 
 private:
@@ -76,24 +102,27 @@ inline void serve(channel& talk) {
     ::zmq_proxy(front.get(), back.get(), nullptr);
 }
 
-inline void work(std::string const& addresses) {
+inline void work(std::string const& addresses, std::size_t payload) {
     context zmq;
     socket proxy{zmq.handle, ZMQ_DEALER};
     proxy.connect(addresses.substr(addresses.find(' ') + 1));
-    std::array<char, 256> from{};
-    octets task;
+    packing const form{payload};
+    message from;
+    message task;
     while (true) {
-        auto const size = proxy.receive(from.data(), from.size());
-        proxy.receive(&task, sizeof task);
-        task.add();
-        proxy.send(from.data(), static_cast<std::size_t>(size), ZMQ_SNDMORE);
-        proxy.send(&task, sizeof task);
+        proxy.receive(from);
+        proxy.receive(task);
+        auto o = task.read(form);
+        o.add();
+        task.overwrite(o);
+        proxy.send(from, ZMQ_SNDMORE);
+        proxy.send(task);
     }
 }
 
 class client {
 public:
-    client(std::string const& addresses, std::uint32_t) {
+    client(std::string const& addresses, share const& part) : form_{part.payload} {
         proxy_.connect(addresses.substr(0, addresses.find(' ')));
     }
 
@@ -101,8 +130,8 @@ public:
         for (auto now = steady::now(); !tasks.over(now); now = steady::now()) {
             auto const before = tasks.in_flight();
             while (tasks.more(now)) {
-                octets const task{tasks.submit(now)};
-                proxy_.send(&task, sizeof task);
+                message task{form_, {tasks.submit(now)}};
+                proxy_.send(task);
             }
             take_answers(tasks, std::max(before, tasks.in_flight()) / 2);
         }
@@ -111,16 +140,18 @@ public:
 private:
     /// Waits for one, then takes what is there, but no more than leaves `enough` in flight for the others to do.
     void take_answers(load& tasks, std::uint32_t enough) {
-        octets answer;
+        message answer;
         if (tasks.in_flight() == 0) return;
-        for (int flags = 0; proxy_.receive(&answer, sizeof answer, flags) >= 0; flags = ZMQ_DONTWAIT) {
-            tasks.answered(answer.slot, answer.x, steady::now());
+        for (int flags = 0; proxy_.receive(answer, flags); flags = ZMQ_DONTWAIT) {
+            auto const o = answer.read(form_);
+            tasks.answered(o.slot, o.x, steady::now());
             if (tasks.in_flight() <= enough) return;
         }
     }
 
     context zmq_;
     socket proxy_{zmq_.handle, ZMQ_DEALER};
+    packing form_;
 };
 
 }  // namespace bench::libzmq

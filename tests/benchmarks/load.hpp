@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -31,6 +33,45 @@ struct octets {
     }
 };
 static_assert(sizeof(octets) == 16);
+
+/// What the systems that carry octets send: a task's 16, and zeros up to `size`.
+class packing {
+public:
+    explicit packing(std::size_t size) : size_{size} {}
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+    void append(std::string& to, octets const& o) const {
+        to.append(reinterpret_cast<char const*>(&o), sizeof o);
+        to.append(size_ - sizeof o, '\0');
+    }
+    void write(void* to, octets const& o) const noexcept {
+        std::memcpy(to, &o, sizeof o);
+        std::memset(static_cast<char*>(to) + sizeof o, 0, size_ - sizeof o);
+    }
+    /// \throws std::runtime_error if it is another size, or ends otherwise
+    [[nodiscard]] octets read(std::string_view message) const {
+        if (message.size() != size_ || (size_ > sizeof(octets) && message.back() != '\0'))
+            throw std::runtime_error{"a message is not as long as it was sent, or changed"};
+        return octets::read(message.data());
+    }
+
+private:
+    std::size_t size_;
+};
+
+/// What one of the clients does.
+struct share {
+    std::uint32_t in_flight = 1;
+    std::size_t payload = sizeof(octets);  ///< octets of a task, and of its result
+    std::uint32_t client = 0;              ///< its number
+
+    /// For the systems where results do not find their client alone: the task says whose it is.
+    [[nodiscard]] octets task(std::uint64_t slot) const noexcept {
+        return {std::uint64_t{client} << 32U | slot};
+    }
+};
+[[nodiscard]] inline std::uint64_t slot_of(octets const& o) noexcept { return o.slot & 0xffff'ffffU; }
+[[nodiscard]] inline std::string client_of(octets const& o) { return std::to_string(o.slot >> 32U); }
 
 /// A closed loop: so many tasks are in flight, each answer lets the next one go, until the time is over and all are
 /// answered. Checks that each is answered once and with 8. One thread at a time.

@@ -5,28 +5,78 @@
 
 #include <fastqueue/client.hpp>
 #include <fastqueue/control_plane.hpp>
+#include <fastqueue/executor/inline_.hpp>
+#include <fastqueue/policies.hpp>
+#include <fastqueue/serialization/json.hpp>
 #include <fastqueue/shell/client_driver.hpp>
 #include <fastqueue/subworker.hpp>
 #include <fastqueue/task.hpp>
 
 #include <asio/post.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <future>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <tuple>
 #include <utility>
 
-// FastQueue as it comes: a control plane that runs nothing itself, one subworker with the default executor, and a
-// client. One in flight goes by the blocking client, more by the driver below it, which never blocks.
+#include <unistd.h>
+
+// FastQueue as it comes: a control plane that runs nothing itself, subworkers with the default executor or another, and
+// clients. One in flight goes by the blocking client, more by the driver below it, which never blocks.
 namespace bench::own {
 
 namespace fq = fastqueue;
 
+/// The subworker runs handlers on its own thread, without a hand-over.
+struct inline_policies : fq::default_policies {
+    using executor_policy = fq::executor::inline_;
+};
+
 /// `[5,3]` as 16 octets, as large as what the other systems carry.
 inline constexpr std::string_view arguments = "[5,3]           ";
+
+/// Larger tasks add the same numbers and carry a string there and back: `[5,3,"000..."]` and `[8,0,"000..."]`, written
+/// and read anew for each, as a program would.
+using padded = std::tuple<int, int, std::string>;
+
+[[nodiscard]] inline std::string padding(std::size_t payload) {
+    return std::string(payload - std::string_view{R"([5,3,""])"}.size(), '0');
+}
+[[nodiscard]] inline bool is_small(std::size_t payload) noexcept { return payload <= sizeof(octets); }
+
+/// Writes tasks' arguments and reads their values.
+class task_form {
+public:
+    explicit task_form(std::size_t payload)
+        : small_{is_small(payload)}, padding_{small_ ? std::string{} : padding(payload)} {}
+
+    [[nodiscard]] std::string_view name() const noexcept { return small_ ? "add" : "add_padded"; }
+    [[nodiscard]] std::string encoded() const {
+        if (small_) return std::string{arguments};
+        std::string out;
+        fq::serialization::json::encode_arguments(out, 5, 3, padding_);
+        return out;
+    }
+    /// \return the sum; 0 if the string has not come back
+    [[nodiscard]] int sum(std::string_view value) const {
+        if (small_) return fq::serialization::json::decode<int>(value);
+        return sum(fq::serialization::json::decode<padded>(value));
+    }
+    [[nodiscard]] int sum(padded const& value) const {
+        auto const& [x, y, text] = value;
+        return text.size() == padding_.size() && text.back() == '0' ? x + y : 0;
+    }
+
+private:
+    bool small_;
+    std::string padding_;
+};
 
 [[nodiscard]] inline fq::endpoint loopback(std::uint16_t port = 0) { return {"127.0.0.1", port}; }
 
@@ -45,27 +95,37 @@ inline void serve(channel& talk) {
     return loopback(static_cast<std::uint16_t>(std::stoul(addresses)));
 }
 
-inline void work(std::string const& addresses) {
-    fq::registry tasks;
-    tasks.define(fq::task<int(int, int)>{"add", "x", "y"}, [](int x, int y) { return x + y; });
+[[nodiscard]] inline fq::registry tasks() {
+    fq::registry all;
+    all.define(fq::task<int(int, int)>{"add", "x", "y"}, [](int x, int y) { return x + y; });
+    all.define(fq::task<padded(int, int, std::string)>{"add_padded", "x", "y", "padding"},
+               [](int x, int y, std::string padding) {
+                   return padded{x + y, 0, std::move(padding)};
+               });
+    return all;
+}
+
+template <class Policies = fq::default_policies>
+void work(std::string const& addresses) {
     fq::subworker_options options;
-    options.worker_id = "benchmark";
+    options.worker_id = "benchmark-" + std::to_string(::getpid());
     options.discovery = discovery_of(addresses);
     options.control_plane =
         loopback(static_cast<std::uint16_t>(std::stoul(addresses.substr(addresses.find(' ')))));
     options.base = loopback();
-    fq::subworker worker{options, std::move(tasks)};
+    fq::basic_subworker<Policies> worker{options, tasks()};
     worker.run();
 }
 
 /// One call at a time, each waited for.
 class blocking_client {
 public:
-    explicit blocking_client(fq::endpoint const& discovery) : client_{options(discovery)} {}
+    explicit blocking_client(fq::endpoint const& discovery, std::size_t payload = sizeof(octets))
+        : client_{options(discovery)}, form_{payload}, small_{is_small(payload)} {}
     void run(load& tasks) {
         for (auto now = steady::now(); !tasks.over(now);) {
             auto const slot = tasks.submit(now);
-            auto const sum = client_.call(fq::invocation<int>{"add", std::string{arguments}});
+            auto const sum = small_ ? call<int>() : form_.sum(call<padded>());
             now = steady::now();
             tasks.answered(slot, sum, now);
         }
@@ -77,7 +137,14 @@ private:
         o.discovery = discovery;
         return o;
     }
+    template <class R>
+    R call() {
+        return client_.call(fq::invocation<R>{form_.name(), form_.encoded()});
+    }
+
     fq::client client_;
+    task_form form_;
+    bool small_;
 };
 
 /// Many at once: each answer posts the next call, on the driver's own thread.
@@ -85,8 +152,9 @@ class driven_client {
     using driver = fq::shell::client_driver<fq::default_policies>;
 
 public:
-    driven_client(fq::endpoint const& discovery, std::uint32_t in_flight)
-        : driver_{options(discovery), nullptr} {
+    driven_client(fq::endpoint const& discovery, std::uint32_t in_flight,
+                  std::size_t payload = sizeof(octets))
+        : driver_{options(discovery), nullptr}, form_{payload} {
         for (std::uint32_t i = 0; i < in_flight; ++i) calls_.emplace_back(*this, i);
         thread_ = std::thread{[this] { driver_.run(); }};
     }
@@ -118,7 +186,7 @@ private:
     static fq::core::client_options options(fq::endpoint const& discovery) {
         fq::core::client_options o;
         o.discovery = discovery;
-        o.seed = 1;
+        o.seed = static_cast<std::uint64_t>(::getpid());
         return o;
     }
     void submit(steady::time_point now) {
@@ -126,20 +194,22 @@ private:
             auto const slot = tasks_->submit(now);
             fq::core::client_request request;
             request.verb = "call";
-            request.tokens = ' ' + ids_.next(driver_.transport().now().wall).text() + " add";
-            request.payload = arguments;
+            request.tokens = ' ' + ids_.next(driver_.transport().now().wall).text() + ' ';
+            request.tokens += form_.name();
+            request.payload = form_.encoded();
             driver_.post(std::move(request), calls_[slot]);
         }
     }
     void answered(std::uint32_t slot, fq::core::client_answer const& answer) noexcept {
         auto const now = steady::now();
-        auto const sum = answer.error ? 0 : fq::serialization::json::decode<int>(answer.payload);
+        auto const sum = answer.error ? 0 : form_.sum(answer.payload);
         tasks_->answered(slot, sum, now);
         submit(now);
         if (tasks_->over(now)) std::exchange(over_, nullptr)->set_value();
     }
 
     driver driver_;
+    task_form form_;
     fq::id_source ids_;
     std::deque<call> calls_;
     load* tasks_ = nullptr;
@@ -149,13 +219,15 @@ private:
 
 class client {
 public:
-    client(std::string const& addresses, std::uint32_t in_flight) {
+    client(std::string const& addresses, std::uint32_t in_flight, std::size_t payload = sizeof(octets)) {
         auto const discovery = discovery_of(addresses);
         if (in_flight == 1)
-            one_ = std::make_unique<blocking_client>(discovery);
+            one_ = std::make_unique<blocking_client>(discovery, payload);
         else
-            many_ = std::make_unique<driven_client>(discovery, in_flight);
+            many_ = std::make_unique<driven_client>(discovery, in_flight, payload);
     }
+    client(std::string const& addresses, share const& part)
+        : client{addresses, part.in_flight, part.payload} {}
     void run(load& tasks) { one_ ? one_->run(tasks) : many_->run(tasks); }
 
 private:

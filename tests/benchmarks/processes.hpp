@@ -64,6 +64,12 @@ public:
         }
     }
 
+    /// For a program that this process becomes: its standard input and output.
+    void become_standard() const {
+        ::dup2(in_.get(), STDIN_FILENO);
+        ::dup2(out_.get(), STDOUT_FILENO);
+    }
+
 private:
     descriptor in_;
     descriptor out_;

@@ -2,131 +2,49 @@
 
 #include "benchmarks/load.hpp"
 #include "benchmarks/processes.hpp"
+#include "benchmarks/stream.hpp"
 
-#include <array>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
-#include <string_view>
 #include <utility>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-
-// The floor: the task's 16 octets alone over bare TCP through a relay, one read and one write a wake-up.
+// The floor: the task's octets alone over bare TCP through a relay, one read and one write a wake-up.
 namespace bench::raw_tcp {
 
-/// The other side has ended: the case is over.
-struct peer_gone {};
+using bench::listen_somewhere;
+using bench::loopback;
+using bench::peer_gone;
+using bench::wait_for_ever;
 
-/// A connected stream of messages of 16 octets; what is put is written by `flush`.
-class stream {
+/// A connected stream of messages of one size; what is put is sent by `flush`, or by the waiter.
+class stream : public bench::stream {
 public:
-    explicit stream(descriptor socket) : socket_{std::move(socket)} {
-        int const on = 1;
-        ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        ::fcntl(socket_.get(), F_SETFL, O_NONBLOCK);
-        in_.resize(256 * 1024);
-    }
-    [[nodiscard]] int socket() const noexcept { return socket_.get(); }
+    explicit stream(descriptor socket, std::size_t payload = sizeof(octets))
+        : bench::stream{std::move(socket)}, message_{payload} {}
 
     /// Reads once, calls `f(octets)` for each whole message.
     template <class F>
     void read(F&& f) {
-        auto const got = ::recv(socket_.get(), in_.data() + have_, in_.size() - have_, 0);
-        if (got == 0) throw peer_gone{};
-        if (got < 0) {
-            if (errno == EAGAIN || errno == EINTR) return;
-            fail("recv");
-        }
-        have_ += static_cast<std::size_t>(got);
-        std::size_t at = 0;
-        for (; have_ - at >= sizeof(octets); at += sizeof(octets)) f(octets::read(in_.data() + at));
-        have_ -= at;
-        std::memmove(in_.data(), in_.data() + at, have_);
+        fill();
+        take_each(f);
     }
-    void put(octets const& o) { out_.append(reinterpret_cast<char const*>(&o), sizeof o); }
-    void flush() {
-        for (std::string_view rest = out_; !rest.empty();) {
-            auto const sent = ::send(socket_.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
-            if (sent > 0) {
-                rest.remove_prefix(static_cast<std::size_t>(sent));
-            } else if (errno == EAGAIN) {
-                ::pollfd room{socket_.get(), POLLOUT, 0};
-                ::poll(&room, 1, 1000);
-            } else if (errno != EINTR) {
-                fail("send");
-            }
-        }
-        out_.clear();
-    }
-
-private:
-    descriptor socket_;
-    std::string in_;
-    std::string out_;
-    std::size_t have_ = 0;
-};
-
-/// Waits for octets on some streams.
-class waiter {
-public:
-    waiter() : epoll_{::epoll_create1(EPOLL_CLOEXEC)} {}
-    void add(stream& s) {
-        ::epoll_event event{};
-        event.events = EPOLLIN;
-        event.data.ptr = &s;
-        if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, s.socket(), &event) != 0) fail("epoll_ctl");
-    }
-    /// Calls `f(stream&)` for each that has some.
+    /// The same for what has been read.
     template <class F>
-    void wait(F&& f) {
-        std::array<::epoll_event, 4> events{};
-        auto const count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
-        for (int i = 0; i < count; ++i)
-            f(*static_cast<stream*>(events[static_cast<std::size_t>(i)].data.ptr));
+    void take_each(F&& f) {
+        for (auto const size = message_.size(); unread().size() >= size; take(size))
+            f(message_.read(unread().substr(0, size)));
     }
+    void put(octets const& o) { message_.append(out(), o); }
 
 private:
-    descriptor epoll_;
+    packing message_;
 };
 
-/// Waits again and again, until a peer has gone.
-template <class F>
-void wait_for_ever(waiter& ready, F&& f) {
-    try {
-        while (true) ready.wait(f);
-    } catch (peer_gone const&) {}
-}
+using waiter = bench::waiter<stream>;
 
-[[nodiscard]] inline ::sockaddr_in loopback(std::uint16_t port) {
-    ::sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_port = htons(port);
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return at;
-}
-[[nodiscard]] inline descriptor listen_somewhere(std::string& port) {
-    descriptor socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    auto at = loopback(0);
-    ::socklen_t length = sizeof at;
-    auto* const address = reinterpret_cast<::sockaddr*>(&at);
-    if (::bind(socket.get(), address, sizeof at) != 0 || ::listen(socket.get(), 4) != 0 ||
-        ::getsockname(socket.get(), address, &length) != 0)
-        fail("listen");
-    port = std::to_string(ntohs(at.sin_port));
-    return socket;
-}
-[[nodiscard]] inline stream connect_to(std::string const& port) {
-    descriptor socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    auto const at = loopback(static_cast<std::uint16_t>(std::stoul(port)));
-    if (::connect(socket.get(), reinterpret_cast<::sockaddr const*>(&at), sizeof at) != 0) fail("connect");
-    return stream{std::move(socket)};
+[[nodiscard]] inline stream connect_to(std::string const& port, std::size_t payload = sizeof(octets)) {
+    return stream{bench::connect_to(port), payload};
 }
 
 inline void serve(channel& talk) {
@@ -141,14 +59,15 @@ inline void serve(channel& talk) {
     ready.add(worker);
     ready.add(client);
     wait_for_ever(ready, [&](stream& from) {
+        from.fill();
         auto& to = &from == &client ? worker : client;
-        from.read([&](octets const& o) { to.put(o); });
-        to.flush();
+        to.send(from.unread());
+        from.take(from.unread().size());
     });
 }
 
-inline void work(std::string const& addresses) {
-    auto relay = connect_to(addresses.substr(addresses.find(' ') + 1));
+inline void work(std::string const& addresses, std::size_t payload = sizeof(octets)) {
+    auto relay = connect_to(addresses.substr(addresses.find(' ') + 1), payload);
     waiter ready;
     ready.add(relay);
     wait_for_ever(ready, [&](stream& from) {
@@ -162,20 +81,16 @@ inline void work(std::string const& addresses) {
 
 class client {
 public:
-    client(std::string const& addresses, std::uint32_t)
-        : relay_{connect_to(addresses.substr(0, addresses.find(' ')))} {
+    client(std::string const& addresses, share const& part)
+        : relay_{connect_to(addresses.substr(0, addresses.find(' ')), part.payload)} {
         ready_.add(relay_);
     }
     void run(load& tasks) {
-        for (auto now = steady::now(); !tasks.over(now);) {
-            while (tasks.more(now)) relay_.put({tasks.submit(now)});
-            relay_.flush();
-            ready_.wait([&](stream&) {
-                now = steady::now();
-                relay_.read([&](octets const& o) { tasks.answered(o.slot, o.x, now); });
+        run_closed_loop(
+            tasks, ready_, [&](std::uint32_t slot) { relay_.put({slot}); },
+            [&](stream& from, steady::time_point now) {
+                from.take_each([&](octets const& o) { tasks.answered(o.slot, o.x, now); });
             });
-            now = steady::now();
-        }
     }
 
 private:

@@ -1,60 +1,56 @@
 #pragma once
 
 #include "benchmarks/load.hpp"
-#include "benchmarks/processes.hpp"
-#include "benchmarks/raw_tcp.hpp"
+#include "benchmarks/redis_server.hpp"
+#include "benchmarks/stream.hpp"
 
 #include <hiredis/hiredis.h>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
+#include <map>
 #include <memory>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
-#include <utility>
 #include <vector>
-
-#include <unistd.h>
 
 // Redis lists, as quick as they go: tasks are popped by up to 64 and results pushed in one command, and a task is lost when
 // its worker dies. The server is the redis-server of the system, without files.
 namespace bench::redis {
 
-/// Whether there is a redis-server to be started.
-[[nodiscard]] inline bool is_there() {
-    auto const* const path = std::getenv("PATH");
-    std::istringstream folders{path == nullptr ? "" : path};
-    for (std::string folder; std::getline(folders, folder, ':');) {
-        if (::access((folder + "/redis-server").c_str(), X_OK) == 0) return true;
+/// Messages one behind the other, to be sent in one command.
+class messages {
+public:
+    explicit messages(std::size_t payload) : message_{payload} {}
+    void add(octets const& o) { message_.append(octets_, o); }
+    void clear() noexcept { octets_.clear(); }
+    [[nodiscard]] bool empty() const noexcept { return octets_.empty(); }
+    /// Calls `f(message)` for each.
+    template <class F>
+    void each(F&& f) const {
+        auto const size = message_.size();
+        for (std::string_view rest = octets_; !rest.empty(); rest.remove_prefix(size))
+            f(rest.substr(0, size));
     }
-    return false;
-}
 
-inline void serve(channel& talk) {
-    std::string port;
-    {
-        auto const free = raw_tcp::listen_somewhere(port);  // closed again: the server takes it
-    }
-    talk.say(port);
-    ::execlp("redis-server", "redis-server", "--port", port.c_str(), "--bind", "127.0.0.1", "--save", "",
-             "--appendonly", "no", "--logfile", "/dev/null", "--dir", "/tmp", static_cast<char*>(nullptr));
-    fail("redis-server");
-}
+private:
+    packing message_;
+    std::string octets_;
+};
 
 /// A connection: commands go out together, replies come in order.
 class connection {
 public:
-    explicit connection(std::string const& port) : context_{open(std::stoi(port))} {
+    connection(std::string const& port, std::size_t payload)
+        : context_{open(std::stoi(port))}, message_{payload} {
         ::redisEnableKeepAlive(context_.get());
+        context_->reader->maxbuf = 0;  // large values: the buffer is kept, not made anew for each
     }
-    /// A command of `words`; with `values` behind them.
-    void command(std::vector<std::string_view> words, std::vector<octets> const& values = {}) {
-        for (auto const& v : values) words.emplace_back(reinterpret_cast<char const*>(&v), sizeof v);
+    /// A command of `words`.
+    void command(std::vector<std::string_view> const& words) {
         std::vector<char const*> texts;
         std::vector<std::size_t> sizes;
         for (auto const& w : words) {
@@ -65,10 +61,17 @@ public:
                                      sizes.data()) != REDIS_OK)
             throw std::runtime_error{"redis: a command cannot be sent"};
     }
+    /// Puts all at the end of a list.
+    void push(std::string_view list, messages const& all) {
+        std::vector<std::string_view> words{"RPUSH", list};
+        all.each([&](std::string_view one) { words.push_back(one); });
+        command(words);
+    }
+    void pop(std::string_view list) { command({"BLMPOP", "0", "1", list, "LEFT", "COUNT", "64"}); }
     using reply = std::unique_ptr<::redisReply, void (*)(void*)>;
     [[nodiscard]] reply answer() {
         void* got = nullptr;
-        if (::redisGetReply(context_.get(), &got) != REDIS_OK) throw raw_tcp::peer_gone{};
+        if (::redisGetReply(context_.get(), &got) != REDIS_OK) throw peer_gone{};
         reply r{static_cast<::redisReply*>(got), ::freeReplyObject};
         if (r->type == REDIS_REPLY_ERROR) throw std::runtime_error{"redis: " + std::string{r->str, r->len}};
         return r;
@@ -78,9 +81,12 @@ public:
     void each_popped(F&& f) {
         auto const r = answer();
         if (r->type != REDIS_REPLY_ARRAY || r->elements != 2)
-            throw std::runtime_error{"redis: what is that?"};
+            throw std::runtime_error{"redis: it was not a list that came"};
         auto const& values = *r->element[1];
-        for (std::size_t i = 0; i < values.elements; ++i) f(octets::read(values.element[i]->str));
+        for (std::size_t i = 0; i < values.elements; ++i) {
+            auto const& one = *values.element[i];
+            f(message_.read({one.str, one.len}));
+        }
     }
 
 private:
@@ -95,43 +101,55 @@ private:
         }
     }
     context context_;
+    packing message_;
 };
 
-inline void work(std::string const& port) {
-    connection server{port};
-    std::vector<octets> done;
+[[nodiscard]] inline std::string results_of(std::uint64_t client) {
+    return "results-" + std::to_string(client);
+}
+
+inline void work(channel& talk, std::string const& port, std::size_t payload) {
+    connection server{port, payload};
+    talk.say("ready");
+    std::map<std::uint64_t, messages> done;  // of each client
     try {
         while (true) {
-            server.command({"BLMPOP", "0", "1", "tasks", "LEFT", "COUNT", "64"});
-            if (!std::exchange(done, {}).empty()) static_cast<void>(server.answer());
+            server.pop("tasks");
+            for (auto& [client, all] : done) {
+                if (!all.empty()) static_cast<void>(server.answer());
+                all.clear();
+            }
             server.each_popped([&](octets o) {
                 o.add();
-                done.push_back(o);
+                done.try_emplace(o.slot >> 32U, payload).first->second.add(o);
             });
-            server.command({"RPUSH", "results"}, done);
+            for (auto const& [client, all] : done) {
+                if (!all.empty()) server.push(results_of(client), all);
+            }
         }
-    } catch (raw_tcp::peer_gone const&) {}
+    } catch (peer_gone const&) {}
 }
 
 class client {
 public:
-    client(std::string const& port, std::uint32_t) : server_{port} {}
+    client(std::string const& port, share const& part)
+        : part_{part}, server_{port, part.payload}, fresh_{part.payload} {}
     void run(load& tasks) {
-        std::vector<octets> fresh;
         for (auto now = steady::now(); !tasks.over(now); now = steady::now()) {
-            fresh.clear();
-            while (tasks.more(now)) fresh.push_back({tasks.submit(now)});
-            if (!fresh.empty()) server_.command({"RPUSH", "tasks"}, fresh);
-            if (tasks.in_flight() > 0)
-                server_.command({"BLMPOP", "0", "1", "results", "LEFT", "COUNT", "64"});
-            if (!fresh.empty()) static_cast<void>(server_.answer());
-            if (tasks.in_flight() > 0)
-                server_.each_popped([&](octets const& o) { tasks.answered(o.slot, o.x, steady::now()); });
+            fresh_.clear();
+            while (tasks.more(now)) fresh_.add(part_.task(tasks.submit(now)));
+            if (!fresh_.empty()) server_.push("tasks", fresh_);
+            server_.pop(results_);
+            if (!fresh_.empty()) static_cast<void>(server_.answer());
+            server_.each_popped([&](octets const& o) { tasks.answered(slot_of(o), o.x, steady::now()); });
         }
     }
 
 private:
+    share part_;
     connection server_;
+    messages fresh_;
+    std::string results_ = results_of(part_.client);
 };
 
 }  // namespace bench::redis
