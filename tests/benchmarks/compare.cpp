@@ -2,6 +2,7 @@
 // client's process through a server's to a worker's and back. Always read as ratios: all systems run in turn, several times.
 #include "benchmarks/libzmq.hpp"
 #include "benchmarks/load.hpp"
+#include "benchmarks/numbers.hpp"
 #include "benchmarks/own.hpp"
 #include "benchmarks/processes.hpp"
 #include "benchmarks/raw_tcp.hpp"
@@ -11,7 +12,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -111,8 +111,7 @@ template <class Member>
 double median(std::vector<figures> const& all, Member&& member) {
     std::vector<double> values;
     for (auto const& f : all) values.push_back(member(f));
-    std::ranges::sort(values);
-    return values[values.size() / 2];
+    return bench::median(std::move(values));
 }
 figures medians(std::vector<figures> const& all) {
     figures f;
@@ -182,15 +181,6 @@ void print_json(results const& found) {
         separator = ",";
     }
     std::puts("\n]");
-}
-
-template <class T>
-T number(std::string_view option, std::string_view text, T least, T most) {
-    T value{};
-    auto const [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failed != std::errc{} || end != text.data() + text.size() || value < least || value > most)
-        throw std::runtime_error{"bad value for " + std::string{option}};
-    return value;
 }
 
 settings read_arguments(std::vector<std::string_view> const& given) {

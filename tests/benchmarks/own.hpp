@@ -25,13 +25,9 @@ namespace bench::own {
 
 namespace fq = fastqueue;
 
-/// `[5,3]` as 16 octets, as large as what the other systems carry.
-inline constexpr std::string_view arguments = "[5,3]           ";
-
 [[nodiscard]] inline fq::endpoint loopback(std::uint16_t port = 0) { return {"127.0.0.1", port}; }
 
-inline void serve(channel& talk) {
-    fq::control_plane_options options;
+inline void serve_with(channel& talk, fq::control_plane_options options) {
     options.base = options.discovery = loopback();
     options.local = false;
     fq::control_plane plane{options};
@@ -40,14 +36,13 @@ inline void serve(channel& talk) {
     talk.say(std::to_string(at.discovery.port) + ' ' + std::to_string(at.tasks[0].port));
     plane.run();
 }
+inline void serve(channel& talk) { serve_with(talk, {}); }
 
 [[nodiscard]] inline fq::endpoint discovery_of(std::string const& addresses) {
     return loopback(static_cast<std::uint16_t>(std::stoul(addresses)));
 }
 
-inline void work(std::string const& addresses) {
-    fq::registry tasks;
-    tasks.define(fq::task<int(int, int)>{"add", "x", "y"}, [](int x, int y) { return x + y; });
+inline void work_on(std::string const& addresses, fq::registry tasks) {
     fq::subworker_options options;
     options.worker_id = "benchmark";
     options.discovery = discovery_of(addresses);
@@ -57,6 +52,11 @@ inline void work(std::string const& addresses) {
     fq::subworker worker{options, std::move(tasks)};
     worker.run();
 }
+inline void work(std::string const& addresses) {
+    fq::registry tasks;
+    tasks.define(fq::task<int(int, int)>{"add", "x", "y"}, [](int x, int y) { return x + y; });
+    work_on(addresses, std::move(tasks));
+}
 
 /// One call at a time, each waited for.
 class blocking_client {
@@ -65,7 +65,7 @@ public:
     void run(load& tasks) {
         for (auto now = steady::now(); !tasks.over(now);) {
             auto const slot = tasks.submit(now);
-            auto const sum = client_.call(fq::invocation<int>{"add", std::string{arguments}});
+            auto const sum = client_.call(fq::invocation<int>{"add", std::string{add_arguments}});
             now = steady::now();
             tasks.answered(slot, sum, now);
         }
@@ -127,7 +127,7 @@ private:
             fq::core::client_request request;
             request.verb = "call";
             request.tokens = ' ' + ids_.next(driver_.transport().now().wall).text() + " add";
-            request.payload = arguments;
+            request.payload = add_arguments;
             driver_.post(std::move(request), calls_[slot]);
         }
     }
