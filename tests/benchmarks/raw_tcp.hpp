@@ -24,13 +24,18 @@ namespace bench::raw_tcp {
 /// The other side has ended: the case is over.
 struct peer_gone {};
 
+/// Sends at once what is sent, and blocks nobody.
+inline void make_quick(descriptor const& socket) {
+    int const on = 1;
+    ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
+}
+
 /// A connected stream of messages of 16 octets; what is put is written by `flush`.
 class stream {
 public:
     explicit stream(descriptor socket) : socket_{std::move(socket)} {
-        int const on = 1;
-        ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        ::fcntl(socket_.get(), F_SETFL, O_NONBLOCK);
+        make_quick(socket_);
         in_.resize(256 * 1024);
     }
     [[nodiscard]] int socket() const noexcept { return socket_.get(); }
@@ -122,12 +127,13 @@ void wait_for_ever(waiter& ready, F&& f) {
     port = std::to_string(ntohs(at.sin_port));
     return socket;
 }
-[[nodiscard]] inline stream connect_to(std::string const& port) {
+[[nodiscard]] inline descriptor connected(std::string const& port) {
     descriptor socket{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     auto const at = loopback(static_cast<std::uint16_t>(std::stoul(port)));
     if (::connect(socket.get(), reinterpret_cast<::sockaddr const*>(&at), sizeof at) != 0) fail("connect");
-    return stream{std::move(socket)};
+    return socket;
 }
+[[nodiscard]] inline stream connect_to(std::string const& port) { return stream{connected(port)}; }
 
 inline void serve(channel& talk) {
     std::string front;
