@@ -33,7 +33,7 @@ inline void step(sweep& found, std::uint64_t connections, sweep_settings const& 
     constexpr std::uint64_t enough_to_see = 100;     // memory comes in pages
     std::vector<sweep::row> rows;
     for (auto const& f : network::measure(with, s))
-        rows.push_back({f.plane_us, connections < enough_to_see ? -1 : f.octets / 1024, f.rate});
+        rows.push_back({f.plane_us, connections < enough_to_see ? sweep::nothing : f.octets / 1024, f.rate});
     found.add(connections, rows);
 }
 
@@ -41,9 +41,9 @@ inline sweep run(sweep_settings const& s) {
     sweep found{"clients",
                 "What a task costs the control plane while many are connected",
                 "connections",
-                {{"processor time, a task", "us", "flat"},
+                {{"processor time, a task", "us", "flat from 100 on"},
                  {"memory of an idle connection", "KiB", "flat"},
-                 {"tasks", "a second", "flat"}}};
+                 {"throughput", "tasks a second", "flat from 100 on"}}};
     for (auto const connections : steps(1, 10, 10'000, s)) step(found, connections, s);
     return found;
 }

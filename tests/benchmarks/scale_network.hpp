@@ -14,6 +14,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 // A control plane, a subworker and a fleet of connections, each a process of its own, over loopback.
@@ -54,7 +55,6 @@ inline void submit(channel& talk, std::string const& addresses, setting const& w
     }
 }
 
-/// Waits for a word, and says that it was heard.
 inline void expect(channel& talk, std::string const& word, double seconds) {
     if (talk.hear(seconds) != word) throw std::runtime_error{"the fleet is not " + word};
 }

@@ -33,7 +33,7 @@ inline void step(sweep& found, std::uint64_t octets, sweep_settings const& s) {
     with.work = echo;
     std::vector<sweep::row> rows;
     for (auto const& f : network::measure(with, s))
-        rows.push_back({f.rate, f.rate * static_cast<double>(octets) / 1e6});
+        rows.push_back({f.rate, f.rate * static_cast<double>(octets) / 1e6, f.plane_us});
     found.add(octets, rows);
 }
 
@@ -41,7 +41,9 @@ inline sweep run(sweep_settings const& s) {
     sweep found{"payload",
                 "Tasks whose argument comes back",
                 "octets of arguments",
-                {{"tasks", "a second", "flat, then inverse"}, {"arguments", "MB/s", "linear, then flat"}}};
+                {{"throughput", "tasks a second", "flat, then inverse"},
+                 {"arguments", "MB/s", "linear, then flat"},
+                 {"control plane", "processor us a task", "constant and linear"}}};
     for (auto const octets : steps(16, 4, 16U << 20U, s)) step(found, octets, s);
     return found;
 }

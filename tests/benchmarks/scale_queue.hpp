@@ -6,9 +6,9 @@
 #include "benchmarks/quiet_plane.hpp"
 #include "benchmarks/sweep.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -91,10 +91,9 @@ inline void serve(channel& talk, std::uint64_t waiting, sweep_settings const& s)
     full_plane plane{waiting};
     constexpr std::uint64_t enough_to_see = 10'000;  // memory comes in pages
     for (int i = 0; i < s.repetitions; ++i) {
-        std::ostringstream told;
-        for (auto const figure : plane.measure(s.seconds)) told << figure << ' ';
-        told << (waiting < enough_to_see ? -1 : plane.octets_a_task());
-        talk.say(told.str());
+        auto figures = plane.measure(s.seconds);
+        figures.push_back(waiting < enough_to_see ? sweep::nothing : plane.octets_a_task());
+        talk.say(sweep::told(figures));
     }
     talk.say(plane.adds_up(waiting) ? "right" : "wrong");
     static_cast<void>(talk.hear(60));
@@ -106,12 +105,7 @@ inline void step(sweep& found, std::uint64_t waiting, sweep_settings const& s) {
         return found.skip(waiting, "there is too little memory");
     process plane{[&](channel& talk) { serve(talk, waiting, s); }};
     std::vector<sweep::row> rows;
-    for (int i = 0; i < s.repetitions; ++i) {
-        std::istringstream told{plane.talk().hear(s.seconds + 300)};
-        sweep::row row(3);
-        told >> row[0] >> row[1] >> row[2];
-        rows.push_back(std::move(row));
-    }
+    for (int i = 0; i < s.repetitions; ++i) rows.push_back(sweep::heard(plane.talk().hear(s.seconds + 300)));
     if (plane.talk().hear(10) != "right") throw std::runtime_error{"queue: tasks are missing, or too many"};
     found.add(waiting, rows);
 }
@@ -120,8 +114,8 @@ inline sweep run(sweep_settings const& s) {
     sweep found{"queue",
                 "What a task costs while others wait",
                 "tasks waiting",
-                {{"submit", "ns", "flat"},
-                 {"dispatch to result", "ns", "flat"},
+                {{"submit", "ns a task", "flat"},
+                 {"dispatch to result", "ns a task", "flat"},
                  {"memory of a waiting task", "octets", "flat"}}};
     for (auto const waiting : steps(10, 10, 10'000'000, s)) step(found, waiting, s);
     return found;

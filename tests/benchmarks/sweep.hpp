@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <iterator>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,6 +42,18 @@ public:
 
     /// The figures of one repetition; a negative one means nothing and is left out.
     using row = std::vector<double>;
+    static constexpr double nothing = -1;
+
+    /// A row as a line, for another process.
+    [[nodiscard]] static std::string told(row const& figures) {
+        std::ostringstream line;
+        for (auto const figure : figures) line << figure << ' ';
+        return line.str();
+    }
+    [[nodiscard]] static row heard(std::string const& line) {
+        std::istringstream figures{line};
+        return {std::istream_iterator<double>{figures}, {}};
+    }
 
     void add(std::uint64_t at, std::vector<row> const& repetitions) {
         row medians;
