@@ -206,7 +206,7 @@ template <class Member>
 double median(std::vector<figures> const& all, Member member) {
     std::vector<double> values;
     for (auto const& f : all) values.push_back(member(f));
-    return median(std::move(values));
+    return bench::median(std::move(values));
 }
 
 struct results {

@@ -84,12 +84,12 @@ def expectation(growth, points):
     if not points:
         return None
     (x0, y0), (x1, y1) = points[0], points[-1]
-    if growth == "flat":
+    if growth == "flat" or growth == "logarithmic" and y1 <= y0:
         mean = math.exp(sum(math.log(y) for _, y in points) / len(points))
         return lambda x: mean
     if growth == "linear":
         return lambda x: y0 * x / x0
-    if growth == "logarithmic" and x1 > x0:
+    if growth == "logarithmic":
         return lambda x: y0 + (y1 - y0) * math.log(x / x0) / math.log(x1 / x0)
     if growth == "flat, then inverse":  # a task takes a constant and so much an octet
         return lambda x: 1 / (1 / y0 + x / (y1 * x1))
@@ -190,7 +190,7 @@ def picture(sweep):
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
            f'height="{HEIGHT}" role="img" {FONT}>',
            f"<title>{escape(sweep['title'])}</title>", f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-           text(WIDTH / 2, 30, sweep["title"], 17, more=' font-weight="bold"'),
+           text(WIDTH / 2, 30, sweep["title"], min(17, 920 // len(sweep["title"])), more=' font-weight="bold"'),
            text(WIDTH / 2, 50, "dashed: the growth that theory expects", 11, fill=FAINT)]
     for i, (unit, columns) in enumerate(units):
         begin = LEFT + i * (across + GAP)

@@ -39,7 +39,7 @@ inline void step(sweep& found, std::uint64_t connections, sweep_settings const& 
 
 inline sweep run(sweep_settings const& s) {
     sweep found{"clients",
-                "What a task costs the control plane while many are connected",
+                "What a task costs while many are connected",
                 "connections",
                 {{"processor time, a task", "us", "flat from 100 on"},
                  {"memory of an idle connection", "KiB", "flat"},

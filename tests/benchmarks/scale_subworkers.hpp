@@ -93,7 +93,7 @@ inline void serve(channel& talk, std::uint32_t workers, sweep_settings const& s)
 
 inline sweep run(sweep_settings const& s) {
     sweep found{"subworkers",
-                "What a task costs beside more subworkers, and what they do together",
+                "What a task costs beside more subworkers",
                 "subworkers",
                 {{"processor time, a task", "us", "logarithmic"},
                  {"tasks that sleep 1 ms", "a virtual second", "linear"},
