@@ -2,11 +2,11 @@
 // add(5, 3), over loopback from a client's process through a server's to a worker's and back. Always read as ratios: all
 // systems run in turn, several times.
 #include "benchmarks/measure.hpp"
+#include "benchmarks/numbers.hpp"
 #include "benchmarks/report.hpp"
 #include "benchmarks/systems.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
@@ -100,15 +100,6 @@ private:
     results found_;
     bool all_well_ = true;
 };
-
-template <class T>
-T number(std::string_view option, std::string_view text, T least, T most) {
-    T value{};
-    auto const [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failed != std::errc{} || end != text.data() + text.size() || value < least || value > most)
-        throw std::runtime_error{"bad value for " + std::string{option}};
-    return value;
-}
 
 void set(settings& s, std::string_view option, std::string_view value) {
     if (option == "--seconds")

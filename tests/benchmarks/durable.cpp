@@ -1,6 +1,7 @@
 // What it costs that tasks survive: FastQueue with its SQLite store beside itself with none, and beside the disk's own
 // fsync, all in one run and on one directory. The same three processes as compare.cpp's.
 #include "benchmarks/load.hpp"
+#include "benchmarks/numbers.hpp"
 #include "benchmarks/own.hpp"
 #include "benchmarks/processes.hpp"
 #include "support/temporary_folder.hpp"
@@ -10,7 +11,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -36,11 +36,7 @@
 namespace {
 
 using namespace bench;
-
-double median(std::vector<double> values) {
-    std::ranges::sort(values);
-    return values[values.size() / 2];
-}
+using bench::median;  // beside our own
 
 /// What the server's process has asked of the disk, seen from all processes.
 class sync_counter {
@@ -272,15 +268,6 @@ void print(settings const& s, results const& found) {
         "medians of %d runs of %g s; own: the store's fsyncs, which lie between the task and its result\n"
         "aims: p50 at 1 in flight at most 1.5 fsyncs, 60000 tasks/s at 1000\n",
         s.repetitions, s.seconds);
-}
-
-template <class T>
-T number(std::string_view option, std::string_view text, T least, T most) {
-    T value{};
-    auto const [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failed != std::errc{} || end != text.data() + text.size() || value < least || value > most)
-        throw std::runtime_error{"bad value for " + std::string{option} + ": '" + std::string{text} + "'"};
-    return value;
 }
 
 settings read_arguments(std::vector<std::string_view> const& given) {

@@ -15,6 +15,9 @@ namespace bench {
 
 using steady = std::chrono::steady_clock;
 
+/// `[5,3]` as 16 octets, as large as what the other systems carry.
+inline constexpr std::string_view add_arguments = "[5,3]           ";
+
 /// The task of the systems that carry octets: 16 of them, there and back.
 struct octets {
     std::uint64_t slot = 0;

@@ -1,8 +1,10 @@
 // What the parts cost, one by one, without a network. Ratios between two builds on one quiet machine mean something;
 // the numbers alone mean little.
+#include "benchmarks/load.hpp"
+#include "benchmarks/quiet_plane.hpp"
+
 #include <fastqueue/core/dispatcher.hpp>
 #include <fastqueue/core/id_ledger.hpp>
-#include <fastqueue/core/plane.hpp>
 #include <fastqueue/core/result_cache.hpp>
 #include <fastqueue/policies.hpp>
 #include <fastqueue/serialization/json.hpp>
@@ -35,12 +37,7 @@ namespace fq = fastqueue;
 using namespace std::string_view_literals;
 
 constexpr std::string_view call_line = "FQ1 call 01890000-0000-7000-8000-000000000001 add ref=4194305"sv;
-constexpr std::string_view arguments = "[5,3]           "sv;
-
-/// The id of the `n`th task: of full entropy as far as a table can tell.
-fq::task_id id_of(std::uint64_t n) {
-    return fq::task_id::make_v7({}, fq::mix(n, 0x9e3779b97f4a7c15U), fq::mix(n, 0xd6e8feb86659fd93U));
-}
+using bench::id_of;
 
 void count_items(benchmark::State& state, std::int64_t a_turn = 1) {
     state.SetItemsProcessed(state.iterations() * a_turn);
@@ -139,7 +136,7 @@ void write_runs(fq::wire::pair_writer& pairs, std::int64_t count) {
         run.lease = {id_of(static_cast<std::uint64_t>(i)), 1};
         run.name = "add";
         run.write(header, false);
-        pairs.finish(arguments);
+        pairs.finish(bench::add_arguments);
     }
 }
 /// A message of so many runs, packed.
@@ -269,107 +266,9 @@ BENCHMARK(json_arguments_decode);
 
 // ---- the whole control plane, without input and output
 
-/// A control plane with a client and a worker that are no more than their messages.
-class quiet_plane {
-public:
-    quiet_plane() {
-        open(worker_, fq::core::port_role::management);
-        open(client_, fq::core::port_role::normal);
-        tell(worker_,
-             "register w incarnation=01890000-0000-4000-8000-000000000001 concurrency=1 window=4096 pack=1",
-             R"({"tasks":["add"],"runs":[]})");
-        turn();
-    }
-    /// So many calls in one message; each run is answered in one message a turn; until all have their results.
-    void go_round(std::int64_t calls) {
-        calls_.clear();
-        for (std::int64_t i = 0; i < calls; ++i) {
-            calls_.begin("call")
-                .token(id_of(++tasks_))
-                .token("add")
-                .field("ref", static_cast<std::uint64_t>(i));
-            calls_.finish(arguments);
-        }
-        results_ = 0;
-        deliver(client_, calls_);
-        for (int turns = 0; results_ < calls; ++turns) {
-            if (turns > 10'000) throw std::runtime_error{"not all calls are answered"};
-            turn();
-            if (!answers_.empty()) deliver(worker_, answers_);
-            answers_.clear();
-        }
-    }
-
-private:
-    static constexpr auto client_ = static_cast<fq::peer_id>(1);
-    static constexpr auto worker_ = static_cast<fq::peer_id>(2);
-
-    static fq::core::plane_options options() {
-        fq::core::plane_options o;
-        o.base = "tcp://127.0.0.1:5555";
-        o.seed = 7;
-        return o;
-    }
-    void open(fq::peer_id peer, fq::core::port_role role) {
-        core_.at(now_);
-        core_.opened(peer, {static_cast<std::uint32_t>(role), true, false, false, "127.0.0.1"});
-    }
-    void tell(fq::peer_id peer, std::string const& tokens, std::string const& payload) {
-        auto const header = "FQ1 " + tokens;
-        std::array<std::string_view, 2> const frames{header, payload};
-        core_.message(peer, frames);
-    }
-    void deliver(fq::peer_id peer, fq::wire::pair_writer& pairs) {
-        pairs.frames(fq::wire::form::packed, {}, frames_);
-        core_.at(now_);
-        core_.message(peer, frames_);
-    }
-    void turn() {
-        now_.steady += std::chrono::microseconds{10};
-        now_.wall += std::chrono::microseconds{10};
-        core_.at(now_);
-        core_.turn();
-        store_.poll(news_);
-        core_.committed(news_);
-        core_.outbox().perform(
-            core_.committed_up_to(),
-            [this](fq::core::outgoing& m) {
-                m.pairs.frames(m.layout, m.envelope, frames_);
-                m.to == worker_ ? work(frames_) : take(frames_);
-            },
-            [](fq::core::link_action const&) {});
-    }
-    /// The worker does what it is told.
-    void work(std::span<std::string_view const> frames) {
-        fq::wire::pair_cursor cursor{frames};
-        fq::wire::pair pair;
-        while (cursor.next(pair)) {
-            if (!pair.header.starts_with("FQ1 run ")) continue;
-            auto header = answers_.begin("done");
-            header.raw(pair.header.substr(7, 1 + fq::uuid::text_size)).raw(" 1 success took_us=1");
-            answers_.finish("8");
-        }
-    }
-    void take(std::span<std::string_view const> frames) {
-        fq::wire::pair_cursor cursor{frames};
-        results_ += cursor.pairs_left();
-    }
-
-    fq::store::memory store_;
-    fq::observer::none observer_;
-    fq::core::plane<fq::default_policies> core_{options(), store_, observer_};
-    fq::clock_reading now_{fq::instant{std::chrono::hours{1}}, fq::from_epoch_us(1'790'000'000'000'000)};
-    fq::policy::store_news news_;
-    fq::wire::pair_writer calls_;
-    fq::wire::pair_writer answers_;
-    std::vector<std::string_view> frames_;
-    std::uint64_t tasks_ = 0;
-    std::int64_t results_ = 0;
-};
-
 /// Call, run, done, result.
 void plane_calls(benchmark::State& state) {
-    quiet_plane plane;
+    bench::quiet_plane plane;
     for (auto _ : state) plane.go_round(state.range(0));
     count_items(state, state.range(0));
 }

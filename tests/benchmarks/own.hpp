@@ -38,9 +38,6 @@ struct inline_policies : fq::default_policies {
     using executor_policy = fq::executor::inline_;
 };
 
-/// `[5,3]` as 16 octets, as large as what the other systems carry.
-inline constexpr std::string_view arguments = "[5,3]           ";
-
 /// Larger tasks add the same numbers and carry a string there and back: `[5,3,"000..."]` and `[8,0,"000..."]`, written
 /// and read anew for each, as a program would.
 using padded = std::tuple<int, int, std::string>;
@@ -58,7 +55,7 @@ public:
 
     [[nodiscard]] std::string_view name() const noexcept { return small_ ? "add" : "add_padded"; }
     [[nodiscard]] std::string encoded() const {
-        if (small_) return std::string{arguments};
+        if (small_) return std::string{add_arguments};
         std::string out;
         fq::serialization::json::encode_arguments(out, 5, 3, padding_);
         return out;
@@ -80,8 +77,7 @@ private:
 
 [[nodiscard]] inline fq::endpoint loopback(std::uint16_t port = 0) { return {"127.0.0.1", port}; }
 
-inline void serve(channel& talk) {
-    fq::control_plane_options options;
+inline void serve_with(channel& talk, fq::control_plane_options options) {
     options.base = options.discovery = loopback();
     options.local = false;
     fq::control_plane plane{options};
@@ -90,6 +86,7 @@ inline void serve(channel& talk) {
     talk.say(std::to_string(at.discovery.port) + ' ' + std::to_string(at.tasks[0].port));
     plane.run();
 }
+inline void serve(channel& talk) { serve_with(talk, {}); }
 
 [[nodiscard]] inline fq::endpoint discovery_of(std::string const& addresses) {
     return loopback(static_cast<std::uint16_t>(std::stoul(addresses)));
@@ -106,15 +103,19 @@ inline void serve(channel& talk) {
 }
 
 template <class Policies = fq::default_policies>
-void work(std::string const& addresses) {
+void work_on(std::string const& addresses, fq::registry registry) {
     fq::subworker_options options;
     options.worker_id = "benchmark-" + std::to_string(::getpid());
     options.discovery = discovery_of(addresses);
     options.control_plane =
         loopback(static_cast<std::uint16_t>(std::stoul(addresses.substr(addresses.find(' ')))));
     options.base = loopback();
-    fq::basic_subworker<Policies> worker{options, tasks()};
+    fq::basic_subworker<Policies> worker{options, std::move(registry)};
     worker.run();
+}
+template <class Policies = fq::default_policies>
+void work(std::string const& addresses) {
+    work_on<Policies>(addresses, tasks());
 }
 
 /// One call at a time, each waited for.

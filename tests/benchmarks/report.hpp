@@ -2,6 +2,7 @@
 
 #include "benchmarks/load.hpp"
 #include "benchmarks/measure.hpp"
+#include "benchmarks/numbers.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -24,8 +25,7 @@ template <class Member>
 [[nodiscard]] double median(std::vector<figures> const& all, Member&& member) {
     std::vector<double> values;
     for (auto const& f : all) values.push_back(member(f));
-    std::ranges::sort(values);
-    return values[values.size() / 2];
+    return median(std::move(values));
 }
 [[nodiscard]] inline figures medians(std::vector<figures> const& all) {
     figures f;

@@ -30,13 +30,18 @@ struct peer_gone : std::runtime_error {
     peer_gone() : std::runtime_error{"the other side has gone"} {}
 };
 
+/// Sends at once what is sent, and blocks nobody.
+inline void make_quick(descriptor const& socket) {
+    int const on = 1;
+    ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ::fcntl(socket.get(), F_SETFL, O_NONBLOCK);
+}
+
 /// A connected socket that never blocks: what is put waits until the system takes it, what has come until it is taken.
 class stream {
 public:
     explicit stream(descriptor socket) : socket_{std::move(socket)} {
-        int const on = 1;
-        ::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        ::fcntl(socket_.get(), F_SETFL, O_NONBLOCK);
+        make_quick(socket_);
         in_.resize(256 * 1024);
     }
     [[nodiscard]] int socket() const noexcept { return socket_.get(); }
