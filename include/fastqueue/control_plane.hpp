@@ -5,6 +5,7 @@
 #include <fastqueue/shell/host_name.hpp>
 #include <fastqueue/shell/local_worker.hpp>
 #include <fastqueue/shell/perform.hpp>
+#include <fastqueue/shell/queued.hpp>
 #include <fastqueue/task.hpp>
 #include <fastqueue/transport/inproc.hpp>
 #include <fastqueue/version.hpp>
@@ -152,6 +153,10 @@ private:
         void close(peer_id peer) {
             is_local(peer) ? owner.inproc_->close(plain(peer)) : owner.transport_->close(peer);
         }
+        [[nodiscard]] std::uint64_t queued(peer_id peer) const noexcept {
+            return is_local(peer) ? owner.inproc_->queued(plain(peer))
+                                  : shell::queued(*owner.transport_, peer);
+        }
         static bool is_local(peer_id peer) noexcept {
             return (static_cast<std::uint64_t>(peer) & local_mark) != 0;
         }
@@ -276,6 +281,8 @@ private:
         core_.committed(news_);
         send();
         if (inproc_) inproc_->flush();
+        if (core_.sent([this](peer_id peer) { return either_transport{*this}.queued(peer); }))
+            transport_->wake();
         // What is still to be committed is waited for, as long as there is time.
         if (over || !core_.failure().empty() || (done && !core_.outbox().holds())) return end();
         arm();

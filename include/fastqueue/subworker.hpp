@@ -5,6 +5,7 @@
 #include <fastqueue/shell/execution.hpp>
 #include <fastqueue/shell/host_name.hpp>
 #include <fastqueue/shell/perform.hpp>
+#include <fastqueue/shell/queued.hpp>
 #include <fastqueue/task.hpp>
 #include <fastqueue/version.hpp>
 
@@ -211,6 +212,7 @@ private:
 
     void finish_turn() {
         core_->at(transport_->now());
+        core_->queued(shell::queued(*transport_, core_->answer_to()));
         collect();
         if (stop_by_ && transport_->now().steady >= *stop_by_) hand_back();
         core_->turn();

@@ -133,6 +133,7 @@ private:
                 m.to == client_ ? take(frames_) : work(frames_, m.to);
             },
             [](fastqueue::core::link_action const&) {});
+        static_cast<void>(core_.sent([](fastqueue::peer_id) { return 0U; }));
     }
     /// A worker does what it is told.
     void work(std::span<std::string_view const> frames, fastqueue::peer_id at) {

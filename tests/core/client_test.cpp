@@ -52,7 +52,7 @@ public:
     }
     void turn() {
         machine.at(now);
-        machine.turn(sink());
+        machine.turn([this](peer_id) { return queued; }, sink());
         net.perform(machine);
     }
     void pass(std::chrono::microseconds time) {
@@ -100,6 +100,7 @@ public:
     fq::core::client machine;
     fq::clock_reading now{fq::instant{std::chrono::hours{1000}}, {}};
     std::vector<answered> answers;
+    std::uint64_t queued = 0;  // octets that the way to the control plane holds
     peer_id tasks = peer_id::none;
     peer_id discovery = peer_id::none;
 
@@ -271,6 +272,23 @@ TEST_CASE("client: fault 46: more pending operations than may be, and payloads o
     CHECK(answer.error == fq::errc::queue_full);
     CHECK(answer.payload == "full");
     CHECK_FALSE(r.start(3, "call", call(3)));
+}
+
+TEST_CASE("client: more than the way to the control plane should hold waits, in order", "[core]") {
+    rig r;
+    std::string const large(6U << 20U, 'x');
+    for (std::uint64_t n = 1; n <= 4; ++n)
+        r.start(n, "call", call(n), 30s, fq::core::client_port::tasks, large);
+    r.reach();
+    CHECK(r.net.take().size() == 2);
+    r.queued = 12U << 20U;
+    r.start(5, "call", call(5));
+    CHECK(r.net.take().empty());  // nor does a small one overtake the large ones
+    r.queued = 0;
+    r.turn();
+    auto const sent = r.net.take();
+    REQUIRE(sent.size() == 3);
+    for (std::uint64_t n = 3; n <= 5; ++n) CHECK(sent[n - 3].line == "call " + text(n) + " add");
 }
 
 TEST_CASE("client: the calls of a turn share a packed message; submits each have their own", "[core]") {

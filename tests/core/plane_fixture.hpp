@@ -198,6 +198,10 @@ public:
         store.poll(news);
         core.committed(news);
         perform();
+        more_room = core.sent([this](fq::peer_id peer) {
+            auto const at = queued.find(peer);
+            return at == queued.end() ? std::uint64_t{0} : at->second;
+        });
     }
     /// Lets time pass, waking the plane when it asks for it, as a shell does.
     void pass(std::chrono::microseconds time) {
@@ -221,7 +225,9 @@ public:
     watcher observer;
     fq::core::plane<bundle> core;
     fq::clock_reading now{fq::instant{std::chrono::hours{1000}}, fq::from_epoch_us(1'790'000'000'000'000)};
-    bool commits = true;  ///< the store commits at the end of each turn
+    bool commits = true;                      ///< the store commits at the end of each turn
+    std::map<peer_id, std::uint64_t> queued;  ///< octets that the way to a peer holds
+    bool more_room = false;                   ///< after the latest turn workers may get more
     std::map<peer_id, std::vector<reply>> inbox;
     std::vector<dial> dials;
     std::vector<peer_id> closed;

@@ -568,3 +568,58 @@ TEST_CASE("plane: the local worker works only while nobody else can", "[core]") 
     w.disconnect(worker);
     CHECK(w.take(local).at(0).line == "run " + text(3) + " 1 add");
 }
+
+TEST_CASE("plane: a worker gets no more than the way to it should hold, and the rest when that is free",
+          "[core]") {
+    world w;
+    auto const client = w.connect(port_role::normal);
+    auto const one = w.worker("one", "concurrency=100");
+    auto const large = R"([")" + std::string(3U << 20U, 'x') + R"("])";
+    for (std::uint64_t n = 1; n <= 6; ++n) w.say(client, "call " + text(n) + " add", large);
+    w.turn();
+    CHECK(w.take(one).size() == 2);  // the second was begun while there was room
+    CHECK(w.more_room);
+    w.queued[one] = 5U << 20U;
+    w.turn();
+    CHECK(w.take(one).size() == 2);
+    CHECK_FALSE(w.more_room);
+    w.turn();
+    CHECK(w.take(one).empty());
+    auto const two = w.worker("two", "concurrency=1", R"("add")", 1001);
+    CHECK(w.take(two).size() == 1);  // others go on
+    w.queued[one] = 0;
+    w.turn();
+    w.turn();
+    CHECK(w.take(one).size() == 1);
+}
+
+TEST_CASE("plane: a worker that leaves while much is on its way to it does not hold up who has its place",
+          "[core]") {
+    world w;
+    auto const client = w.connect(port_role::normal);
+    auto const one = w.worker("one", "concurrency=100");
+    w.queued[one] = 9U << 20U;
+    auto const large = R"([")" + std::string(5U << 20U, 'x') + R"("])";
+    for (std::uint64_t n = 1; n <= 2; ++n) w.say(client, "call " + text(n) + " add", large);
+    w.turn();
+    CHECK(w.take(one).size() == 1);
+    w.disconnect(one);
+    w.pass(2s);
+    auto const two = w.worker("two", "concurrency=100", R"("add")", 1001);
+    w.turn();
+    CHECK(w.take(two).size() == 2);
+}
+
+TEST_CASE("plane: large arguments are not sent ahead without end", "[core]") {
+    world w;
+    auto const client = w.connect(port_role::normal);
+    auto const one = w.worker("one", "concurrency=1 window=100");
+    w.say(client, "call " + text(1) + " add", "[1]");
+    w.turn();
+    auto const run = w.take(one).at(0);
+    w.say(one, "done " + world::lease(run) + " success took_us=10", "1");
+    auto const large = R"([")" + std::string(7U << 20U, 'x') + R"("])";
+    for (std::uint64_t n = 2; n <= 9; ++n) w.say(client, "call " + text(n) + " add", large);
+    for (int i = 0; i < 10; ++i) w.turn();
+    CHECK(w.take(one).size() == 3);
+}

@@ -627,3 +627,38 @@ TEST_CASE("worker: what has not ended in time goes back, and its end is told to 
     CHECK(r.net.take().empty());
     CHECK(r.machine.finished());
 }
+
+TEST_CASE("worker: more results than the way to the control plane should hold wait, in order", "[core]") {
+    worker_rig r;
+    r.enroll();
+    std::string const large(6U << 20U, 'x');
+    std::vector<std::uint32_t> slots;
+    for (std::uint64_t n = 1; n <= 5; ++n) slots.push_back(r.run(n));
+    r.machine.at(r.now);
+    for (std::size_t i = 0; i < 4; ++i) r.machine.executed(slots[i], {}, large);
+    r.machine.queued(12U << 20U);
+    r.turn();
+    CHECK(r.net.take().size() == 3);  // the third was begun while there was room
+    r.machine.queued(18U << 20U);
+    r.executed(slots[4]);
+    CHECK(r.net.take().empty());
+    r.machine.stop();
+    r.machine.queued(0);
+    r.turn();
+    auto const sent = r.net.take();
+    REQUIRE(sent.size() >= 2);
+    CHECK(sent[sent.size() - 2].line == "done " + text(4) + " 1 success");
+    CHECK(sent[sent.size() - 1].line == "done " + text(5) + " 1 success");
+}
+
+TEST_CASE("worker: what is owed is said before it leaves", "[core]") {
+    worker_rig r;
+    r.enroll();
+    auto const slot = r.run(1);
+    r.machine.queued(17U << 20U);
+    r.executed(slot);
+    r.machine.stop();
+    r.turn();
+    r.say(r.management, "unregistered w1");
+    CHECK_FALSE(r.machine.finished());
+}

@@ -6,6 +6,7 @@
 #include <fastqueue/core/outbox.hpp>
 #include <fastqueue/core/slab.hpp>
 #include <fastqueue/core/slot_list.hpp>
+#include <fastqueue/policy/transport.hpp>
 #include <fastqueue/wire/nodes.hpp>
 #include <fastqueue/wire/pair_cursor.hpp>
 
@@ -140,8 +141,9 @@ public:
 
     // ---- time
 
-    template <class Done>
-    void turn(Done&& done) {
+    /// \param queued  called as `queued(peer)`: how many octets are on their way there already
+    template <class Queued, class Done>
+    void turn(Queued&& queued, Done&& done) {
         while (auto const slot = timeouts_.pop(now_.steady)) {
             finish(*slot,
                    {operations_[*slot].request.cookie, make_error_code(errc::timed_out), nullptr,
@@ -155,7 +157,7 @@ public:
             retry_at_ = instant::max();
             connect();
         }
-        if (phase_ == phase::ready) send_unsent();
+        if (phase_ == phase::ready) send_unsent(queued);
     }
     [[nodiscard]] instant next_deadline() const noexcept {
         auto const discovery = phase_ == phase::discovering ? discover_by_ : instant::max();
@@ -208,14 +210,18 @@ private:
         std::string refusal;
     };
 
+    /// What a request takes on its way, about.
+    [[nodiscard]] static std::uint64_t octets_of(client_request const& r) noexcept {
+        constexpr std::size_t around_a_pair = 128;
+        std::uint64_t sum = r.tokens.size() + r.payload.size() + around_a_pair;
+        for (auto const& pair : r.batch) sum += pair.tokens.size() + pair.payload.size() + around_a_pair;
+        return sum;
+    }
     [[nodiscard]] bool is_too_large(client_request const& r) const noexcept {
-        std::uint64_t sum = 0;
-        for (auto const& pair : r.batch) {
-            if (pair.payload.size() > max_payload_) return true;
-            sum += pair.tokens.size() + pair.payload.size() + 128;
-        }
+        auto const over = [this](client_pair const& pair) { return pair.payload.size() > max_payload_; };
         return r.payload.size() > max_payload_ || r.batch.size() > options_.limits.max_pairs ||
-               sum > options_.limits.max_message;
+               std::ranges::any_of(r.batch, over) ||
+               (!r.batch.empty() && octets_of(r) > options_.limits.max_message);
     }
 
     // ---- finding the control plane
@@ -297,10 +303,15 @@ private:
                : port == client_port::management ? management_
                                                  : discovery_;
     }
-    void send_unsent() {
+    /// Sends what there is room for; the rest waits here, in order, since too long a queue has the connection cut.
+    template <class Queued>
+    void send_unsent(Queued&& queued) {
+        constexpr std::uint64_t enough = 4 * policy::much_queued;
         for (auto slot = unsent_.front(); slot != none;) {
             auto const next = operations_[slot].next;
             auto& to = link_of(operations_[slot].request.port);
+            auto const waiting = to.open ? queued(to.peer) + out_.octets() : 0;
+            if (waiting > 0 && waiting + octets_of(operations_[slot].request) > enough) return;
             if (to.open)
                 send(slot, to.peer);
             else

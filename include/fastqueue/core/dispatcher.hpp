@@ -19,6 +19,8 @@ namespace fastqueue::core {
 
 /// Work of this cost at most is sent ahead to a worker whose threads are busy: about what a round trip takes.
 inline constexpr std::uint32_t ahead_limit_us = 1000;
+/// So many octets of arguments at most wait at a worker whose threads are busy.
+inline constexpr std::uint64_t ahead_limit_octets = 16U << 20U;
 
 /// Which task goes to which worker next. Tasks wait in lanes, one FIFO a priority and name. Workers that know
 /// the same names are one *class*; each class has its heads of lanes in heaps, by order of acceptance, and
@@ -96,12 +98,13 @@ public:
     void room_changed(std::uint32_t w) {
         auto& r = workers_[w];
         if (r.capability == none) return;
-        bool const may = w < serving_.size() && serving_[w];
+        bool const may = w < serving_.size() && serving_[w] && !r.clogged;
         bool const idle = may && r.outstanding < r.concurrency;
         note_filling(r);
         // What is on its way back goes before what would be sent now.
         bool const ahead = may && !idle && !r.filled && !r.blocked() && r.recalled.empty() &&
-                           r.charged_us < ahead_limit_us * r.concurrency;
+                           r.charged_us < ahead_limit_us * r.concurrency &&
+                           r.charged_octets < ahead_limit_octets;
         auto& c = *classes_[r.capability];
         place(c.idle, c.idle_count, r.among_idle, idle, w);
         place(c.ahead, c.ahead_count, r.among_ahead, ahead, w);

@@ -9,6 +9,7 @@
 #include <fastqueue/core/run_desk.hpp>
 #include <fastqueue/core/task_life.hpp>
 #include <fastqueue/core/worker_desk.hpp>
+#include <fastqueue/policy/transport.hpp>
 #include <fastqueue/wire/pair_cursor.hpp>
 #include <fastqueue/wire/verbs.hpp>
 
@@ -115,7 +116,13 @@ public:
         });
     }
     /// Whether so much is to be sent that it should not wait for the turn's end.
-    [[nodiscard]] bool has_much_to_send() const noexcept { return s_.out.octets() > (4U << 20U); }
+    [[nodiscard]] bool has_much_to_send() const noexcept { return s_.out.octets() > policy::much_queued; }
+    /// What the outbox held has been sent. \param queued  called as `queued(peer)`: how many octets are on their way there
+    /// \return whether workers may get more that could not before: then another turn is due
+    template <class Queued>
+    [[nodiscard]] bool sent(Queued&& queued) {
+        return !s_.clogged.empty() && runs_.look_at_queues(queued) && s_.dispatch.waiting() > 0;
+    }
 
     /// The store has committed more, or failed.
     void committed(policy::store_news const& news) {

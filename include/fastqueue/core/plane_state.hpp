@@ -113,6 +113,7 @@ struct plane_state {
     std::uint64_t task_octets = 0;  ///< of the arguments that are in memory, of tasks that live
     std::unordered_map<policy::task_number, std::uint32_t>
         fetching;                           ///< tasks whose arguments were asked for
+    std::vector<std::uint32_t> clogged;     ///< workers that were sent much
     std::deque<policy::task_number> ended;  ///< as long as their ids are known
     std::optional<std::string> full;        ///< why the store takes no more tasks
     std::string failure;                    ///< why the store takes nothing any more

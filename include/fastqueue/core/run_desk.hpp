@@ -3,6 +3,7 @@
 #include <fastqueue/core/plane_state.hpp>
 #include <fastqueue/core/task_life.hpp>
 #include <fastqueue/core/worker_desk.hpp>
+#include <fastqueue/policy/transport.hpp>
 #include <fastqueue/wire/run_message.hpp>
 
 #include <algorithm>
@@ -101,6 +102,24 @@ public:
         if (t.recalled) tell_worker(t.worker, slot, "recall", t.level);
         if (t.cancel_requested) tell_worker(t.worker, slot, "cancel", t.level);
     }
+    /// Who was sent much gets more where its queue is short.
+    /// \return whether there is any such worker
+    template <class Queued>
+    bool look_at_queues(Queued&& queued) {
+        auto const before = s_.clogged.size();
+        std::erase_if(s_.clogged, [&](std::uint32_t w) {
+            auto& record = s_.workers[w];
+            if (!record.clogged) return true;  // it left, and perhaps another has its place
+            record.unchecked_octets = 0;
+            for (auto const& link : record.links) {
+                if (link.peer != peer_id::none) record.unchecked_octets += queued(link.peer);
+            }
+            record.clogged = record.unchecked_octets > policy::much_queued;
+            if (!record.clogged) s_.dispatch.room_changed(w);
+            return !record.clogged;
+        });
+        return s_.clogged.size() != before;
+    }
     /// Asks the worker of a task to stop it.
     void cancel(std::uint32_t slot) {
         auto& t = s_.tasks[slot];
@@ -151,7 +170,7 @@ private:
             s_.store.fetch(t.number);
         }
     }
-    void send_run(task const& t, worker_record const& record, std::string_view arguments) {
+    void send_run(task const& t, worker_record& record, std::string_view arguments) {
         wire::run_message run;
         run.lease = {t.id, t.attempt};
         run.name = s_.dispatch.names()[t.name].name;
@@ -167,6 +186,11 @@ private:
         auto header = pairs.begin("run");
         run.write(header, !record.dialled);
         pairs.finish(arguments);
+        record.unchecked_octets += arguments.size();
+        if (record.unchecked_octets <= policy::much_queued || record.clogged) return;
+        record.clogged = true;
+        s_.clogged.push_back(t.worker);
+        s_.dispatch.room_changed(t.worker);
     }
     /// Where a word about a task goes on.
     /// \param level  over whose connection

@@ -7,6 +7,7 @@
 #include <fastqueue/core/slot_list.hpp>
 #include <fastqueue/core/worker_link_state.hpp>
 #include <fastqueue/core/worker_options.hpp>
+#include <fastqueue/policy/transport.hpp>
 #include <fastqueue/wire/registration.hpp>
 #include <fastqueue/wire/verbs.hpp>
 
@@ -63,6 +64,10 @@ public:
         }
     }
 
+    /// How many octets of its answers are on their way already: where they are many, more of them wait here.
+    void queued(std::uint64_t octets) noexcept { queued_ = octets; }
+    [[nodiscard]] peer_id answer_to() const noexcept { return link_.answer_to(); }
+
     // ---- the executor's events
 
     /// A handler has ended.
@@ -118,6 +123,7 @@ public:
             actions_.push_back({run_action::kind::stop, *slot});
         }
         if (link_.tick(now_.steady, outstanding())) announce();
+        send_owed();
         put_in_order();
     }
     [[nodiscard]] instant next_deadline() const noexcept {
@@ -163,7 +169,8 @@ public:
     [[nodiscard]] bool stopping() const noexcept { return stopping_; }
     /// After `stop`: everything is answered, and the control plane knows that the worker has left or cannot be told.
     [[nodiscard]] bool finished() const noexcept {
-        return stopping_ && outstanding() == given_up_ && (link_.is_unregistered() || !link_.can_speak());
+        return stopping_ && outstanding() == given_up_ && (owed_.empty() || !link_.can_answer()) &&
+               (link_.is_unregistered() || !link_.can_speak());
     }
     /// Why it gave up for good; empty while it has not.
     [[nodiscard]] std::string const& fatal() const noexcept { return link_.fatal(); }
@@ -334,9 +341,13 @@ private:
         }
         return *answers_;
     }
+    [[nodiscard]] bool has_room() const noexcept {
+        constexpr std::uint64_t enough = 4 * policy::much_queued;
+        return link_.can_answer() && queued_ + out_.octets() < enough;
+    }
     void answer(wire::done_message const& done, std::string_view text) {
         ++answered_;
-        if (!link_.can_answer()) {
+        if (!owed_.empty() || !has_room()) {
             owed_.push_back({done, std::string{text}});
             return;
         }
@@ -346,7 +357,7 @@ private:
     }
     void send_owed() {
         if (!link_.can_answer()) return;
-        for (; !owed_.empty(); owed_.pop_front()) {
+        for (; !owed_.empty() && has_room(); owed_.pop_front()) {
             auto header = answers().begin("done");
             owed_.front().done.write(header);
             answers_->finish(owed_.front().text);
@@ -395,7 +406,8 @@ private:
     deadlines soft_;
     deadlines hard_;
     std::vector<run_action> actions_;
-    std::deque<owed_answer> owed_;
+    std::deque<owed_answer> owed_;  // in order; the next ones go behind them
+    std::uint64_t queued_ = 0;      // octets that the way to the control plane holds
     wire::pair_writer* answers_ = nullptr;
     std::uint64_t answers_turn_ = 0;
     std::uint64_t sequence_ = 0;

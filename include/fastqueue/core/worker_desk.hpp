@@ -403,6 +403,7 @@ public:
         auto const& t = s_.tasks[slot];
         ++record.outstanding;
         record.charged_us += t.cost_us;
+        record.charged_octets += t.octets;
         if (record.sends_began()) {
             record.ahead[index_of(t.level)].push_back(s_.tasks, slot);
         } else {
@@ -422,6 +423,7 @@ public:
             record.ahead[index_of(t.level)].erase(s_.tasks, slot);
         --record.outstanding;
         record.charged_us -= t.cost_us;
+        record.charged_octets -= t.octets;
         t.cost_us = 0;
     }
 

@@ -190,7 +190,8 @@ public:
     /// Answers all go over one connection, so that their order is the order in which the runs ended.
     [[nodiscard]] peer_id answer_to() const noexcept {
         if (!options_.address) return management_;
-        return *std::ranges::find_if(links_, [](peer_id p) { return p != peer_id::none; });
+        auto const at = std::ranges::find_if(links_, [](peer_id p) { return p != peer_id::none; });
+        return at == links_.end() ? peer_id::none : *at;
     }
     [[nodiscard]] std::string const& fatal() const noexcept { return fatal_; }
     [[nodiscard]] errc fatal_code() const noexcept { return fatal_code_; }

@@ -56,7 +56,10 @@ struct worker_record {
     std::uint32_t window = 1;
     std::uint32_t outstanding =
         0;  ///< runs sent and not answered, those counted whose task has gone on without them
-    std::uint32_t charged_us = 0;                 ///< the cost of what is outstanding, as far as it was known
+    std::uint32_t charged_us = 0;        ///< the cost of what is outstanding, as far as it was known
+    std::uint64_t charged_octets = 0;    ///< the arguments of what is outstanding
+    std::uint64_t unchecked_octets = 0;  ///< sent since its queue was looked at
+    bool clogged = false;  ///< much was sent: it gets no more until its queue is known to be short
     std::array<slot_list, priority_count> ahead;  ///< tasks sent, not known to have begun
     slot_list begun;
     slot_list recalled;

@@ -86,6 +86,20 @@ concept transport = listens_and_dials<T> && carries_messages<T> && keeps_time<T>
     t.attach(sink);
 };
 
+/// Who has much to send waits where so many octets are queued to a peer already, rather than have it cut.
+inline constexpr std::uint64_t much_queued = 4U << 20U;
+
+/// A transport that tells what a peer has not taken yet.
+///
+/// expression     | throws | law
+/// t.queued(peer) | never  | octets sent to it and not handed on, about; 0 for who is gone. A turn follows when it has become
+///                |        | less and was over `much_queued`
+template <class T>
+concept tells_queue = transport<T> && requires(T const& t, peer_id peer) {
+    { t.queued(peer) }
+    noexcept->std::same_as<std::uint64_t>;
+};
+
 /// A transport that a thread can be lent to. A simulated one cannot: its network turns it.
 template <class T>
 concept runnable_transport = transport<T> && requires(T t) {

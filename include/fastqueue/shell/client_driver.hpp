@@ -4,6 +4,7 @@
 #include <fastqueue/policies.hpp>
 #include <fastqueue/shell/client_inbox.hpp>
 #include <fastqueue/shell/perform.hpp>
+#include <fastqueue/shell/queued.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -111,7 +112,7 @@ private:
         bool const closing = closed && std::exchange(last_turn_, true);
         if (closed && !closing) transport_->wake();
         if (closing) end_all();
-        core_.turn(deliver);
+        core_.turn([this](peer_id peer) { return shell::queued(*transport_, peer); }, deliver);
         shell::perform(core_.outbox(), ~policy::store_sequence{0}, *transport_, frames_,
                        [this](std::uint32_t tag, peer_id peer) { core_.dialled(tag, peer); });
         auto const next = core_.next_deadline();

@@ -100,6 +100,11 @@ public:
         return {};
     }
 
+    [[nodiscard]] std::uint64_t queued(peer_id to) const noexcept {
+        auto const* const p = peers_.find(to);
+        return p == nullptr || !p->link ? 0 : p->link->queued[1 - p->end].load(std::memory_order_relaxed);
+    }
+
     void close(peer_id which) noexcept {
         auto* const p = peers_.find(which);
         if (p == nullptr || p->stage == phase::gone) return;
@@ -213,7 +218,9 @@ private:
         auto const id = parcel.link->id[parcel.end];
         if (parcel.what == inproc_parcel::content::messages) {
             deliver(id, parcel.batch);
-            parcel.link->queued[parcel.end].fetch_sub(parcel.batch.bytes(), std::memory_order_relaxed);
+            auto const before =
+                parcel.link->queued[parcel.end].fetch_sub(parcel.batch.bytes(), std::memory_order_relaxed);
+            if (before > policy::much_queued) parcel.link->mailbox[1 - parcel.end]->wake();
             return hub_->give_back(std::move(parcel.batch));
         }
         auto* const p = peers_.find(id);

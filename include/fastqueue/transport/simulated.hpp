@@ -74,6 +74,11 @@ public:
         return result;
     }
 
+    [[nodiscard]] std::uint64_t queued(peer_id peer) const noexcept {
+        auto const* const p = peers_.find(peer);
+        return p == nullptr || !p->zmtp ? 0 : p->zmtp->pending().size();
+    }
+
     void close(peer_id peer) noexcept {
         auto* const p = peers_.find(peer);
         if (p != nullptr && p->stage != peer_stage::closing && p->stage != peer_stage::gone) retire(*p);
@@ -220,7 +225,9 @@ private:
     void write(simulated_peer& p) {
         auto const pending = p.zmtp->pending();
         if (pending.empty()) return;
-        p.zmtp->consumed(network_.write(p.stream, pending), now().steady);
+        auto const written = network_.write(p.stream, pending);
+        if (written > 0 && pending.size() > policy::much_queued) ask_for_turn(now().steady);
+        p.zmtp->consumed(written, now().steady);
     }
 
     void forget(simulated_peer& p) {

@@ -108,6 +108,11 @@ public:
         return result;
     }
 
+    [[nodiscard]] std::uint64_t queued(peer_id peer) const noexcept {
+        auto const* const c = peers_.find(peer);
+        return c == nullptr ? 0 : c->pending().size();
+    }
+
     void close(peer_id peer) noexcept {
         auto* const c = peers_.find(peer);
         if (c == nullptr || c->stage == peer_stage::closing || c->stage == peer_stage::gone) return;
@@ -166,7 +171,7 @@ private:
           scratch_(std::max<std::size_t>(options.read_bytes, 1024)) {
         gate_.on_turn([this] {
             end_turn();
-            return !lost_.empty();  // what is still to be told must not wait for the network
+            return must_go_on();
         });
     }
 
@@ -189,8 +194,9 @@ private:
 
     void turn(bool may_wait) {
         clock_.begin_turn();
-        // What is still to be told must not wait for the network.
-        if (may_wait && lost_.empty())
+        bool const may_sleep = may_wait && !must_go_on();
+        drained_ = false;
+        if (may_sleep)
             await_event();
         else
             io_.poll_one();
@@ -198,6 +204,8 @@ private:
         end_turn();
         clock_.end_turn();
     }
+    /// What is still to be told must not wait for the network, nor must who waits for room.
+    [[nodiscard]] bool must_go_on() const noexcept { return !lost_.empty() || drained_; }
     /// Being woken costs more than looking a few times more, and between two looks others get their turn: under load more has
     /// come by then, and fewer wake-ups bring more each.
     void await_event() {
@@ -309,6 +317,11 @@ private:
     }
 
     void write(tcp_connection& c) {
+        auto const before = c.pending().size();
+        write_all(c);
+        if (before > policy::much_queued && c.pending().size() < before) drained_ = true;
+    }
+    void write_all(tcp_connection& c) {
         while (!c.writing && !c.pending().empty()) {
             std::error_code ec;
             auto const written = c.socket.send(asio::buffer(c.pending().data(), c.pending().size()), 0, ec);
@@ -554,6 +567,7 @@ private:
     std::vector<char> scratch_;
     std::optional<instant> armed_;
     instant stop_by_{};
+    bool drained_ = false;  // a long queue has become shorter since the sink was asked last
     bool stopping_ = false;
     bool ordered_ = false;
 };
