@@ -63,6 +63,7 @@ public:
           make_executor_{std::move(instances.executor)} {
         check();
         transport_->attach(*this);
+        if constexpr (requires { transport_->read_always(); }) transport_->read_always();
         // A run of high priority must not be overtaken by one that was sent behind it to another of our ports.
         if constexpr (requires { transport_->keep_order_across_peers(); })
             transport_->keep_order_across_peers();

@@ -42,6 +42,7 @@ public:
           core_{std::move(options)},
           inbox_{std::make_shared<client_inbox>([this] { transport_->wake(); })} {
         transport_->attach(*this);
+        if constexpr (requires { transport_->read_always(); }) transport_->read_always();
     }
     ~client_driver() override { inbox_->detach(); }
 

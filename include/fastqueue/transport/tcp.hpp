@@ -26,6 +26,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -69,6 +70,10 @@ public:
     /// From now on, where one process writes to several of our connections, its messages are told in the order in which they
     /// came to this machine. Costs a look at each connection that something came over in the same turn.
     void keep_order_across_peers() noexcept { ordered_ = true; }
+
+    /// From now on peers are read from however much they leave unread themselves: for a role that asked for what comes. Two ends
+    /// that both wait until the other one reads would wait for ever.
+    void read_always() noexcept { options_.read_pause_bytes = std::numeric_limits<std::size_t>::max(); }
 
     /// Host names are looked up anew at each dial, and all their addresses are tried.
     [[nodiscard]] peer_id dial(endpoint const& where, std::uint32_t tag) {
