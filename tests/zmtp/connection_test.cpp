@@ -319,6 +319,48 @@ TEST_CASE("zmtp connection: the send queue is limited exactly, and a refused mes
     CHECK(send(c.connection, {std::string(99, 'd')}) == errc::send_queue_full);
 }
 
+TEST_CASE("zmtp connection: a large message is offered before it is copied, and what is not taken waits",
+          "[zmtp]") {
+    std::string const body(100'000, 'x');
+    auto const whole = frame(0, body);
+    for (std::size_t const taken :
+         {std::size_t{0}, std::size_t{3}, std::size_t{9}, std::size_t{5000}, whole.size()}) {
+        open_router c;
+        std::string written;
+        auto const write = [&](std::span<std::string_view const> parts) {
+            for (auto const part : parts) written += part;
+            written.resize(taken);
+            return taken;
+        };
+        std::string_view const frames[] = {body};
+        REQUIRE_FALSE(c.connection.send(frames, write));
+        CHECK(c.connection.pending().size() == whole.size() - taken);
+        CHECK(written + drain(c.connection) == whole);
+    }
+}
+
+TEST_CASE("zmtp connection: nothing overtakes what waits, and small or refused messages are not offered",
+          "[zmtp]") {
+    auto options = router();
+    options.limits.send_queue_bytes = 150'000;
+    open_router c{options};
+    auto const never = [](std::span<std::string_view const>) -> std::size_t {
+        FAIL("offered");
+        return 0;
+    };
+    std::string const large(100'000, 'x');
+    std::string const too_large(150'000, 'x');
+    std::string_view const small[] = {"hi"};
+    std::string_view const big[] = {large};
+    std::string_view const over[] = {too_large};
+    std::string_view const two[] = {large, "x"};
+    CHECK(c.connection.send(over, never) == errc::send_queue_full);
+    CHECK_FALSE(c.connection.send(small, never));
+    CHECK_FALSE(c.connection.send(big, never));
+    CHECK(drain(c.connection) == frame(0, "hi") + frame(0, large));
+    CHECK_FALSE(c.connection.send(two, never));
+}
+
 TEST_CASE("zmtp connection: a sink may answer from within", "[zmtp]") {
     struct echo {
         connection& self;

@@ -101,7 +101,8 @@ public:
     [[nodiscard]] std::error_code send(peer_id peer, std::span<std::string_view const> frames) {
         auto* const c = peers_.find(peer);
         if (c == nullptr || c->stage != peer_stage::ready) return errc::no_such_peer;
-        auto result = c->zmtp->send(frames);
+        auto result =
+            c->zmtp->send(frames, [c](std::span<std::string_view const> parts) { return offer(*c, parts); });
         if (result == errc::send_queue_full) {
             // Perhaps it is only this turn that is large: what the system takes now need not wait for its
             // end.
@@ -321,6 +322,14 @@ private:
         peers_.erase(c.id);
     }
 
+    /// Writes what the system takes now. What goes wrong is met again by `write`.
+    static std::size_t offer(tcp_connection& c, std::span<std::string_view const> parts) noexcept {
+        if (c.writing || c.write_broken) return 0;
+        std::array<asio::const_buffer, 2> const buffers{asio::buffer(parts[0]), asio::buffer(parts[1])};
+        std::error_code failed;
+        auto const written = c.socket.send(buffers, 0, failed);
+        return failed ? 0 : written;
+    }
     void write(tcp_connection& c) {
         auto const before = c.pending().size();
         write_all(c);

@@ -117,6 +117,23 @@ public:
         return {};
     }
 
+    /// The same for a transport that can write now: where nothing waits and the mechanism does not seal, a large message is
+    /// offered before any of it is copied.
+    /// \param write  called at most once, as `write(std::span<std::string_view const> parts)`; returns how many octets of them
+    ///               were written, from the front: 0 if none can be now
+    template <class Write>
+    [[nodiscard]] std::error_code send(std::span<std::string_view const> frames, Write&& write) {
+        constexpr std::size_t large = 64 * 1024;
+        if constexpr (!Mechanism::seals) {
+            bool const free = state_ == state::ready && output_.size() == 0;
+            if (free && frames.size() == 1 && frames[0].size() >= large) {
+                auto const size = encoded_bytes(frames);
+                if (size != 0 && size <= options_.limits.send_queue_bytes) return send_past(frames[0], write);
+            }
+        }
+        return send(frames);
+    }
+
     /// What to write to the peer, from the front; there may be more behind it. Empty only if nothing waits.
     /// The view stays valid until `consumed()`, whatever is sent or received meanwhile.
     [[nodiscard]] std::string_view pending() const noexcept { return output_.pending(); }
@@ -293,6 +310,19 @@ private:
         return failure ? fail(failure) : failure;
     }
 
+    template <class Write>
+    [[nodiscard]] std::error_code send_past(std::string_view body, Write&& write) {
+        std::string head;
+        append_header(head, 0, body.size());
+        std::array<std::string_view, 2> const parts{head, body};
+        auto const written = write(std::span<std::string_view const>{parts});
+        output_.passed_by(written);
+        auto& out = output_.with_room(head.size() + body.size() - written);
+        if (written < head.size()) out.append(head, written);
+        out.append(body.substr(written - std::min(written, head.size())));
+        heartbeat_.sent();
+        return {};
+    }
     [[nodiscard]] std::error_code write_command(std::string_view body) {
         auto& out = output_.with_room(largest_header_bytes + body.size() + overhead());
         return write_frame(out, frame_flag::command, body);

@@ -135,7 +135,8 @@ private:
                                    : header_bytes_of(have);
             auto const missing = whole - have.size();
             auto const piece = bytes.substr(0, missing);
-            append(tail_, piece);
+            make_room(tail_, piece.size(), missing);
+            tail_.append(piece);
             bytes.remove_prefix(piece.size());
             if (piece.size() < missing) return errc{};
             if (result == errc::need_more) continue;
@@ -223,11 +224,14 @@ private:
         buffer.append(piece);
     }
 
-    // Grows by doubling, and takes the views of the unfinished message along.
-    void make_room(std::string& buffer, std::size_t room) {
+    // Grows by doubling, or at once to what was announced if that is at most four times what came; and takes the views of the
+    // unfinished message along.
+    void make_room(std::string& buffer, std::size_t room, std::size_t announced = 0) {
         if (buffer.capacity() - buffer.size() >= room) return;
+        auto const have = buffer.size() + room;
+        bool const believed = announced > room && buffer.size() + announced <= 4 * have;
         std::string bigger;
-        bigger.reserve(std::max(buffer.size() + room, 2 * buffer.capacity()));
+        bigger.reserve(believed ? buffer.size() + announced : std::max(have, 2 * buffer.capacity()));
         bigger.append(buffer);
         auto const inside = [&](std::string_view v) { return !v.empty() && is_in(buffer, v); };
         for (auto& frame : frames_) {

@@ -41,6 +41,12 @@ public:
         return tail;
     }
 
+    /// `n` octets went to the peer without waiting here. Only while nothing waits.
+    void passed_by(std::size_t n) noexcept {
+        assert(size() == 0);
+        consumed_ += n;
+    }
+
     /// Octets that wait.
     [[nodiscard]] std::size_t size() const noexcept { return front_.size() - offset_ + back_.size(); }
     /// The stream position behind the last octet appended; the first octet ever has position 0.
