@@ -82,6 +82,7 @@ public:
         ::waitpid(id_, nullptr, 0);
     }
 
+    [[nodiscard]] ::pid_t id() const noexcept { return id_; }
     [[nodiscard]] channel& talk() noexcept { return talk_; }
     /// Processor time of all its threads so far, in seconds.
     [[nodiscard]] double cpu_seconds() const {
