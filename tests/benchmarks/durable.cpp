@@ -1,5 +1,7 @@
 // What it costs that tasks survive: FastQueue with its SQLite store beside itself with none, and beside the disk's own
 // fsync, all in one run and on one directory. The same three processes as compare.cpp's.
+#include "benchmarks/arguments.hpp"
+#include "benchmarks/figures.hpp"
 #include "benchmarks/load.hpp"
 #include "benchmarks/own.hpp"
 #include "benchmarks/processes.hpp"
@@ -10,7 +12,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -36,11 +37,6 @@
 namespace {
 
 using namespace bench;
-
-double median(std::vector<double> values) {
-    std::ranges::sort(values);
-    return values[values.size() / 2];
-}
 
 /// What the server's process has asked of the disk, seen from all processes.
 class sync_counter {
@@ -72,7 +68,7 @@ public:
         for (auto i = std::max(before, calls_ - std::min<std::uint64_t>(calls_, latest_.size())); i < calls_;
              ++i)
             times.push_back(static_cast<double>(latest_[i % latest_.size()]) / 1e3);
-        return times.empty() ? 0 : median(std::move(times));
+        return times.empty() ? 0 : bench::median(std::move(times));
     }
 
 private:
@@ -211,7 +207,7 @@ template <class Member>
 double median(std::vector<figures> const& all, Member member) {
     std::vector<double> values;
     for (auto const& f : all) values.push_back(member(f));
-    return median(std::move(values));
+    return bench::median(std::move(values));
 }
 
 struct results {
@@ -259,7 +255,7 @@ void print_row(results const& found, std::uint32_t in_flight, bool durable, doub
 }
 
 void print(settings const& s, results const& found) {
-    auto const disk_us = median(found.disk_us);
+    auto const disk_us = bench::median(found.disk_us);
     std::printf("the disk at %s: 4 KiB appended and fdatasync, p50 %.1f us, %.0f a second\n",
                 s.directory.c_str(), disk_us, 1e6 / disk_us);
     std::printf("%9s %-7s %9s %8s%9s%8s%7s%13s%10s%10s%8s  %s\n", "in flight", "store", "tasks/s", "x memory",
@@ -272,15 +268,6 @@ void print(settings const& s, results const& found) {
         "medians of %d runs of %g s; own: the store's fsyncs, which lie between the task and its result\n"
         "aims: p50 at 1 in flight at most 1.5 fsyncs, 60000 tasks/s at 1000\n",
         s.repetitions, s.seconds);
-}
-
-template <class T>
-T number(std::string_view option, std::string_view text, T least, T most) {
-    T value{};
-    auto const [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failed != std::errc{} || end != text.data() + text.size() || value < least || value > most)
-        throw std::runtime_error{"bad value for " + std::string{option} + ": '" + std::string{text} + "'"};
-    return value;
 }
 
 settings read_arguments(std::vector<std::string_view> const& given) {
