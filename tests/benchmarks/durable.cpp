@@ -1,5 +1,7 @@
 // What it costs that tasks survive: FastQueue with its SQLite store beside itself with none, and beside the disk's own
 // fsync, all in one run and on one directory. The same three processes as compare.cpp's.
+#include "benchmarks/arguments.hpp"
+#include "benchmarks/figures.hpp"
 #include "benchmarks/load.hpp"
 #include "benchmarks/numbers.hpp"
 #include "benchmarks/own.hpp"
@@ -36,7 +38,6 @@
 namespace {
 
 using namespace bench;
-using bench::median;  // beside our own
 
 /// What the server's process has asked of the disk, seen from all processes.
 class sync_counter {
@@ -68,7 +69,7 @@ public:
         for (auto i = std::max(before, calls_ - std::min<std::uint64_t>(calls_, latest_.size())); i < calls_;
              ++i)
             times.push_back(static_cast<double>(latest_[i % latest_.size()]) / 1e3);
-        return times.empty() ? 0 : median(std::move(times));
+        return times.empty() ? 0 : bench::median(std::move(times));
     }
 
 private:
@@ -207,7 +208,7 @@ template <class Member>
 double median(std::vector<figures> const& all, Member member) {
     std::vector<double> values;
     for (auto const& f : all) values.push_back(member(f));
-    return median(std::move(values));
+    return bench::median(std::move(values));
 }
 
 struct results {
@@ -255,7 +256,7 @@ void print_row(results const& found, std::uint32_t in_flight, bool durable, doub
 }
 
 void print(settings const& s, results const& found) {
-    auto const disk_us = median(found.disk_us);
+    auto const disk_us = bench::median(found.disk_us);
     std::printf("the disk at %s: 4 KiB appended and fdatasync, p50 %.1f us, %.0f a second\n",
                 s.directory.c_str(), disk_us, 1e6 / disk_us);
     std::printf("%9s %-7s %9s %8s%9s%8s%7s%13s%10s%10s%8s  %s\n", "in flight", "store", "tasks/s", "x memory",

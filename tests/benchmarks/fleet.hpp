@@ -1,183 +1,193 @@
 #pragma once
 
+#include "benchmarks/arguments.hpp"
 #include "benchmarks/load.hpp"
-#include "benchmarks/stream.hpp"
+#include "benchmarks/own.hpp"
+#include "benchmarks/processes.hpp"
 
-#include <fastqueue/model/id_source.hpp>
-#include <fastqueue/model/time.hpp>
-#include <fastqueue/wire/header.hpp>
-#include <fastqueue/wire/header_writer.hpp>
-#include <fastqueue/wire/number.hpp>
-#include <fastqueue/wire/octet_buffer.hpp>
-#include <fastqueue/wire/pair_cursor.hpp>
-#include <fastqueue/zmtp/connection.hpp>
+#include <fastqueue/client.hpp>
+#include <fastqueue/control_plane.hpp>
+#include <fastqueue/json/reader.hpp>
+#include <fastqueue/subworker.hpp>
 
-#include <algorithm>
-#include <array>
-#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <span>
+#include <ctime>
+#include <deque>
+#include <limits>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
-namespace bench {
+// A control plane with as many subworkers and clients as a benchmark wants, each a process.
+namespace bench::own {
 
-/// A client of many connections in one thread: each a socket and a ZMTP state, nothing more, so that what is measured is the
-/// other side. Tasks go round: each over the next connection, each call a message of its own.
+/// Keeps a core busy for so much time of its own, however much of it others take meanwhile.
+inline void burn(std::chrono::nanoseconds time) {
+    auto const spent = [] {
+        ::timespec now{};
+        ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+        return std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec};
+    };
+    for (auto const end = spent() + time; spent() < end;) {}
+}
+
+[[nodiscard]] inline std::uint16_t task_port_of(std::string const& addresses) {
+    return static_cast<std::uint16_t>(std::stoul(addresses.substr(addresses.find(' '))));
+}
+
+struct worker_settings {
+    std::string id;
+    std::uint32_t concurrency = 1;
+    std::chrono::microseconds burns{0};  ///< what each `add` takes
+};
+
+/// \return its options at the control plane with these addresses
+[[nodiscard]] inline fq::subworker_options subworker_at(std::string const& addresses,
+                                                        worker_settings const& settings) {
+    fq::subworker_options options;
+    options.worker_id = settings.id;
+    options.concurrency = settings.concurrency;
+    options.discovery = discovery_of(addresses);
+    options.control_plane = loopback(task_port_of(addresses));  // or it would not believe the discovery
+    options.base = loopback();
+    return options;
+}
+[[nodiscard]] inline fq::registry tasks_of(worker_settings const& settings) {
+    fq::registry tasks;
+    tasks.define(fq::task<int(int, int)>{"add", "x", "y"}, [burns = settings.burns](int x, int y) {
+        if (burns.count() > 0) burn(burns);
+        return x + y;
+    });
+    tasks.define(fq::task<int(int)>{"sleep", "ms"}, [](int ms) {
+        std::this_thread::sleep_for(std::chrono::milliseconds{ms});
+        return ms;
+    });
+    return tasks;
+}
+
+[[nodiscard]] inline fq::client_options client_at(std::string const& addresses) {
+    fq::client_options options;
+    options.discovery = discovery_of(addresses);
+    return options;
+}
+
+/// All whole numbers that a document has under this key, in their order.
+[[nodiscard]] inline std::vector<std::uint64_t> numbers(std::string_view document, std::string_view key) {
+    std::vector<std::uint64_t> found;
+    fq::json::reader in{document, 16};
+    for (auto kind = in.next(); kind != fq::json::token::end; kind = in.next()) {
+        if (kind == fq::json::token::error) throw std::runtime_error{"a document is not JSON"};
+        if (kind != fq::json::token::key || in.text() != key) continue;
+        if (in.next() == fq::json::token::number)
+            found.push_back(
+                number<std::uint64_t>(key, in.text(), 0, std::numeric_limits<std::uint64_t>::max()));
+    }
+    return found;
+}
+/// The one number that a document has under this key.
+[[nodiscard]] inline std::uint64_t number_in(std::string_view document, std::string_view key) {
+    auto const found = numbers(document, key);
+    if (found.size() != 1) throw std::runtime_error{"a document lacks " + std::string{key}};
+    return found.front();
+}
+
+/// Asks until it is so. \throws std::runtime_error after `seconds`
+template <class F>
+void until(std::string const& what, double seconds, F&& is_so) {
+    auto const end = steady::now() + std::chrono::duration<double>{seconds};
+    while (!is_so()) {
+        if (steady::now() > end) throw std::runtime_error{"waited in vain: " + what};
+        std::this_thread::sleep_for(std::chrono::milliseconds{2});
+    }
+}
+
+/// Subworkers, waited for by a process of its own, since a process with a client's thread forks no more.
+inline void await_workers(std::string const& addresses, std::size_t count) {
+    process observer{[&](channel& talk) {
+        fq::client client{client_at(addresses)};
+        until("all workers are there", 20,
+              [&] { return number_in(client.document("health"), "active_workers") == count; });
+        talk.say("there");
+    }};
+    static_cast<void>(observer.talk().hear(30));
+}
+
+/// A control plane's process and its subworkers'.
 class fleet {
 public:
-    struct task {
-        std::string name;
-        std::string arguments;
-        std::string value;  // that is to come back
-    };
-
-    /// \throws std::exception when not all connections are there within 60 s
-    fleet(std::string const& port, std::size_t connections, task asked)
-        : asked_{std::move(asked)}, octets_(256 * 1024, '\0') {
-        auto const limit = steady::now() + std::chrono::seconds{60};
-        while (members_.size() < connections) {
-            members_.push_back(std::make_unique<member>(port, *this));
-            watch(*members_.back(), EPOLL_CTL_ADD);
-            flush(*members_.back());
-            // The control plane takes so many unfinished handshakes from one address, and no more.
-            auto const most_unfinished = members_.size() == connections ? std::size_t{0} : std::size_t{100};
-            while (members_.size() - ready_ > most_unfinished) {
-                if (steady::now() > limit) throw std::runtime_error{"not all connections get ready"};
-                turn(100);
-            }
+    explicit fleet(std::vector<worker_settings> const& workers)
+        : server_{[](channel& talk) { serve(talk); }}, addresses_{server_.talk().hear(10)} {
+        for (auto const& settings : workers) {
+            workers_.emplace_back([&](channel&) {
+                fq::subworker worker{subworker_at(addresses_, settings), tasks_of(settings)};
+                worker.run();
+            });
         }
+        await_workers(addresses_, workers.size());
     }
-    fleet(fleet const&) = delete;
-    fleet& operator=(fleet const&) = delete;
-    ~fleet() = default;
+    [[nodiscard]] std::string const& addresses() const noexcept { return addresses_; }
+    [[nodiscard]] process const& server() const noexcept { return server_; }
+    [[nodiscard]] std::deque<process> const& workers() const noexcept { return workers_; }
 
-    /// Answers what the peer asks of idle connections, for a while.
-    void rest(std::chrono::milliseconds time) {
-        for (auto const end = steady::now() + time; steady::now() < end;) turn(10);
-    }
-    void run(load& tasks) {
-        tasks_ = &tasks;
-        auto heard = steady::now();
-        for (auto now = heard; !tasks.over(now);) {
-            while (tasks.more(now)) submit(tasks.submit(now));
-            flush_all();
-            auto const before = tasks.done();
-            turn(100);
-            now = steady::now();
-            if (tasks.done() != before) heard = now;
-            if (now - heard > std::chrono::seconds{30}) throw std::runtime_error{"tasks are not answered"};
+private:
+    process server_;
+    std::string addresses_;
+    std::deque<process> workers_;
+};
+
+/// Clients that run together, each a process with so many tasks in flight.
+class crowd {
+public:
+    crowd(fleet const& at, std::size_t clients, std::uint32_t in_flight, double seconds) : seconds_{seconds} {
+        for (std::size_t i = 0; i < clients; ++i) {
+            clients_.emplace_back(
+                [&, in_flight](channel& talk) { submit(talk, at.addresses(), in_flight, seconds_); });
         }
-        tasks_ = nullptr;
+        for (auto& c : clients_) static_cast<void>(c.talk().hear(seconds_ + 20));
+    }
+    /// Lets all of them run once; what comes between `begin` and `end` goes on meanwhile.
+    void begin() {
+        for (auto& c : clients_) c.talk().say("go");
+    }
+    /// \return tasks a second, of all
+    [[nodiscard]] double end() {
+        double rate = 0;
+        for (auto& c : clients_) {
+            std::istringstream told{c.talk().hear(seconds_ + 20)};
+            double done = 0;
+            double wrong = 0;
+            double took = 0;
+            told >> done >> wrong >> took;
+            if (!told || wrong != 0 || done < 1) throw std::runtime_error{"wrong answers"};
+            rate += done / took;
+        }
+        return rate;
     }
 
 private:
-    struct member {
-        member(std::string const& port, fleet& o)
-            : owner{o}, socket{connect_to(port)}, zmtp{{}, now()} {
-            make_quick(socket);
-            ::linger const at_once{1, 0};  // no port is to stay behind in TIME_WAIT
-            ::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-        }
-        void ready() noexcept { ++owner.ready_; }
-        void message(std::span<std::string_view const> frames) { owner.answered(frames); }
-
-        fleet& owner;
-        descriptor socket;
-        fastqueue::zmtp::connection zmtp;
-        bool unsent = false;   // something was added since the last flush
-        bool blocked = false;  // the system takes no more for now
-    };
-
-    [[nodiscard]] static fastqueue::instant now() noexcept { return steady::now(); }
-
-    void watch(member& m, int how) {
-        ::epoll_event event{};
-        event.events = EPOLLIN | (m.blocked ? EPOLLOUT : 0U);
-        event.data.ptr = &m;
-        if (::epoll_ctl(epoll_.get(), how, m.socket.get(), &event) != 0) fail("epoll_ctl");
-    }
-    void submit(std::uint32_t slot) {
-        auto& m = *members_[next_++ % members_.size()];
-        line_.clear();
-        fastqueue::wire::header_writer{line_, "call"}
-            .token(ids_.next(std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now())))
-            .token(asked_.name)
-            .field("ref", std::uint64_t{slot});
-        std::array<std::string_view, 2> const frames{line_.view(), asked_.arguments};
-        if (m.zmtp.send(frames)) throw std::runtime_error{"a call cannot be sent"};
-        if (!std::exchange(m.unsent, true)) unsent_.push_back(&m);
-    }
-    void flush_all() {
-        for (auto* const m : unsent_) {
-            m->unsent = false;
-            flush(*m);
-        }
-        unsent_.clear();
-    }
-    void flush(member& m) {
-        bool const was_blocked = std::exchange(m.blocked, false);
-        while (!m.zmtp.pending().empty() && !m.blocked) {
-            auto const octets = m.zmtp.pending();
-            auto const sent = ::send(m.socket.get(), octets.data(), octets.size(), MSG_NOSIGNAL);
-            if (sent > 0)
-                m.zmtp.consumed(static_cast<std::size_t>(sent), now());
-            else if (errno == EAGAIN)
-                m.blocked = true;
-            else if (errno != EINTR)
-                fail("send");
-        }
-        if (m.blocked != was_blocked) watch(m, EPOLL_CTL_MOD);
-    }
-    /// Takes what has come, and waits for it at most so long.
-    void turn(int milliseconds) {
-        std::array<::epoll_event, 256> events{};
-        auto const count =
-            ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), milliseconds);
-        for (int i = 0; i < count; ++i) {
-            auto& m = *static_cast<member*>(events[static_cast<std::size_t>(i)].data.ptr);
-            receive(m);
-            flush(m);
-        }
-    }
-    void receive(member& m) {
-        auto const got = ::recv(m.socket.get(), octets_.data(), octets_.size(), 0);
-        if (got == 0) throw std::runtime_error{"the control plane has closed a connection"};
-        if (got < 0) {
-            if (errno == EAGAIN || errno == EINTR) return;
-            fail("recv");
-        }
-        auto const octets = std::string_view{octets_}.substr(0, static_cast<std::size_t>(got));
-        if (m.zmtp.receive(octets, now(), m)) throw std::runtime_error{std::string{m.zmtp.error_text()}};
-    }
-    void answered(std::span<std::string_view const> frames) {
-        fastqueue::wire::pair_cursor cursor{frames};
-        for (fastqueue::wire::pair pair; cursor.next(pair);) {
-            fastqueue::wire::header header;
-            if (tasks_ == nullptr || header.parse(pair.header, 4096))
-                throw std::runtime_error{"an answer that nobody can read"};
-            auto const slot = fastqueue::wire::read_number(header.get("ref"));
-            bool const right = header.verb() == "result" && pair.payload == asked_.value;
-            tasks_->answered(slot.value_or(~std::uint64_t{0}), right ? 8 : 0, steady::now());
+    static void submit(channel& talk, std::string const& addresses, std::uint32_t in_flight, double seconds) {
+        client calls{addresses, in_flight};
+        load warm{in_flight, seconds / 5};
+        calls.run(warm);
+        auto wrong = warm.wrong();
+        for (talk.say("ready"); talk.hear(600) == "go";) {
+            load tasks{in_flight, seconds};
+            calls.run(tasks);
+            wrong += tasks.wrong();
+            std::ostringstream told;
+            told << tasks.done() << ' ' << wrong << ' ' << tasks.seconds();
+            talk.say(told.str());
         }
     }
 
-    task asked_;
-    descriptor epoll_{::epoll_create1(EPOLL_CLOEXEC)};
-    std::string octets_;
-    std::vector<std::unique_ptr<member>> members_;
-    std::vector<member*> unsent_;
-    std::size_t ready_ = 0;
-    std::size_t next_ = 0;
-    fastqueue::id_source ids_;
-    fastqueue::wire::octet_buffer line_;
-    load* tasks_ = nullptr;
+    double seconds_;
+    std::deque<process> clients_;
 };
 
-}  // namespace bench
+}  // namespace bench::own

@@ -1,11 +1,11 @@
 #pragma once
 
-#include "benchmarks/fleet.hpp"
 #include "benchmarks/load.hpp"
 #include "benchmarks/machine_room.hpp"
 #include "benchmarks/own.hpp"
 #include "benchmarks/processes.hpp"
 #include "benchmarks/sweep.hpp"
+#include "benchmarks/zmtp_sockets.hpp"
 
 #include <chrono>
 #include <cstddef>

@@ -3,7 +3,9 @@
 #include "support/catch.hpp"
 
 #include <cstdint>
+#include <limits>
 
+using fastqueue::json::is_finite;
 using fastqueue::json::read_number;
 
 TEST_CASE("read_number: takes a number only if all of it fits the type", "[json]") {
@@ -23,4 +25,13 @@ TEST_CASE("read_number: takes a number only if all of it fits the type", "[json]
     CHECK(real == 1000.0F);
     CHECK_FALSE(read_number("1e39", real));
     CHECK(real == 1000.0F);
+}
+
+TEST_CASE("is_finite: all but NaN and the infinities", "[json]") {
+    using limits = std::numeric_limits<double>;
+    for (double const value : {0.0, -0.0, 1.5, limits::max(), limits::lowest(), limits::denorm_min()})
+        CHECK(is_finite(value));
+    for (double const value : {limits::infinity(), -limits::infinity(), limits::quiet_NaN()})
+        CHECK_FALSE(is_finite(value));
+    CHECK_FALSE(is_finite(std::numeric_limits<float>::infinity()));
 }

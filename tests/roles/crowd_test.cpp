@@ -180,3 +180,21 @@ TEST_CASE(
     CHECK(stats.find("\"failed\":0,") != stats.npos);
     CHECK(stats.find("\"retried\":0,\"redelivered\":0,") != stats.npos);
 }
+
+TEST_CASE("roles: more is in flight than connections may queue, and all of it arrives", "[roles]") {
+    // 2 x 90 MB: each way is longer than what may wait at a connection before it is cut.
+    constexpr int calls = 45;
+    constexpr fq::task<std::string(std::string)> echo{"echo", "text"};
+    auto tasks = usual_tasks();
+    tasks.define(echo, [](std::string text) { return text; });
+    plane there;
+    worker const own{there, "w", std::move(tasks)};
+    fq::client client{there.client()};
+    REQUIRE(comes_true([&] { return is_active(client, "w"); }));
+    std::string const text(2'000'000, 'x');
+    std::deque<std::future<fq::outcome<std::string>>> answers;
+    for (int i = 0; i < calls; ++i) answers.push_back(client.async_call(echo(text), asio::use_future));
+    int right = 0;
+    for (auto& answer : answers) right += answer.get().value() == text ? 1 : 0;
+    CHECK(right == calls);
+}

@@ -1,10 +1,10 @@
 #pragma once
 
+#include <fastqueue/json/number.hpp>
 #include <fastqueue/json/plain.hpp>
 #include <fastqueue/json/utf8.hpp>
 
 #include <charconv>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -59,7 +59,7 @@ public:
     /// infinities.
     template <std::floating_point Real>
     writer& value(Real number) {
-        if (std::isfinite(number)) return write_number(number);
+        if (is_finite(number)) return write_number(number);
         ok_ = false;
         return raw("null");
     }

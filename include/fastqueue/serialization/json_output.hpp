@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fastqueue/json/number.hpp>
 #include <fastqueue/json/reader.hpp>
 #include <fastqueue/json/writer.hpp>
 #include <fastqueue/model/error.hpp>
@@ -8,7 +9,6 @@
 #include <cereal/cereal.hpp>
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -131,7 +131,7 @@ private:
 
     template <class Real>
     void write_real(Real value) {
-        if (!std::isfinite(value)) fail("JSON has no NaN and no infinity");
+        if (!json::is_finite(value)) fail("JSON has no NaN and no infinity");
         out_.value(value);
     }
 

@@ -4,7 +4,6 @@
 #include <concepts>
 #include <cstddef>
 #include <deque>
-#include <forward_list>
 #include <list>
 #include <map>
 #include <optional>
