@@ -36,7 +36,7 @@ struct subworker_options {
                                       ///< its own connection, as behind NAT
     std::string advertise_host;       ///< under which the control plane reaches a wildcard base
     std::uint32_t concurrency = 1;    ///< handlers that run at once, 1 to 1024
-    std::uint32_t window = 256;       ///< runs that may be here at once for each handler
+    std::uint32_t window = 512;       ///< runs that may be here at once for each handler
     std::chrono::milliseconds grace{
         30'000};  ///< how long `stop` waits for what runs; then it goes back unfinished
     std::chrono::microseconds spin =
@@ -224,6 +224,7 @@ private:
         });
         shell::perform(core_->outbox(), ~policy::store_sequence{0}, *transport_, frames_,
                        [this](std::uint32_t tag, peer_id peer) { core_->dialled(tag, peer); });
+        if (core_->goes_on()) transport_->wake();
         tell();
         auto const next = std::min(core_->next_deadline(), stop_by_.value_or(instant::max()));
         transport_->arm(next == instant::max() ? std::nullopt : std::optional{next});

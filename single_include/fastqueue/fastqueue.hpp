@@ -34,6 +34,7 @@
 
 // ---- <fastqueue/model/hash.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -47,20 +48,40 @@ namespace fastqueue {
     return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
+namespace detail {
+
+inline constexpr std::uint64_t hash_k1 = 0x9e3779b97f4a7c15U;
+inline constexpr std::uint64_t hash_k2 = 0xd6e8feb86659fd93U;
+
+[[nodiscard]] inline std::uint64_t word_at(char const* at) noexcept {
+    std::uint64_t word = 0;
+    std::memcpy(&word, at, 8);
+    return word;
+}
+
+/// Takes blocks of 32 octets off the front. Four products at a time, since each waits for the one before it.
+[[nodiscard]] inline std::uint64_t hash_blocks(std::string_view& bytes, std::uint64_t state) noexcept {
+    std::uint64_t lanes[4] = {state, state ^ hash_k1, state ^ hash_k2, ~state};
+    for (; bytes.size() >= 32; bytes.remove_prefix(32)) {
+        for (int i = 0; i < 4; ++i) lanes[i] = mix(lanes[i] ^ word_at(bytes.data() + 8 * i), hash_k1);
+    }
+    return mix(lanes[0] ^ mix(lanes[1], hash_k2), hash_k1) ^ mix(lanes[2] ^ mix(lanes[3], hash_k1), hash_k2);
+}
+
+}  // namespace detail
+
 /// A fast hash for tables and fingerprints; not a cryptographic one.
 /// \param seed  a secret where a peer chooses the bytes, so that it can't choose collisions
 /// \complexity linear, eight octets a step, allocates nothing
 [[nodiscard]] inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed = 0) noexcept {
-    constexpr std::uint64_t k1 = 0x9e3779b97f4a7c15U;
-    constexpr std::uint64_t k2 = 0xd6e8feb86659fd93U;
+    constexpr auto k1 = detail::hash_k1;
+    constexpr auto k2 = detail::hash_k2;
+    constexpr std::size_t large = 128;
     std::uint64_t state = seed ^ mix(bytes.size() ^ k1, k2);
+    if (bytes.size() >= large) state = detail::hash_blocks(bytes, state);
     auto const* at = bytes.data();
     auto left = bytes.size();
-    for (; left >= 8; at += 8, left -= 8) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, at, 8);
-        state = mix(state ^ word, k1);
-    }
+    for (; left >= 8; at += 8, left -= 8) state = mix(state ^ detail::word_at(at), k1);
     std::uint64_t tail = 0;
     if (left > 0) std::memcpy(&tail, at, left);
     return mix(state ^ tail ^ k2, k1 ^ left);
@@ -111,7 +132,6 @@ concept balancing = std::constructible_from<B, std::uint64_t> && follows_workers
 }  // namespace fastqueue::policy
 
 #include <cassert>
-#include <cstddef>
 #include <vector>
 
 namespace fastqueue::balancing {
@@ -389,12 +409,13 @@ public:
 
     /// \throws std::bad_alloc
     void joined(policy::worker_slot w, std::uint32_t weight, policy::load l) {
-        if (w >= present_.size()) present_.resize(w + std::size_t{1});
-        present_[w] = true;
+        if (w >= workers_.size()) workers_.resize(w + std::size_t{1});
+        if (!std::exchange(workers_[w].known, true)) places_.push_back(w);
+        workers_[w].present = true;
         others_.joined(w, weight, l);
     }
     void left(policy::worker_slot w) noexcept {
-        present_[w] = false;
+        workers_[w].present = false;
         others_.left(w);
     }
     /// \throws std::bad_alloc
@@ -402,8 +423,8 @@ public:
     [[nodiscard]] policy::worker_slot pick(std::uint64_t key) noexcept {
         constexpr std::uint64_t choices = 8;  // where so many are full, most are: any other will do
         for (std::uint64_t choice = 0; key != 0 && choice < choices; ++choice) {
-            auto const w = place_of(drawn(key ^ seed_, choice));
-            if (present_[w]) return w;
+            auto const w = places_[place_of(drawn(key ^ seed_, choice))];
+            if (workers_[w].present) return w;
         }
         return others_.pick(key);
     }
@@ -414,22 +435,27 @@ private:
         auto const state = hash + (n + 1) * 0x9e3779b97f4a7c15U;
         return mix(state, state ^ 0xd6e8feb86659fd93U);
     }
-    /// The number below `present_.size()` that belongs to `hash`: with each number more, one in that many hashes moves, and
+    /// The number below `places_.size()` that belongs to `hash`: with each number more, one in that many hashes moves, and
     /// moves to the new one.
-    [[nodiscard]] policy::worker_slot place_of(std::uint64_t hash) const noexcept {
+    [[nodiscard]] std::size_t place_of(std::uint64_t hash) const noexcept {
         std::uint64_t at = 0;
         // The next number to which this hash moves is drawn, rather than asked for at each: P(beyond n) = (at + 1) / n.
-        for (std::uint64_t next = 0, draw = 1; next < present_.size(); ++draw) {
+        for (std::uint64_t next = 0, draw = 1; next < places_.size(); ++draw) {
             at = next;
             auto const fraction = static_cast<double>((drawn(hash, draw) >> 11U) + 1) * 0x1p-53;
             next = static_cast<std::uint64_t>(static_cast<double>(at + 1) / fraction);
         }
-        return static_cast<policy::worker_slot>(at);
+        return static_cast<std::size_t>(at);
     }
 
     std::uint64_t seed_;
     least_loaded others_;
-    std::vector<bool> present_;  // by worker; never shrinks, since the fleet reuses numbers
+    struct worker {
+        bool known = false;
+        bool present = false;
+    };
+    std::vector<worker> workers_;
+    std::vector<policy::worker_slot> places_;  // who ever joined, in that order: the fleet reuses numbers
 };
 
 static_assert(policy::balancing<sticky>);
@@ -1128,10 +1154,25 @@ template <std::floating_point Real>
 
 namespace fastqueue::json::detail {
 
-/// Steps over octets that stand for themselves in a string: ASCII but for control characters, quotes and backslashes. Eight at
-/// a time, so it may stop up to seven octets before the first that does not.
+/// Whether 64 octets all stand for themselves, by the vectors that GCC and Clang make of what a processor has.
+[[nodiscard]] inline bool is_plain_block(char const* octets) noexcept {
+    using vector = unsigned char __attribute__((vector_size(16)));
+    vector special{};
+    for (int i = 0; i < 64; i += 16) {
+        vector v;
+        std::memcpy(&v, octets + i, sizeof v);
+        special |= static_cast<vector>((v < 0x20) | (v > 0x7f) | (v == '"') | (v == '\\'));
+    }
+    std::uint64_t halves[2];
+    std::memcpy(halves, &special, sizeof halves);
+    return (halves[0] | halves[1]) == 0;
+}
+
+/// Steps over octets that stand for themselves in a string: ASCII but for control characters, quotes and backslashes. Eight or
+/// more at a time, so it may stop up to seven octets before the first that does not.
 /// \return where it stopped, `from` and up
 [[nodiscard]] inline std::size_t skip_plain_words(std::string_view text, std::size_t from) noexcept {
+    while (text.size() - from >= 64 && is_plain_block(text.data() + from)) from += 64;
     constexpr std::uint64_t ones = 0x0101010101010101U;
     constexpr std::uint64_t tops = 0x80 * ones;
     for (; text.size() - from >= 8; from += 8) {
@@ -2189,6 +2230,10 @@ private:
     }
 
     void quote(std::string_view text) {
+        // A long text is copied once, and what follows it does not move it.
+        constexpr std::size_t long_text = 1024;
+        if (text.size() >= long_text && out_->capacity() - out_->size() < text.size() + 64)
+            out_->reserve(std::max(out_->size() + text.size() + text.size() / 8, 2 * out_->capacity()));
         out_->push_back('"');
         std::size_t run = 0;  // where what is not yet copied begins
         for (std::size_t i = 0;;) {
@@ -4612,6 +4657,109 @@ private:
 
 }  // namespace fastqueue::core
 
+// ---- <fastqueue/policy/transport.hpp>
+
+namespace fastqueue::policy {
+
+/// Who a transport tells what happens. All calls come from one thread at a time, and none while another is
+/// under way. A sink may call the transport back from any of these; the transport never calls the sink from
+/// inside such a call.
+class transport_sink {
+public:
+    transport_sink() = default;
+    transport_sink(transport_sink const&) = delete;
+    transport_sink& operator=(transport_sink const&) = delete;
+    virtual ~transport_sink() = default;
+
+    /// A connection is ready: the handshake is done, messages may be sent.
+    virtual void opened(peer_id peer, peer_info const& info) = 0;
+    /// A whole message has come. `frames` and what they show live only during the call.
+    virtual void message(peer_id peer, std::span<std::string_view const> frames) = 0;
+    /// A connection has ended, or a dial has failed (then without an `opened`; `errc::refused` if nobody
+    /// listens). Never told of a peer that the sink itself closed.
+    virtual void closed(peer_id peer, std::error_code why) = 0;
+    /// The moment given to `arm` has come.
+    virtual void due() = 0;
+    /// `wake` was called since the last time.
+    virtual void woken() = 0;
+    /// All that was ready has been told: now act on it. What is sent here leaves in one write a connection.
+    virtual void turn_end() = 0;
+};
+
+template <class T>
+concept listens_and_dials = requires(T t, endpoint const& where, std::uint32_t tag, endpoint& bound) {
+    { t.listen(where, tag, bound) } -> std::same_as<std::error_code>;
+    { t.stop_listening() } -> std::same_as<void>;
+    { t.dial(where, tag) } -> std::same_as<peer_id>;
+};
+
+template <class T>
+concept carries_messages = requires(T t, peer_id peer, std::span<std::string_view const> frames) {
+    { t.send(peer, frames) } -> std::same_as<std::error_code>;
+    { t.close(peer) } -> std::same_as<void>;
+};
+
+template <class T>
+concept keeps_time = requires(T t, T const& ct, std::optional<instant> deadline) {
+    { t.arm(deadline) } -> std::same_as<void>;
+    { ct.now() } -> std::same_as<clock_reading>;
+};
+
+template <class T>
+concept can_be_woken = requires(T t) {
+    { t.wake() }
+    noexcept->std::same_as<void>;
+};
+
+/// How messages travel between the roles. Free of any library's types: a message is its frames.
+///
+/// expression                | throws    | law
+/// t.attach(sink)            | never     | before anything else, once; the sink outlives the transport's last event
+/// t.listen(at, tag, bound)  | bad_alloc | success: connections come with that tag, `bound` is where (port 0 resolved);
+///                           |           | else the system's error and nothing is bound
+/// t.stop_listening()        | never     | no new connection is accepted; those there are live on
+/// t.dial(to, tag)           | bad_alloc | one attempt, a name never used before; `opened` or `closed` follows, later
+/// t.send(peer, frames)      | bad_alloc | the whole message is queued, in order; or an error and nothing is:
+///                           |           | `no_such_peer`, `send_queue_full` (that peer is then cut: `closed` follows),
+///                           |           | `message_too_large`
+/// t.close(peer)             | never     | what was queued is written if the peer reads it soon, then it ends; no event
+/// t.arm(deadline)           | never     | replaces the one armed before; empty: none. `due` comes at it or later
+/// t.now()                   | never     | the time of this turn: the clock is read once
+/// t.wake()                  | never     | the one call that is safe from any thread; `woken` follows once, soon
+///
+/// Back-off is not its business: who dials again, and when, is decided in `core/`, where it can be simulated.
+template <class T>
+concept transport = listens_and_dials<T> && carries_messages<T> && keeps_time<T> && can_be_woken<T> &&
+    requires(T t, transport_sink& sink) {
+    t.attach(sink);
+};
+
+/// Who has much to send waits where so many octets are queued to a peer already, rather than have it cut.
+inline constexpr std::uint64_t much_queued = 4U << 20U;
+
+/// A transport that tells what a peer has not taken yet.
+///
+/// expression     | throws | law
+/// t.queued(peer) | never  | octets sent to it and not handed on, about; 0 for who is gone. A turn follows when it has become
+///                |        | less and was over `much_queued`
+template <class T>
+concept tells_queue = transport<T> && requires(T const& t, peer_id peer) {
+    { t.queued(peer) }
+    noexcept->std::same_as<std::uint64_t>;
+};
+
+/// A role that asked for what comes also calls `t.read_always()` where a transport has it: whoever stops reading from a peer
+/// that leaves much unread itself must not do so then, or the two wait for each other.
+
+/// A transport that a thread can be lent to. A simulated one cannot: its network turns it.
+template <class T>
+concept runnable_transport = transport<T> && requires(T t) {
+    t.run();   // until stop()
+    t.stop();  // from within a turn: what is queued is written within a second, all is closed, run() returns
+};
+
+}  // namespace fastqueue::policy
+
 // ---- <fastqueue/wire/nodes.hpp>
 
 namespace fastqueue::wire {
@@ -4827,8 +4975,9 @@ public:
 
     // ---- time
 
-    template <class Done>
-    void turn(Done&& done) {
+    /// \param queued  called as `queued(peer)`: how many octets are on their way there already
+    template <class Queued, class Done>
+    void turn(Queued&& queued, Done&& done) {
         while (auto const slot = timeouts_.pop(now_.steady)) {
             finish(*slot,
                    {operations_[*slot].request.cookie, make_error_code(errc::timed_out), nullptr,
@@ -4842,7 +4991,7 @@ public:
             retry_at_ = instant::max();
             connect();
         }
-        if (phase_ == phase::ready) send_unsent();
+        if (phase_ == phase::ready) send_unsent(queued);
     }
     [[nodiscard]] instant next_deadline() const noexcept {
         auto const discovery = phase_ == phase::discovering ? discover_by_ : instant::max();
@@ -4865,6 +5014,9 @@ public:
                 finish(list->front(), {operations_[list->front()].request.cookie, why, nullptr, text}, done);
         }
     }
+
+    /// Whether there was more to send than a turn should: then another one is due.
+    [[nodiscard]] bool goes_on() const noexcept { return goes_on_; }
 
     [[nodiscard]] core::outbox& outbox() noexcept { return out_; }
     [[nodiscard]] std::size_t pending() const noexcept { return operations_.used(); }
@@ -4895,14 +5047,18 @@ private:
         std::string refusal;
     };
 
+    /// What a request takes on its way, about.
+    [[nodiscard]] static std::uint64_t octets_of(client_request const& r) noexcept {
+        constexpr std::size_t around_a_pair = 128;
+        std::uint64_t sum = r.tokens.size() + r.payload.size() + around_a_pair;
+        for (auto const& pair : r.batch) sum += pair.tokens.size() + pair.payload.size() + around_a_pair;
+        return sum;
+    }
     [[nodiscard]] bool is_too_large(client_request const& r) const noexcept {
-        std::uint64_t sum = 0;
-        for (auto const& pair : r.batch) {
-            if (pair.payload.size() > max_payload_) return true;
-            sum += pair.tokens.size() + pair.payload.size() + 128;
-        }
+        auto const over = [this](client_pair const& pair) { return pair.payload.size() > max_payload_; };
         return r.payload.size() > max_payload_ || r.batch.size() > options_.limits.max_pairs ||
-               sum > options_.limits.max_message;
+               std::ranges::any_of(r.batch, over) ||
+               (!r.batch.empty() && octets_of(r) > options_.limits.max_message);
     }
 
     // ---- finding the control plane
@@ -4949,7 +5105,7 @@ private:
             if (l->peer != peer_id::none) out_.close(l->peer);
             *l = {};
         }
-        while (!sent_.empty()) unsend(sent_.front());
+        while (!sent_.empty()) unsend(sent_.back());
         phase_ = phase::waiting;
         if (!was_there_ && backoff_.failures() >= options_.retries) {
             phase_ = phase::idle;
@@ -4970,13 +5126,13 @@ private:
     void unsend(std::uint32_t slot) {
         sent_.erase(operations_, slot);
         operations_[slot].sent = false;
-        unsent_.push_back(operations_, slot);
+        unsent_.push_front(operations_, slot);  // what waits was asked for later
     }
     void retry_port(client_port port) {
-        for (auto slot = sent_.front(); slot != none;) {
-            auto const next = operations_[slot].next;
+        for (auto slot = sent_.back(); slot != none;) {
+            auto const previous = operations_[slot].previous;
             if (operations_[slot].request.port == port) unsend(slot);
-            slot = next;
+            slot = previous;
         }
     }
     [[nodiscard]] link& link_of(client_port port) noexcept {
@@ -4984,10 +5140,18 @@ private:
                : port == client_port::management ? management_
                                                  : discovery_;
     }
-    void send_unsent() {
+    /// Sends what there is room for; the rest waits here, in order, since too long a queue has the connection cut.
+    template <class Queued>
+    void send_unsent(Queued&& queued) {
+        constexpr std::uint64_t enough_a_turn = 4 * policy::much_queued;
+        goes_on_ = false;
         for (auto slot = unsent_.front(); slot != none;) {
             auto const next = operations_[slot].next;
             auto& to = link_of(operations_[slot].request.port);
+            if (to.open && queued(to.peer) > policy::much_queued) return;  // a turn follows when it is less
+            auto const now = out_.octets();
+            goes_on_ = now > 0 && now + octets_of(operations_[slot].request) > enough_a_turn;
+            if (goes_on_) return;
             if (to.open)
                 send(slot, to.peer);
             else
@@ -5109,6 +5273,7 @@ private:
     instant retry_at_ = instant::max();
     instant discover_by_ = instant::max();
     slab<operation> operations_;
+    bool goes_on_ = false;
     slot_list unsent_;
     slot_list sent_;
     deadlines timeouts_;
@@ -5832,92 +5997,6 @@ public:
 static_assert(policy::observer<none>);
 
 }  // namespace fastqueue::observer
-
-// ---- <fastqueue/policy/transport.hpp>
-
-namespace fastqueue::policy {
-
-/// Who a transport tells what happens. All calls come from one thread at a time, and none while another is
-/// under way. A sink may call the transport back from any of these; the transport never calls the sink from
-/// inside such a call.
-class transport_sink {
-public:
-    transport_sink() = default;
-    transport_sink(transport_sink const&) = delete;
-    transport_sink& operator=(transport_sink const&) = delete;
-    virtual ~transport_sink() = default;
-
-    /// A connection is ready: the handshake is done, messages may be sent.
-    virtual void opened(peer_id peer, peer_info const& info) = 0;
-    /// A whole message has come. `frames` and what they show live only during the call.
-    virtual void message(peer_id peer, std::span<std::string_view const> frames) = 0;
-    /// A connection has ended, or a dial has failed (then without an `opened`; `errc::refused` if nobody
-    /// listens). Never told of a peer that the sink itself closed.
-    virtual void closed(peer_id peer, std::error_code why) = 0;
-    /// The moment given to `arm` has come.
-    virtual void due() = 0;
-    /// `wake` was called since the last time.
-    virtual void woken() = 0;
-    /// All that was ready has been told: now act on it. What is sent here leaves in one write a connection.
-    virtual void turn_end() = 0;
-};
-
-template <class T>
-concept listens_and_dials = requires(T t, endpoint const& where, std::uint32_t tag, endpoint& bound) {
-    { t.listen(where, tag, bound) } -> std::same_as<std::error_code>;
-    { t.stop_listening() } -> std::same_as<void>;
-    { t.dial(where, tag) } -> std::same_as<peer_id>;
-};
-
-template <class T>
-concept carries_messages = requires(T t, peer_id peer, std::span<std::string_view const> frames) {
-    { t.send(peer, frames) } -> std::same_as<std::error_code>;
-    { t.close(peer) } -> std::same_as<void>;
-};
-
-template <class T>
-concept keeps_time = requires(T t, T const& ct, std::optional<instant> deadline) {
-    { t.arm(deadline) } -> std::same_as<void>;
-    { ct.now() } -> std::same_as<clock_reading>;
-};
-
-template <class T>
-concept can_be_woken = requires(T t) {
-    { t.wake() }
-    noexcept->std::same_as<void>;
-};
-
-/// How messages travel between the roles. Free of any library's types: a message is its frames.
-///
-/// expression                | throws    | law
-/// t.attach(sink)            | never     | before anything else, once; the sink outlives the transport's last event
-/// t.listen(at, tag, bound)  | bad_alloc | success: connections come with that tag, `bound` is where (port 0 resolved);
-///                           |           | else the system's error and nothing is bound
-/// t.stop_listening()        | never     | no new connection is accepted; those there are live on
-/// t.dial(to, tag)           | bad_alloc | one attempt, a name never used before; `opened` or `closed` follows, later
-/// t.send(peer, frames)      | bad_alloc | the whole message is queued, in order; or an error and nothing is:
-///                           |           | `no_such_peer`, `send_queue_full` (that peer is then cut: `closed` follows),
-///                           |           | `message_too_large`
-/// t.close(peer)             | never     | what was queued is written if the peer reads it soon, then it ends; no event
-/// t.arm(deadline)           | never     | replaces the one armed before; empty: none. `due` comes at it or later
-/// t.now()                   | never     | the time of this turn: the clock is read once
-/// t.wake()                  | never     | the one call that is safe from any thread; `woken` follows once, soon
-///
-/// Back-off is not its business: who dials again, and when, is decided in `core/`, where it can be simulated.
-template <class T>
-concept transport = listens_and_dials<T> && carries_messages<T> && keeps_time<T> && can_be_woken<T> &&
-    requires(T t, transport_sink& sink) {
-    t.attach(sink);
-};
-
-/// A transport that a thread can be lent to. A simulated one cannot: its network turns it.
-template <class T>
-concept runnable_transport = transport<T> && requires(T t) {
-    t.run();   // until stop()
-    t.stop();  // from within a turn: what is queued is written within a second, all is closed, run() returns
-};
-
-}  // namespace fastqueue::policy
 
 // ---- <fastqueue/store/memory.hpp>
 
@@ -6782,7 +6861,7 @@ struct limits {
     /// Most frames in one message, received or sent. Empty frames cost nothing on the wire but memory here.
     std::uint32_t message_frames = 131'080;
     /// Most bytes that may wait in `pending()`: the largest message with its frame headers fits once.
-    std::uint64_t send_queue_bytes = 66 * 1024 * 1024;
+    std::uint64_t send_queue_bytes = 72 * 1024 * 1024;
     /// From construction (accepted or connected) to READY; trickled octets do not extend it.
     std::chrono::milliseconds handshake_time{30'000};
     /// A PING goes out when nothing was received for so long. Zero: never.
@@ -7110,7 +7189,8 @@ private:
                                    : header_bytes_of(have);
             auto const missing = whole - have.size();
             auto const piece = bytes.substr(0, missing);
-            append(tail_, piece);
+            make_room(tail_, piece.size(), missing);
+            tail_.append(piece);
             bytes.remove_prefix(piece.size());
             if (piece.size() < missing) return errc{};
             if (result == errc::need_more) continue;
@@ -7198,11 +7278,14 @@ private:
         buffer.append(piece);
     }
 
-    // Grows by doubling, and takes the views of the unfinished message along.
-    void make_room(std::string& buffer, std::size_t room) {
+    // Grows by doubling, or at once to what was announced if that is at most four times what came; and takes the views of the
+    // unfinished message along.
+    void make_room(std::string& buffer, std::size_t room, std::size_t announced = 0) {
         if (buffer.capacity() - buffer.size() >= room) return;
+        auto const have = buffer.size() + room;
+        bool const believed = announced > room && buffer.size() + announced <= 4 * have;
         std::string bigger;
-        bigger.reserve(std::max(buffer.size() + room, 2 * buffer.capacity()));
+        bigger.reserve(believed ? buffer.size() + announced : std::max(have, 2 * buffer.capacity()));
         bigger.append(buffer);
         auto const inside = [&](std::string_view v) { return !v.empty() && is_in(buffer, v); };
         for (auto& frame : frames_) {
@@ -7380,6 +7463,12 @@ public:
         return tail;
     }
 
+    /// `n` octets went to the peer without waiting here. Only while nothing waits.
+    void passed_by(std::size_t n) noexcept {
+        assert(size() == 0);
+        consumed_ += n;
+    }
+
     /// Octets that wait.
     [[nodiscard]] std::size_t size() const noexcept { return front_.size() - offset_ + back_.size(); }
     /// The stream position behind the last octet appended; the first octet ever has position 0.
@@ -7546,7 +7635,7 @@ public:
 
     /// Takes octets that have arrived, any number of them. Calls `sink.ready()` once, when the handshake is
     /// done, and `sink.message(frames)` for each complete message. Complete messages are views into `bytes`;
-    /// only an unfinished one is copied, and grows with what came, never by an announced size.
+    /// only an unfinished one is copied, to a buffer of at most four times what came, whatever size is announced.
     /// \return success, or why the connection is dead (the same again for a dead one):
     ///         errc::bad_greeting, unsupported_zmtp_version, mechanism_mismatch, reserved_flag_set,
     ///         frame_too_large, message_too_large, too_many_frames, bad_command, bad_metadata,
@@ -7592,9 +7681,29 @@ public:
         return {};
     }
 
+    /// The same for a transport that can write now: where nothing waits and the mechanism does not seal, a large message is
+    /// offered before any of it is copied.
+    /// \param write  called at most once, as `write(std::span<std::string_view const> parts)`; returns how many octets of them
+    ///               were written, from the front: 0 if none can be now
+    template <class Write>
+    [[nodiscard]] std::error_code send(std::span<std::string_view const> frames, Write&& write) {
+        constexpr std::size_t large = 64 * 1024;
+        if constexpr (!Mechanism::seals) {
+            bool const free = state_ == state::ready && output_.size() == 0;
+            if (free && frames.size() == 1 && frames[0].size() >= large) {
+                auto const size = encoded_bytes(frames);
+                if (size != 0 && size <= options_.limits.send_queue_bytes) return send_past(frames[0], write);
+            }
+        }
+        return send(frames);
+    }
+
     /// What to write to the peer, from the front; there may be more behind it. Empty only if nothing waits.
     /// The view stays valid until `consumed()`, whatever is sent or received meanwhile.
     [[nodiscard]] std::string_view pending() const noexcept { return output_.pending(); }
+
+    /// All octets that wait to be written: those of `pending()` and what is behind them.
+    [[nodiscard]] std::uint64_t queued() const noexcept { return output_.size(); }
 
     /// The first `n` octets of `pending()` have been written. O(1) amortised; gives memory back after a
     /// burst.
@@ -7768,6 +7877,20 @@ private:
         return failure ? fail(failure) : failure;
     }
 
+    template <class Write>
+    [[nodiscard]] std::error_code send_past(std::string_view body, Write&& write) {
+        std::string head;
+        append_header(head, 0, body.size());
+        std::array<std::string_view, 2> const parts{head, body};
+        auto& out =
+            output_.with_room(head.size() + body.size());  // or, thrown later, half a frame would have left
+        auto const written = write(std::span<std::string_view const>{parts});
+        output_.passed_by(written);
+        if (written < head.size()) out.append(head, written);
+        out.append(body.substr(written - std::min(written, head.size())));
+        heartbeat_.sent();
+        return {};
+    }
     [[nodiscard]] std::error_code write_command(std::string_view body) {
         auto& out = output_.with_room(largest_header_bytes + body.size() + overhead());
         return write_frame(out, frame_flag::command, body);
@@ -7942,6 +8065,7 @@ struct tcp_connection : zmtp_peer {
     bool shut = false;               // our end is closed
     bool write_broken = false;       // the rest of what it sent is still to be read
 
+    [[nodiscard]] std::uint64_t queued() const noexcept { return zmtp && !write_broken ? zmtp->queued() : 0; }
     [[nodiscard]] std::string_view pending() const noexcept {
         return zmtp && !write_broken ? zmtp->pending() : std::string_view{};
     }
@@ -8137,6 +8261,10 @@ public:
     /// came to this machine. Costs a look at each connection that something came over in the same turn.
     void keep_order_across_peers() noexcept { ordered_ = true; }
 
+    /// From now on peers are read from however much they leave unread themselves: for a role that asked for what comes. Two ends
+    /// that both wait until the other one reads would wait for ever.
+    void read_always() noexcept { options_.read_pause_bytes = std::numeric_limits<std::size_t>::max(); }
+
     /// Host names are looked up anew at each dial, and all their addresses are tried.
     [[nodiscard]] peer_id dial(endpoint const& where, std::uint32_t tag) {
         auto const id = make_peer(peer_stage::resolving, tag);
@@ -8163,7 +8291,8 @@ public:
     [[nodiscard]] std::error_code send(peer_id peer, std::span<std::string_view const> frames) {
         auto* const c = peers_.find(peer);
         if (c == nullptr || c->stage != peer_stage::ready) return errc::no_such_peer;
-        auto result = c->zmtp->send(frames);
+        auto result =
+            c->zmtp->send(frames, [c](std::span<std::string_view const> parts) { return offer(*c, parts); });
         if (result == errc::send_queue_full) {
             // Perhaps it is only this turn that is large: what the system takes now need not wait for its
             // end.
@@ -8173,6 +8302,11 @@ public:
         }
         touch(*c);
         return result;
+    }
+
+    [[nodiscard]] std::uint64_t queued(peer_id peer) const noexcept {
+        auto const* const c = peers_.find(peer);
+        return c == nullptr ? 0 : c->queued();
     }
 
     void close(peer_id peer) noexcept {
@@ -8232,8 +8366,9 @@ private:
           gate_{host},
           scratch_(std::max<std::size_t>(options.read_bytes, 1024)) {
         gate_.on_turn([this] {
+            drained_ = false;
             end_turn();
-            return !lost_.empty();  // what is still to be told must not wait for the network
+            return must_go_on();
         });
     }
 
@@ -8256,8 +8391,9 @@ private:
 
     void turn(bool may_wait) {
         clock_.begin_turn();
-        // What is still to be told must not wait for the network.
-        if (may_wait && lost_.empty())
+        bool const may_sleep = may_wait && !must_go_on();
+        drained_ = false;
+        if (may_sleep)
             await_event();
         else
             io_.poll_one();
@@ -8265,6 +8401,8 @@ private:
         end_turn();
         clock_.end_turn();
     }
+    /// What is still to be told must not wait for the network, nor must who waits for room.
+    [[nodiscard]] bool must_go_on() const noexcept { return !lost_.empty() || drained_; }
     /// Being woken costs more than looking a few times more, and between two looks others get their turn: under load more has
     /// come by then, and fewer wake-ups bring more each.
     void await_event() {
@@ -8375,7 +8513,20 @@ private:
         peers_.erase(c.id);
     }
 
+    /// Writes what the system takes now. What goes wrong is met again by `write`.
+    static std::size_t offer(tcp_connection& c, std::span<std::string_view const> parts) noexcept {
+        if (c.writing || c.write_broken) return 0;
+        std::array<asio::const_buffer, 2> const buffers{asio::buffer(parts[0]), asio::buffer(parts[1])};
+        std::error_code failed;
+        auto const written = c.socket.send(buffers, 0, failed);
+        return failed ? 0 : written;
+    }
     void write(tcp_connection& c) {
+        auto const before = c.queued();
+        write_all(c);
+        if (before > policy::much_queued && c.queued() < before) drained_ = true;
+    }
+    void write_all(tcp_connection& c) {
         while (!c.writing && !c.pending().empty()) {
             std::error_code ec;
             auto const written = c.socket.send(asio::buffer(c.pending().data(), c.pending().size()), 0, ec);
@@ -8621,11 +8772,13 @@ private:
     std::vector<char> scratch_;
     std::optional<instant> armed_;
     instant stop_by_{};
+    bool drained_ = false;  // a long queue has become shorter since the sink was asked last
     bool stopping_ = false;
     bool ordered_ = false;
 };
 
 static_assert(policy::runnable_transport<tcp>);
+static_assert(policy::tells_queue<tcp>);
 
 }  // namespace fastqueue::transport
 
@@ -8726,13 +8879,12 @@ public:
     /// \param wake  wakes the loop; called under the lock, never after `detach` has returned
     explicit client_inbox(std::function<void()> wake) : wake_{std::move(wake)} {}
 
-    /// \param asleep  the loop may be; else it will look here anyway
     /// \return false: the client has been stopped, and the request is as it was
-    [[nodiscard]] bool post(core::client_request& request, bool asleep) {
+    [[nodiscard]] bool post(core::client_request& request) {
         std::scoped_lock const lock{mutex_};
         if (closed_) return false;
         requests_.push_back(std::move(request));
-        if (asleep) wake();
+        wake();
         return true;
     }
     void cancel(std::uint64_t number) {
@@ -8833,6 +8985,21 @@ void perform(core::outbox& box, policy::store_sequence committed, Transport& tra
 
 }  // namespace fastqueue::shell
 
+// ---- <fastqueue/shell/queued.hpp>
+
+namespace fastqueue::shell {
+
+/// How many octets are on their way to `peer` already, as far as the transport tells; else 0.
+template <class Transport>
+[[nodiscard]] std::uint64_t queued(Transport const& transport, peer_id peer) noexcept {
+    if constexpr (policy::tells_queue<Transport>)
+        return transport.queued(peer);
+    else
+        return 0;
+}
+
+}  // namespace fastqueue::shell
+
 namespace fastqueue::shell {
 
 /// Who is told how an operation ended. Called once, on the driver's thread; it must not block.
@@ -8857,13 +9024,15 @@ public:
           core_{std::move(options)},
           inbox_{std::make_shared<client_inbox>([this] { transport_->wake(); })} {
         transport_->attach(*this);
+        if constexpr (requires { transport_->read_always(); }) transport_->read_always();
     }
     ~client_driver() override { inbox_->detach(); }
 
     /// Begins an operation; `handler` hears of its end and lives until then. Safe from any thread.
     void post(core::client_request request, answer_handler& handler) {
         request.cookie = reinterpret_cast<std::uintptr_t>(&handler);
-        if (inbox_->post(request, !inside())) return;
+        if (inside()) return own_.push_back(std::move(request));
+        if (inbox_->post(request)) return;
         auto const end = inbox_->reason();
         handler.answered({0, end.why, nullptr, end.text});
     }
@@ -8926,9 +9095,10 @@ private:
         bool const closing = closed && std::exchange(last_turn_, true);
         if (closed && !closing) transport_->wake();
         if (closing) end_all();
-        core_.turn(deliver);
+        core_.turn([this](peer_id peer) { return shell::queued(*transport_, peer); }, deliver);
         shell::perform(core_.outbox(), ~policy::store_sequence{0}, *transport_, frames_,
                        [this](std::uint32_t tag, peer_id peer) { core_.dialled(tag, peer); });
+        if (core_.goes_on()) transport_->wake();
         auto const next = core_.next_deadline();
         transport_->arm(next == instant::max() ? std::nullopt : std::optional{next});
         if (!closing) return;
@@ -8940,10 +9110,14 @@ private:
     }
     bool take_inbox() {
         bool const closing = inbox_->take(requests_, cancels_);
-        for (auto& request : requests_) {
-            auto const cookie = request.cookie;
-            if (auto const failed = core_.start(std::move(request))) deliver({cookie, failed, nullptr, {}});
+        for (auto* requests : {&own_, &requests_}) {
+            for (auto& request : *requests) {
+                auto const cookie = request.cookie;
+                if (auto const failed = core_.start(std::move(request)))
+                    deliver({cookie, failed, nullptr, {}});
+            }
         }
+        own_.clear();
         for (auto const number : cancels_) core_.cancel(number, deliver);
         return closing;
     }
@@ -8951,7 +9125,8 @@ private:
     std::unique_ptr<transport_type> transport_;
     core::client core_;
     std::shared_ptr<client_inbox> inbox_;
-    std::vector<core::client_request> requests_;
+    std::vector<core::client_request> own_;       // posted by handlers of answers, in this turn
+    std::vector<core::client_request> requests_;  // of other threads
     std::vector<std::uint64_t> cancels_;
     std::vector<std::string_view> frames_;
     std::atomic<std::thread::id> inside_;  // the thread that is in an event
@@ -10936,7 +11111,7 @@ struct name_entry {
         else if (sample > cost_us)
             cost_us += (sample - cost_us + 1) / 2;
         else
-            cost_us -= (cost_us - sample) / 8;
+            cost_us -= (cost_us - sample + 7) / 8;  // or what is shorter than 8 would count as 8 for ever
     }
 };
 
@@ -11483,7 +11658,12 @@ struct worker_record {
     std::uint32_t window = 1;
     std::uint32_t outstanding =
         0;  ///< runs sent and not answered, those counted whose task has gone on without them
-    std::uint32_t charged_us = 0;                 ///< the cost of what is outstanding, as far as it was known
+    std::uint32_t charged_us = 0;            ///< the cost of what is outstanding, as far as it was known
+    std::uint64_t charged_octets = 0;        ///< the arguments of what is outstanding
+    std::uint64_t unchecked_octets = 0;      ///< of what it was given since its queues were looked at
+    policy::store_sequence gated_until = 0;  ///< the write that must be committed before all of that has left
+    std::uint32_t fetching = 0;              ///< of what it holds: whose arguments are awaited from the store
+    bool clogged = false;  ///< it was given much: it gets no more until its queues are known to be short
     std::array<slot_list, priority_count> ahead;  ///< tasks sent, not known to have begun
     slot_list begun;
     slot_list recalled;
@@ -11516,6 +11696,8 @@ namespace fastqueue::core {
 
 /// Work of this cost at most is sent ahead to a worker whose threads are busy: about what a round trip takes.
 inline constexpr std::uint32_t ahead_limit_us = 1000;
+/// So many octets of arguments at most wait at a worker whose threads are busy.
+inline constexpr std::uint64_t ahead_limit_octets = 16U << 20U;
 
 /// Which task goes to which worker next. Tasks wait in lanes, one FIFO a priority and name. Workers that know
 /// the same names are one *class*; each class has its heads of lanes in heaps, by order of acceptance, and
@@ -11593,12 +11775,13 @@ public:
     void room_changed(std::uint32_t w) {
         auto& r = workers_[w];
         if (r.capability == none) return;
-        bool const may = w < serving_.size() && serving_[w];
+        bool const may = w < serving_.size() && serving_[w] && !r.clogged;
         bool const idle = may && r.outstanding < r.concurrency;
         note_filling(r);
         // What is on its way back goes before what would be sent now.
         bool const ahead = may && !idle && !r.filled && !r.blocked() && r.recalled.empty() &&
-                           r.charged_us < ahead_limit_us * r.concurrency;
+                           r.charged_us < ahead_limit_us * r.concurrency &&
+                           r.charged_octets < ahead_limit_octets;
         auto& c = *classes_[r.capability];
         place(c.idle, c.idle_count, r.among_idle, idle, w);
         place(c.ahead, c.ahead_count, r.among_ahead, ahead, w);
@@ -11754,12 +11937,13 @@ private:
     [[nodiscard]] std::uint32_t pick(task const& t) {
         auto best = none;
         bool best_is_idle = false;
+        auto const key = t.key_hash == 0 ? 0 : mix(t.key_hash, 0x9e3779b97f4a7c15U);  // in all its bits
         for (auto const c : names_[t.name].classes) {
             auto& in = *classes_[c];
             if (!has_place(in, t) || !is_first(in, t)) continue;
             bool const idle = in.idle_count > 0;
             if (best != none && best_is_idle && !idle) continue;
-            auto const w = idle ? in.idle.pick(t.key_hash) : in.ahead.pick(t.key_hash);
+            auto const w = idle ? in.idle.pick(key) : in.ahead.pick(key);
             if (best == none || (idle && !best_is_idle) || workers_[w].load() < workers_[best].load()) {
                 best = w;
                 best_is_idle = idle;
@@ -12428,6 +12612,7 @@ struct plane_state {
     std::uint64_t task_octets = 0;  ///< of the arguments that are in memory, of tasks that live
     std::unordered_map<policy::task_number, std::uint32_t>
         fetching;                           ///< tasks whose arguments were asked for
+    std::vector<std::uint32_t> clogged;     ///< workers that were sent much
     std::deque<policy::task_number> ended;  ///< as long as their ids are known
     std::optional<std::string> full;        ///< why the store takes no more tasks
     std::string failure;                    ///< why the store takes nothing any more
@@ -12445,15 +12630,16 @@ struct plane_state {
     }
 
     /// The message that `peer` gets unasked, and in which it gets answers that came due.
-    [[nodiscard]] wire::pair_writer& unasked(std::uint32_t peer, wire::form layout) {
+    /// \param octets  of the payload that is to go into it
+    [[nodiscard]] wire::pair_writer& unasked(std::uint32_t peer, wire::form layout, std::size_t octets = 0) {
         auto& p = peers[peer];
-        return shared(p, layout, p.message, p.message_turn).pairs;
+        return shared(p, layout, p.message, p.message_turn, octets).pairs;
     }
     /// The same for what must not leave before `after` is committed: apart, so that nothing else waits with it.
     [[nodiscard]] wire::pair_writer& gated(std::uint32_t peer, wire::form layout,
-                                           policy::store_sequence after) {
+                                           policy::store_sequence after, std::size_t octets = 0) {
         auto& p = peers[peer];
-        auto& message = shared(p, layout, p.gated, p.gated_turn);
+        auto& message = shared(p, layout, p.gated, p.gated_turn, octets);
         message.after = std::max(message.after, after);
         return message.pairs;
     }
@@ -12552,10 +12738,12 @@ struct plane_state {
         return std::uint64_t{dispatch.waiting()} + reunion.tasks.size();
     }
     [[nodiscard]] outgoing& shared(peer_record const& p, wire::form layout, std::size_t& index,
-                                   std::uint64_t& turn) {
-        constexpr std::size_t enough_octets = 1U << 20U;
+                                   std::uint64_t& turn, std::size_t octets) {
+        constexpr std::size_t enough_octets =
+            1U << 20U;  // a frame of many must not become too large for its reader
         bool const fits = turn == out.turn() && out[index].layout == layout &&
-                          out[index].pairs.octets() < enough_octets && out[index].pairs.pairs() < 4096;
+                          out[index].pairs.octets() + octets < enough_octets &&
+                          out[index].pairs.pairs() < 4096;
         if (!fits) {
             index = out.open(p.id, layout);
             turn = out.turn();
@@ -13155,10 +13343,10 @@ private:
     }
 
     /// Begins the pair that answers a waiter, in the message it belongs to.
-    wire::header_writer begin_reply(std::uint32_t w, std::string_view verb) {
+    wire::header_writer begin_reply(std::uint32_t w, std::string_view verb, std::size_t octets = 0) {
         auto& waits = s_.waiting[w];
         if (waits.layout == wire::form::packed && waits.envelope.empty()) {
-            reply_ = &s_.unasked(waits.peer, waits.layout);
+            reply_ = &s_.unasked(waits.peer, waits.layout, octets);
             reply_message_ = s_.peers[waits.peer].message;
         } else {
             reply_message_ = s_.out.open(s_.peers[waits.peer].id, waits.layout, waits.envelope);
@@ -13180,7 +13368,11 @@ private:
             auto const w = s_.tasks[slot].waiters;
             bool const cancels = s_.waiting[w].kind == wait_kind::cancel;
             bool const came_late = cancels && r.state != task_state::cancelled;
-            auto header = begin_reply(w, came_late ? "error" : cancels ? "cancelled" : "result");
+            auto header = begin_reply(w,
+                                      came_late ? "error"
+                                      : cancels ? "cancelled"
+                                                : "result",
+                                      cancels ? 0 : value.size());
             if (came_late)
                 header.token(id).token(name_of(errc::already_finished)).field("state", name_of(r.state));
             else if (cancels)
@@ -13607,6 +13799,7 @@ public:
         auto const& t = s_.tasks[slot];
         ++record.outstanding;
         record.charged_us += t.cost_us;
+        record.charged_octets += t.octets;
         if (record.sends_began()) {
             record.ahead[index_of(t.level)].push_back(s_.tasks, slot);
         } else {
@@ -13626,6 +13819,9 @@ public:
             record.ahead[index_of(t.level)].erase(s_.tasks, slot);
         --record.outstanding;
         record.charged_us -= t.cost_us;
+        record.charged_octets -= t.octets;
+        if (t.fetching) --record.fetching;
+        t.fetching = false;
         t.cost_us = 0;
     }
 
@@ -13912,12 +14108,34 @@ public:
         auto& t = s_.tasks[slot];
         s_.fetching.erase(at);
         if (t.number != f.number || !t.fetching) return;
-        t.fetching = false;
         auto& record = s_.workers[t.worker];
+        t.fetching = false;
+        --record.fetching;
         if (!workers_.can_send(record)) return;  // it will say that it has not got it
         send_run(t, record, f.arguments);
         if (t.recalled) tell_worker(t.worker, slot, "recall", t.level);
         if (t.cancel_requested) tell_worker(t.worker, slot, "cancel", t.level);
+    }
+    /// Who was given much gets more when all of it has left and its queues are short.
+    /// \return whether there is any such worker
+    template <class Queued>
+    bool look_at_queues(Queued&& queued) {
+        auto const before = s_.clogged.size();
+        std::erase_if(s_.clogged, [&](std::uint32_t w) {
+            auto& record = s_.workers[w];
+            if (!record.clogged) return true;  // it left, and perhaps another has its place
+            if (record.fetching > 0 || record.gated_until > s_.committed) return false;
+            // Not the sum: a turn follows where one of them becomes shorter.
+            record.unchecked_octets = 0;
+            for (auto const& link : record.links) {
+                if (link.peer != peer_id::none)
+                    record.unchecked_octets = std::max(record.unchecked_octets, queued(link.peer));
+            }
+            record.clogged = record.unchecked_octets > policy::much_queued;
+            if (!record.clogged) s_.dispatch.room_changed(w);
+            return !record.clogged;
+        });
+        return s_.clogged.size() != before;
     }
     /// Asks the worker of a task to stop it.
     void cancel(std::uint32_t slot) {
@@ -13953,8 +14171,16 @@ private:
         t.state = task_state::assigned;
         if (must_claim(t, record)) t.stored = s_.store.claim(t.number, t.attempt);
         workers_.take_on(worker, slot);
+        note_weight(worker, t.octets);
         s_.dispatch.room_changed(worker);
         t.left ? fetch(slot) : send_run(t, record, t.arguments);
+    }
+    void note_weight(std::uint32_t worker, std::uint64_t octets) {
+        auto& record = s_.workers[worker];
+        record.unchecked_octets += octets;
+        if (record.unchecked_octets <= policy::much_queued || record.clogged) return;
+        record.clogged = true;
+        s_.clogged.push_back(worker);
     }
     /// Whether only the store can tell afterwards that the task may have run: where a worker's death is ours as well, and
     /// where it must not run again.
@@ -13965,11 +14191,12 @@ private:
         if constexpr (policy::durable_store<typename P::store_policy>) {
             auto& t = s_.tasks[slot];
             t.fetching = true;
+            ++s_.workers[t.worker].fetching;
             s_.fetching[t.number] = slot;
             s_.store.fetch(t.number);
         }
     }
-    void send_run(task const& t, worker_record const& record, std::string_view arguments) {
+    void send_run(task const& t, worker_record& record, std::string_view arguments) {
         wire::run_message run;
         run.lease = {t.id, t.attempt};
         run.name = s_.dispatch.names()[t.name].name;
@@ -13981,17 +14208,21 @@ private:
             run.timeout_ms = terms.options.timeout_ms;
             run.traceparent = terms.traceparent;
         }
-        auto& pairs = to_worker(t, record, t.level);
+        if (is_gated(t, record)) record.gated_until = std::max(record.gated_until, t.stored);
+        auto& pairs = to_worker(t, record, t.level, arguments.size());
         auto header = pairs.begin("run");
         run.write(header, !record.dialled);
         pairs.finish(arguments);
     }
     /// Where a word about a task goes on.
     /// \param level  over whose connection
-    [[nodiscard]] wire::pair_writer& to_worker(task const& t, worker_record const& record, priority level) {
+    /// \param octets  of the payload
+    [[nodiscard]] wire::pair_writer& to_worker(task const& t, worker_record const& record, priority level,
+                                               std::size_t octets = 0) {
         auto const peer = s_.peers.find(record.links[record.dialled ? index_of(level) : 0].peer);
         auto const layout = record.announced.packed ? wire::form::packed : wire::form::frames;
-        return is_gated(t, record) ? s_.gated(peer, layout, t.stored) : s_.unasked(peer, layout);
+        return is_gated(t, record) ? s_.gated(peer, layout, t.stored, octets)
+                                   : s_.unasked(peer, layout, octets);
     }
     /// A first attempt may begin before its submission is safe. What must not run twice waits for it, and so do others for the
     /// number of their attempt, which is never to be seen twice; and then all that is said of it, so that its order is kept.
@@ -15299,7 +15530,13 @@ public:
         });
     }
     /// Whether so much is to be sent that it should not wait for the turn's end.
-    [[nodiscard]] bool has_much_to_send() const noexcept { return s_.out.octets() > (4U << 20U); }
+    [[nodiscard]] bool has_much_to_send() const noexcept { return s_.out.octets() > policy::much_queued; }
+    /// What the outbox held has been sent. \param queued  called as `queued(peer)`: how many octets are on their way there
+    /// \return whether workers may get more that could not before: then another turn is due
+    template <class Queued>
+    [[nodiscard]] bool sent(Queued&& queued) {
+        return !s_.clogged.empty() && runs_.look_at_queues(queued) && s_.dispatch.waiting() > 0;
+    }
 
     /// The store has committed more, or failed.
     void committed(policy::store_news const& news) {
@@ -15689,7 +15926,7 @@ struct worker_options {
     std::string id;
     uuid incarnation;
     std::uint32_t concurrency = 1;  ///< handlers that run at once, 1 to 1024
-    std::uint32_t window = 256;     ///< runs that may be here at once; never less than `concurrency`
+    std::uint32_t window = 512;     ///< runs that may be here at once; never less than `concurrency`
     std::uint32_t weight = 1;
     endpoint control_plane{"127.0.0.1", 5555};
     std::optional<endpoint> discovery;   ///< where to ask for the management port first
@@ -15881,7 +16118,8 @@ public:
     /// Answers all go over one connection, so that their order is the order in which the runs ended.
     [[nodiscard]] peer_id answer_to() const noexcept {
         if (!options_.address) return management_;
-        return *std::ranges::find_if(links_, [](peer_id p) { return p != peer_id::none; });
+        auto const at = std::ranges::find_if(links_, [](peer_id p) { return p != peer_id::none; });
+        return at == links_.end() ? peer_id::none : *at;
     }
     [[nodiscard]] std::string const& fatal() const noexcept { return fatal_; }
     [[nodiscard]] errc fatal_code() const noexcept { return fatal_code_; }
@@ -16061,6 +16299,14 @@ public:
         }
     }
 
+    /// How many octets of its answers are on their way already: where they are many, more of them wait here.
+    void queued(std::uint64_t octets) noexcept { queued_ = octets; }
+    [[nodiscard]] peer_id answer_to() const noexcept { return link_.answer_to(); }
+    /// Whether there was more to say than a turn should: then another one is due.
+    [[nodiscard]] bool goes_on() const noexcept {
+        return !owed_.empty() && link_.can_answer() && queued_ <= policy::much_queued;
+    }
+
     // ---- the executor's events
 
     /// A handler has ended.
@@ -16116,6 +16362,7 @@ public:
             actions_.push_back({run_action::kind::stop, *slot});
         }
         if (link_.tick(now_.steady, outstanding())) announce();
+        send_owed();
         put_in_order();
     }
     [[nodiscard]] instant next_deadline() const noexcept {
@@ -16139,6 +16386,7 @@ public:
     /// After `stop`: the time for finishing is over. What still runs goes back unfinished, and its end will be told to
     /// nobody. \return how many those are
     std::size_t hand_back() {
+        handed_back_ = true;
         std::size_t count = 0;
         for (auto slot = running_.front(); slot != none; slot = runs_[slot].next) {
             if (runs_[slot].dropped) continue;
@@ -16161,7 +16409,9 @@ public:
     [[nodiscard]] bool stopping() const noexcept { return stopping_; }
     /// After `stop`: everything is answered, and the control plane knows that the worker has left or cannot be told.
     [[nodiscard]] bool finished() const noexcept {
-        return stopping_ && outstanding() == given_up_ && (link_.is_unregistered() || !link_.can_speak());
+        bool const said = handed_back_ || owed_.empty() || !link_.can_answer();
+        return stopping_ && outstanding() == given_up_ && said &&
+               (link_.is_unregistered() || !link_.can_speak());
     }
     /// Why it gave up for good; empty while it has not.
     [[nodiscard]] std::string const& fatal() const noexcept { return link_.fatal(); }
@@ -16324,28 +16574,34 @@ private:
         return done;
     }
     /// The message in which answers of this turn are gathered.
-    [[nodiscard]] wire::pair_writer& answers() {
+    /// \param octets  of the next one
+    [[nodiscard]] wire::pair_writer& answers(std::size_t octets = 0) {
         constexpr std::size_t enough_octets = 1U << 20U;
-        if (answers_turn_ != out_.turn() || answers_->octets() > enough_octets || answers_->pairs() >= 4096) {
+        if (answers_turn_ != out_.turn() || answers_->octets() + octets > enough_octets ||
+            answers_->pairs() >= 4096) {
             answers_ = &out_[out_.open(link_.answer_to(), wire::form::packed)].pairs;
             answers_turn_ = out_.turn();
         }
         return *answers_;
     }
+    [[nodiscard]] bool has_room() const noexcept {
+        constexpr std::uint64_t enough_a_turn = 4 * policy::much_queued;
+        return link_.can_answer() && queued_ <= policy::much_queued && out_.octets() < enough_a_turn;
+    }
     void answer(wire::done_message const& done, std::string_view text) {
         ++answered_;
-        if (!link_.can_answer()) {
+        if (!owed_.empty() || !has_room()) {
             owed_.push_back({done, std::string{text}});
             return;
         }
-        auto header = answers().begin("done");
+        auto header = answers(text.size()).begin("done");
         done.write(header);
         answers_->finish(text);
     }
     void send_owed() {
         if (!link_.can_answer()) return;
-        for (; !owed_.empty(); owed_.pop_front()) {
-            auto header = answers().begin("done");
+        for (; !owed_.empty() && has_room(); owed_.pop_front()) {
+            auto header = answers(owed_.front().text.size()).begin("done");
             owed_.front().done.write(header);
             answers_->finish(owed_.front().text);
         }
@@ -16393,7 +16649,9 @@ private:
     deadlines soft_;
     deadlines hard_;
     std::vector<run_action> actions_;
-    std::deque<owed_answer> owed_;
+    std::deque<owed_answer> owed_;  // in order; the next ones go behind them
+    bool handed_back_ = false;
+    std::uint64_t queued_ = 0;  // octets that the way to the control plane holds
     wire::pair_writer* answers_ = nullptr;
     std::uint64_t answers_turn_ = 0;
     std::uint64_t sequence_ = 0;
@@ -16556,7 +16814,7 @@ struct subworker_options {
                                       ///< its own connection, as behind NAT
     std::string advertise_host;       ///< under which the control plane reaches a wildcard base
     std::uint32_t concurrency = 1;    ///< handlers that run at once, 1 to 1024
-    std::uint32_t window = 256;       ///< runs that may be here at once for each handler
+    std::uint32_t window = 512;       ///< runs that may be here at once for each handler
     std::chrono::milliseconds grace{
         30'000};  ///< how long `stop` waits for what runs; then it goes back unfinished
     std::chrono::microseconds spin =
@@ -16583,6 +16841,7 @@ public:
           make_executor_{std::move(instances.executor)} {
         check();
         transport_->attach(*this);
+        if constexpr (requires { transport_->read_always(); }) transport_->read_always();
         // A run of high priority must not be overtaken by one that was sent behind it to another of our ports.
         if constexpr (requires { transport_->keep_order_across_peers(); })
             transport_->keep_order_across_peers();
@@ -16732,6 +16991,7 @@ private:
 
     void finish_turn() {
         core_->at(transport_->now());
+        core_->queued(shell::queued(*transport_, core_->answer_to()));
         collect();
         if (stop_by_ && transport_->now().steady >= *stop_by_) hand_back();
         core_->turn();
@@ -16742,6 +17002,7 @@ private:
         });
         shell::perform(core_->outbox(), ~policy::store_sequence{0}, *transport_, frames_,
                        [this](std::uint32_t tag, peer_id peer) { core_->dialled(tag, peer); });
+        if (core_->goes_on()) transport_->wake();
         tell();
         auto const next = std::min(core_->next_deadline(), stop_by_.value_or(instant::max()));
         transport_->arm(next == instant::max() ? std::nullopt : std::optional{next});
@@ -17092,6 +17353,11 @@ public:
         return {};
     }
 
+    [[nodiscard]] std::uint64_t queued(peer_id to) const noexcept {
+        auto const* const p = peers_.find(to);
+        return p == nullptr || !p->link ? 0 : p->link->queued[1 - p->end].load(std::memory_order_relaxed);
+    }
+
     void close(peer_id which) noexcept {
         auto* const p = peers_.find(which);
         if (p == nullptr || p->stage == phase::gone) return;
@@ -17205,7 +17471,9 @@ private:
         auto const id = parcel.link->id[parcel.end];
         if (parcel.what == inproc_parcel::content::messages) {
             deliver(id, parcel.batch);
-            parcel.link->queued[parcel.end].fetch_sub(parcel.batch.bytes(), std::memory_order_relaxed);
+            auto const before =
+                parcel.link->queued[parcel.end].fetch_sub(parcel.batch.bytes(), std::memory_order_relaxed);
+            if (before > policy::much_queued) parcel.link->mailbox[1 - parcel.end]->wake();
             return hub_->give_back(std::move(parcel.batch));
         }
         auto* const p = peers_.find(id);
@@ -17286,13 +17554,14 @@ private:
 };
 
 static_assert(policy::runnable_transport<inproc>);
+static_assert(policy::tells_queue<inproc>);
 
 }  // namespace fastqueue::transport
 
 namespace fastqueue::shell {
 
 /// How many runs a thread may be sent at once, where nothing speaks against it.
-inline constexpr std::uint32_t usual_window = 256;
+inline constexpr std::uint32_t usual_window = 512;
 
 /// The worker inside a control plane's process: an ordinary subworker, with a thread of its own, over `inproc`. It gets
 /// work only while nobody else can do it. One thread at a time.
@@ -17481,6 +17750,10 @@ private:
         void close(peer_id peer) {
             is_local(peer) ? owner.inproc_->close(plain(peer)) : owner.transport_->close(peer);
         }
+        [[nodiscard]] std::uint64_t queued(peer_id peer) const noexcept {
+            return is_local(peer) ? owner.inproc_->queued(plain(peer))
+                                  : shell::queued(*owner.transport_, peer);
+        }
         static bool is_local(peer_id peer) noexcept {
             return (static_cast<std::uint64_t>(peer) & local_mark) != 0;
         }
@@ -17605,6 +17878,8 @@ private:
         core_.committed(news_);
         send();
         if (inproc_) inproc_->flush();
+        if (core_.sent([this](peer_id peer) { return either_transport{*this}.queued(peer); }))
+            transport_->wake();
         // What is still to be committed is waited for, as long as there is time.
         if (over || !core_.failure().empty() || (done && !core_.outbox().holds())) return end();
         arm();

@@ -73,6 +73,15 @@ TEST_CASE("sticky: tasks without a key go to the least loaded", "[balancing]") {
     CHECK(policy.pick(0) == 1);
 }
 
+TEST_CASE("sticky: workers with few numbers among many that never were here are found", "[balancing]") {
+    sticky policy{9};
+    for (worker_slot w = 1200; w < 1220; ++w) policy.joined(w, 1, 0);
+    auto const before = homes(policy);
+    for (worker_slot w = 1200; w < 1220; ++w) policy.load_changed(w, w * 100);
+    CHECK(homes(policy) == before);
+    CHECK(std::set(before.begin(), before.end()).size() == 20);
+}
+
 TEST_CASE("sticky: where nearly all are full, anybody does", "[balancing]") {
     sticky policy{9};
     for (worker_slot w = 0; w < 1000; ++w) policy.joined(w, 1, 0);

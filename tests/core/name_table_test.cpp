@@ -38,6 +38,8 @@ TEST_CASE("name_table: a cost is learned at once, rises quickly and falls slowly
     CHECK(e.cost_us > high * 3 / 4);
     for (int i = 0; i < 200; ++i) e.ran_for(10);
     CHECK(e.cost_us < 20);
+    for (int i = 0; i < 100; ++i) e.ran_for(1);
+    CHECK(e.cost_us == 1);
     e.ran_for(~std::uint64_t{0});
     CHECK(e.cost_us <= 1U << 30U);
 }

@@ -165,7 +165,7 @@ class Crowds(Faults):
         question = self.large_result(at)
         connections, before = self.stats(at)["connections"], resident(control_plane.process.pid)
         mute = self.shake_hands(at.results)
-        mute.sendall(question * 1000)  # 1000 MiB of answers, where 66 MiB may wait for a peer
+        mute.sendall(question * 1000)  # 1000 MiB of answers, where 72 MiB may wait for a peer
         self.assertLess(self.octets_until(mute, 1000 << 20), 100 << 20, "who was over the limit was cut")
         self.until(lambda: self.stats(at)["connections"] == connections, "its connection is gone")
         if not SANITIZED:  # which keeps freed memory for itself

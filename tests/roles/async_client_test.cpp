@@ -145,3 +145,23 @@ TEST_CASE("async_client: a loop that is gone on with after the client's end find
     run(io);
     CHECK(why == fq::make_error_code(fq::errc::stopped));
 }
+
+TEST_CASE("async_client: after a large request its loop is quiet again", "[roles]") {
+    constexpr fq::task<std::size_t(std::string)> length{"length", "text"};
+    auto tasks = usual_tasks();
+    tasks.define(length, [](std::string const& text) { return text.size(); });
+    plane there{std::move(tasks)};
+    asio::io_context loop;
+    fq::async_client client{loop, there.client()};
+    std::size_t answered = 0;
+    client.async_call(length(std::string(14U << 20U, 'x')),
+                      [&](std::error_code, fq::outcome<std::size_t> got) { answered = got.value(); });
+    auto const end = std::chrono::steady_clock::now() + 20s;
+    while (answered == 0 && std::chrono::steady_clock::now() < end) loop.run_one_for(100ms);
+    CHECK(answered == 14U << 20U);
+    std::size_t handlers = 0;
+    for (auto const quiet = std::chrono::steady_clock::now() + 200ms;
+         std::chrono::steady_clock::now() < quiet;)
+        handlers += loop.run_one_for(50ms);
+    CHECK(handlers < 50);
+}

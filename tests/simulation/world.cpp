@@ -544,13 +544,14 @@ void world::judge_plane() {
     if (s.waiting_tasks() != 0) complain("the lanes still count tasks");
     if (s.task_octets != 0) complain("octets of arguments leaked");
     if (!s.fetching.empty()) complain("arguments are still waited for");
+    if (!s.clogged.empty()) complain("a worker is held back for ever");
     for (std::uint32_t w = 0; w < s.workers.capacity(); ++w) {
         auto const& record = s.workers[w];
         if (record.name.empty() || record.state != core::worker_state::active) continue;
         if (record.outstanding != 0)
             complain("worker " + std::string{record.name.view()} + " is believed to hold " +
                      std::to_string(record.outstanding) + " runs");
-        if (record.charged_us != 0)
+        if (record.charged_us != 0 || record.charged_octets != 0 || record.fetching != 0)
             complain("worker " + std::string{record.name.view()} + " is still charged for work");
     }
 }

@@ -2,8 +2,11 @@
 
 #include <fastqueue/model/error.hpp>
 #include <fastqueue/model/peer.hpp>
+#include <fastqueue/policy/transport.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -69,6 +72,29 @@ struct transport_laws {
             REQUIRE(letter.frames == std::vector<std::string>{"head " + std::to_string(i), "",
                                                               std::string(static_cast<std::size_t>(i), 'x')});
         }
+    }
+
+    /// What is sent only where the queue is short arrives, though nothing but its own turns wakes the sender.
+    void a_turn_follows_when_a_long_queue_has_become_shorter() {
+        auto t = connect();
+        constexpr int messages = 12;
+        int sent = 0;
+        std::uint64_t most = 0;
+        auto const send_more = [&] {
+            while (sent < messages && t.client.transport.queued(t.at_client) <= policy::much_queued) {
+                ++sent;
+                if (post(t.client.transport, t.at_client, {std::string(5U << 20U, 'x')})) sent = messages + 1;
+                most = std::max(most, t.client.transport.queued(t.at_client));
+            }
+        };
+        t.server.sink.keep_letters = false;
+        t.client.sink.on_turn_end = send_more;
+        send_more();
+        REQUIRE(world.pump([&] { return t.server.sink.letters_seen == messages; }));
+        CHECK(sent == messages);
+        CHECK(most < 3 * policy::much_queued);
+        CHECK(t.client.transport.queued(t.at_client) == 0);
+        CHECK(t.client.transport.queued(peer_id{}) == 0);
     }
 
     void answers_leave_from_within_a_message() {
@@ -308,6 +334,7 @@ struct transport_laws {
 #define FASTQUEUE_TRANSPORT_LAWS(World, name) \
     FASTQUEUE_TRANSPORT_LAW(World, both_ends_are_told_of_a_connection, name ": both ends are told of a connection") \
     FASTQUEUE_TRANSPORT_LAW(World, messages_come_whole_and_in_order, name ": messages come whole and in order") \
+    FASTQUEUE_TRANSPORT_LAW(World, a_turn_follows_when_a_long_queue_has_become_shorter, name ": a turn follows when a long queue has become shorter") \
     FASTQUEUE_TRANSPORT_LAW(World, answers_leave_from_within_a_message, name ": answers leave from within a message") \
     FASTQUEUE_TRANSPORT_LAW(World, sending_from_within_opened_works, name ": sending from within opened works") \
     FASTQUEUE_TRANSPORT_LAW(World, a_dial_to_nobody_is_refused_later, name ": a dial to nobody is refused, later") \

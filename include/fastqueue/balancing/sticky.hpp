@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace fastqueue::balancing {
@@ -21,12 +22,13 @@ public:
 
     /// \throws std::bad_alloc
     void joined(policy::worker_slot w, std::uint32_t weight, policy::load l) {
-        if (w >= present_.size()) present_.resize(w + std::size_t{1});
-        present_[w] = true;
+        if (w >= workers_.size()) workers_.resize(w + std::size_t{1});
+        if (!std::exchange(workers_[w].known, true)) places_.push_back(w);
+        workers_[w].present = true;
         others_.joined(w, weight, l);
     }
     void left(policy::worker_slot w) noexcept {
-        present_[w] = false;
+        workers_[w].present = false;
         others_.left(w);
     }
     /// \throws std::bad_alloc
@@ -34,8 +36,8 @@ public:
     [[nodiscard]] policy::worker_slot pick(std::uint64_t key) noexcept {
         constexpr std::uint64_t choices = 8;  // where so many are full, most are: any other will do
         for (std::uint64_t choice = 0; key != 0 && choice < choices; ++choice) {
-            auto const w = place_of(drawn(key ^ seed_, choice));
-            if (present_[w]) return w;
+            auto const w = places_[place_of(drawn(key ^ seed_, choice))];
+            if (workers_[w].present) return w;
         }
         return others_.pick(key);
     }
@@ -46,22 +48,27 @@ private:
         auto const state = hash + (n + 1) * 0x9e3779b97f4a7c15U;
         return mix(state, state ^ 0xd6e8feb86659fd93U);
     }
-    /// The number below `present_.size()` that belongs to `hash`: with each number more, one in that many hashes moves, and
+    /// The number below `places_.size()` that belongs to `hash`: with each number more, one in that many hashes moves, and
     /// moves to the new one.
-    [[nodiscard]] policy::worker_slot place_of(std::uint64_t hash) const noexcept {
+    [[nodiscard]] std::size_t place_of(std::uint64_t hash) const noexcept {
         std::uint64_t at = 0;
         // The next number to which this hash moves is drawn, rather than asked for at each: P(beyond n) = (at + 1) / n.
-        for (std::uint64_t next = 0, draw = 1; next < present_.size(); ++draw) {
+        for (std::uint64_t next = 0, draw = 1; next < places_.size(); ++draw) {
             at = next;
             auto const fraction = static_cast<double>((drawn(hash, draw) >> 11U) + 1) * 0x1p-53;
             next = static_cast<std::uint64_t>(static_cast<double>(at + 1) / fraction);
         }
-        return static_cast<policy::worker_slot>(at);
+        return static_cast<std::size_t>(at);
     }
 
     std::uint64_t seed_;
     least_loaded others_;
-    std::vector<bool> present_;  // by worker; never shrinks, since the fleet reuses numbers
+    struct worker {
+        bool known = false;
+        bool present = false;
+    };
+    std::vector<worker> workers_;
+    std::vector<policy::worker_slot> places_;  // who ever joined, in that order: the fleet reuses numbers
 };
 
 static_assert(policy::balancing<sticky>);

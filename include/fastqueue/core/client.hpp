@@ -181,6 +181,9 @@ public:
         }
     }
 
+    /// Whether there was more to send than a turn should: then another one is due.
+    [[nodiscard]] bool goes_on() const noexcept { return goes_on_; }
+
     [[nodiscard]] core::outbox& outbox() noexcept { return out_; }
     [[nodiscard]] std::size_t pending() const noexcept { return operations_.used(); }
     [[nodiscard]] uuid const& epoch() const noexcept { return epoch_; }
@@ -268,7 +271,7 @@ private:
             if (l->peer != peer_id::none) out_.close(l->peer);
             *l = {};
         }
-        while (!sent_.empty()) unsend(sent_.front());
+        while (!sent_.empty()) unsend(sent_.back());
         phase_ = phase::waiting;
         if (!was_there_ && backoff_.failures() >= options_.retries) {
             phase_ = phase::idle;
@@ -289,13 +292,13 @@ private:
     void unsend(std::uint32_t slot) {
         sent_.erase(operations_, slot);
         operations_[slot].sent = false;
-        unsent_.push_back(operations_, slot);
+        unsent_.push_front(operations_, slot);  // what waits was asked for later
     }
     void retry_port(client_port port) {
-        for (auto slot = sent_.front(); slot != none;) {
-            auto const next = operations_[slot].next;
+        for (auto slot = sent_.back(); slot != none;) {
+            auto const previous = operations_[slot].previous;
             if (operations_[slot].request.port == port) unsend(slot);
-            slot = next;
+            slot = previous;
         }
     }
     [[nodiscard]] link& link_of(client_port port) noexcept {
@@ -306,12 +309,15 @@ private:
     /// Sends what there is room for; the rest waits here, in order, since too long a queue has the connection cut.
     template <class Queued>
     void send_unsent(Queued&& queued) {
-        constexpr std::uint64_t enough = 4 * policy::much_queued;
+        constexpr std::uint64_t enough_a_turn = 4 * policy::much_queued;
+        goes_on_ = false;
         for (auto slot = unsent_.front(); slot != none;) {
             auto const next = operations_[slot].next;
             auto& to = link_of(operations_[slot].request.port);
-            auto const waiting = to.open ? queued(to.peer) + out_.octets() : 0;
-            if (waiting > 0 && waiting + octets_of(operations_[slot].request) > enough) return;
+            if (to.open && queued(to.peer) > policy::much_queued) return;  // a turn follows when it is less
+            auto const now = out_.octets();
+            goes_on_ = now > 0 && now + octets_of(operations_[slot].request) > enough_a_turn;
+            if (goes_on_) return;
             if (to.open)
                 send(slot, to.peer);
             else
@@ -433,6 +439,7 @@ private:
     instant retry_at_ = instant::max();
     instant discover_by_ = instant::max();
     slab<operation> operations_;
+    bool goes_on_ = false;
     slot_list unsent_;
     slot_list sent_;
     deadlines timeouts_;

@@ -3,6 +3,7 @@
 #include <fastqueue/core/name_table.hpp>
 #include <fastqueue/core/task.hpp>
 #include <fastqueue/core/worker_record.hpp>
+#include <fastqueue/model/hash.hpp>
 #include <fastqueue/model/indexed_heap.hpp>
 #include <fastqueue/policy/balancing.hpp>
 
@@ -260,12 +261,13 @@ private:
     [[nodiscard]] std::uint32_t pick(task const& t) {
         auto best = none;
         bool best_is_idle = false;
+        auto const key = t.key_hash == 0 ? 0 : mix(t.key_hash, 0x9e3779b97f4a7c15U);  // in all its bits
         for (auto const c : names_[t.name].classes) {
             auto& in = *classes_[c];
             if (!has_place(in, t) || !is_first(in, t)) continue;
             bool const idle = in.idle_count > 0;
             if (best != none && best_is_idle && !idle) continue;
-            auto const w = idle ? in.idle.pick(t.key_hash) : in.ahead.pick(t.key_hash);
+            auto const w = idle ? in.idle.pick(key) : in.ahead.pick(key);
             if (best == none || (idle && !best_is_idle) || workers_[w].load() < workers_[best].load()) {
                 best = w;
                 best_is_idle = idle;

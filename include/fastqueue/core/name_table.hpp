@@ -34,7 +34,7 @@ struct name_entry {
         else if (sample > cost_us)
             cost_us += (sample - cost_us + 1) / 2;
         else
-            cost_us -= (cost_us - sample) / 8;
+            cost_us -= (cost_us - sample + 7) / 8;  // or what is shorter than 8 would count as 8 for ever
     }
 };
 

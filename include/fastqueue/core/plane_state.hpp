@@ -131,15 +131,16 @@ struct plane_state {
     }
 
     /// The message that `peer` gets unasked, and in which it gets answers that came due.
-    [[nodiscard]] wire::pair_writer& unasked(std::uint32_t peer, wire::form layout) {
+    /// \param octets  of the payload that is to go into it
+    [[nodiscard]] wire::pair_writer& unasked(std::uint32_t peer, wire::form layout, std::size_t octets = 0) {
         auto& p = peers[peer];
-        return shared(p, layout, p.message, p.message_turn).pairs;
+        return shared(p, layout, p.message, p.message_turn, octets).pairs;
     }
     /// The same for what must not leave before `after` is committed: apart, so that nothing else waits with it.
     [[nodiscard]] wire::pair_writer& gated(std::uint32_t peer, wire::form layout,
-                                           policy::store_sequence after) {
+                                           policy::store_sequence after, std::size_t octets = 0) {
         auto& p = peers[peer];
-        auto& message = shared(p, layout, p.gated, p.gated_turn);
+        auto& message = shared(p, layout, p.gated, p.gated_turn, octets);
         message.after = std::max(message.after, after);
         return message.pairs;
     }
@@ -238,10 +239,12 @@ struct plane_state {
         return std::uint64_t{dispatch.waiting()} + reunion.tasks.size();
     }
     [[nodiscard]] outgoing& shared(peer_record const& p, wire::form layout, std::size_t& index,
-                                   std::uint64_t& turn) {
-        constexpr std::size_t enough_octets = 1U << 20U;
+                                   std::uint64_t& turn, std::size_t octets) {
+        constexpr std::size_t enough_octets =
+            1U << 20U;  // a frame of many must not become too large for its reader
         bool const fits = turn == out.turn() && out[index].layout == layout &&
-                          out[index].pairs.octets() < enough_octets && out[index].pairs.pairs() < 4096;
+                          out[index].pairs.octets() + octets < enough_octets &&
+                          out[index].pairs.pairs() < 4096;
         if (!fits) {
             index = out.open(p.id, layout);
             turn = out.turn();

@@ -95,14 +95,15 @@ public:
         auto& t = s_.tasks[slot];
         s_.fetching.erase(at);
         if (t.number != f.number || !t.fetching) return;
-        t.fetching = false;
         auto& record = s_.workers[t.worker];
+        t.fetching = false;
+        --record.fetching;
         if (!workers_.can_send(record)) return;  // it will say that it has not got it
         send_run(t, record, f.arguments);
         if (t.recalled) tell_worker(t.worker, slot, "recall", t.level);
         if (t.cancel_requested) tell_worker(t.worker, slot, "cancel", t.level);
     }
-    /// Who was sent much gets more where its queue is short.
+    /// Who was given much gets more when all of it has left and its queues are short.
     /// \return whether there is any such worker
     template <class Queued>
     bool look_at_queues(Queued&& queued) {
@@ -110,9 +111,12 @@ public:
         std::erase_if(s_.clogged, [&](std::uint32_t w) {
             auto& record = s_.workers[w];
             if (!record.clogged) return true;  // it left, and perhaps another has its place
+            if (record.fetching > 0 || record.gated_until > s_.committed) return false;
+            // Not the sum: a turn follows where one of them becomes shorter.
             record.unchecked_octets = 0;
             for (auto const& link : record.links) {
-                if (link.peer != peer_id::none) record.unchecked_octets += queued(link.peer);
+                if (link.peer != peer_id::none)
+                    record.unchecked_octets = std::max(record.unchecked_octets, queued(link.peer));
             }
             record.clogged = record.unchecked_octets > policy::much_queued;
             if (!record.clogged) s_.dispatch.room_changed(w);
@@ -154,8 +158,16 @@ private:
         t.state = task_state::assigned;
         if (must_claim(t, record)) t.stored = s_.store.claim(t.number, t.attempt);
         workers_.take_on(worker, slot);
+        note_weight(worker, t.octets);
         s_.dispatch.room_changed(worker);
         t.left ? fetch(slot) : send_run(t, record, t.arguments);
+    }
+    void note_weight(std::uint32_t worker, std::uint64_t octets) {
+        auto& record = s_.workers[worker];
+        record.unchecked_octets += octets;
+        if (record.unchecked_octets <= policy::much_queued || record.clogged) return;
+        record.clogged = true;
+        s_.clogged.push_back(worker);
     }
     /// Whether only the store can tell afterwards that the task may have run: where a worker's death is ours as well, and
     /// where it must not run again.
@@ -166,6 +178,7 @@ private:
         if constexpr (policy::durable_store<typename P::store_policy>) {
             auto& t = s_.tasks[slot];
             t.fetching = true;
+            ++s_.workers[t.worker].fetching;
             s_.fetching[t.number] = slot;
             s_.store.fetch(t.number);
         }
@@ -182,22 +195,21 @@ private:
             run.timeout_ms = terms.options.timeout_ms;
             run.traceparent = terms.traceparent;
         }
-        auto& pairs = to_worker(t, record, t.level);
+        if (is_gated(t, record)) record.gated_until = std::max(record.gated_until, t.stored);
+        auto& pairs = to_worker(t, record, t.level, arguments.size());
         auto header = pairs.begin("run");
         run.write(header, !record.dialled);
         pairs.finish(arguments);
-        record.unchecked_octets += arguments.size();
-        if (record.unchecked_octets <= policy::much_queued || record.clogged) return;
-        record.clogged = true;
-        s_.clogged.push_back(t.worker);
-        s_.dispatch.room_changed(t.worker);
     }
     /// Where a word about a task goes on.
     /// \param level  over whose connection
-    [[nodiscard]] wire::pair_writer& to_worker(task const& t, worker_record const& record, priority level) {
+    /// \param octets  of the payload
+    [[nodiscard]] wire::pair_writer& to_worker(task const& t, worker_record const& record, priority level,
+                                               std::size_t octets = 0) {
         auto const peer = s_.peers.find(record.links[record.dialled ? index_of(level) : 0].peer);
         auto const layout = record.announced.packed ? wire::form::packed : wire::form::frames;
-        return is_gated(t, record) ? s_.gated(peer, layout, t.stored) : s_.unasked(peer, layout);
+        return is_gated(t, record) ? s_.gated(peer, layout, t.stored, octets)
+                                   : s_.unasked(peer, layout, octets);
     }
     /// A first attempt may begin before its submission is safe. What must not run twice waits for it, and so do others for the
     /// number of their attempt, which is never to be seen twice; and then all that is said of it, so that its order is kept.

@@ -509,10 +509,10 @@ private:
     }
 
     /// Begins the pair that answers a waiter, in the message it belongs to.
-    wire::header_writer begin_reply(std::uint32_t w, std::string_view verb) {
+    wire::header_writer begin_reply(std::uint32_t w, std::string_view verb, std::size_t octets = 0) {
         auto& waits = s_.waiting[w];
         if (waits.layout == wire::form::packed && waits.envelope.empty()) {
-            reply_ = &s_.unasked(waits.peer, waits.layout);
+            reply_ = &s_.unasked(waits.peer, waits.layout, octets);
             reply_message_ = s_.peers[waits.peer].message;
         } else {
             reply_message_ = s_.out.open(s_.peers[waits.peer].id, waits.layout, waits.envelope);
@@ -534,7 +534,11 @@ private:
             auto const w = s_.tasks[slot].waiters;
             bool const cancels = s_.waiting[w].kind == wait_kind::cancel;
             bool const came_late = cancels && r.state != task_state::cancelled;
-            auto header = begin_reply(w, came_late ? "error" : cancels ? "cancelled" : "result");
+            auto header = begin_reply(w,
+                                      came_late ? "error"
+                                      : cancels ? "cancelled"
+                                                : "result",
+                                      cancels ? 0 : value.size());
             if (came_late)
                 header.token(id).token(name_of(errc::already_finished)).field("state", name_of(r.state));
             else if (cancels)

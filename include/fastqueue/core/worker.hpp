@@ -67,6 +67,10 @@ public:
     /// How many octets of its answers are on their way already: where they are many, more of them wait here.
     void queued(std::uint64_t octets) noexcept { queued_ = octets; }
     [[nodiscard]] peer_id answer_to() const noexcept { return link_.answer_to(); }
+    /// Whether there was more to say than a turn should: then another one is due.
+    [[nodiscard]] bool goes_on() const noexcept {
+        return !owed_.empty() && link_.can_answer() && queued_ <= policy::much_queued;
+    }
 
     // ---- the executor's events
 
@@ -147,6 +151,7 @@ public:
     /// After `stop`: the time for finishing is over. What still runs goes back unfinished, and its end will be told to
     /// nobody. \return how many those are
     std::size_t hand_back() {
+        handed_back_ = true;
         std::size_t count = 0;
         for (auto slot = running_.front(); slot != none; slot = runs_[slot].next) {
             if (runs_[slot].dropped) continue;
@@ -169,7 +174,8 @@ public:
     [[nodiscard]] bool stopping() const noexcept { return stopping_; }
     /// After `stop`: everything is answered, and the control plane knows that the worker has left or cannot be told.
     [[nodiscard]] bool finished() const noexcept {
-        return stopping_ && outstanding() == given_up_ && (owed_.empty() || !link_.can_answer()) &&
+        bool const said = handed_back_ || owed_.empty() || !link_.can_answer();
+        return stopping_ && outstanding() == given_up_ && said &&
                (link_.is_unregistered() || !link_.can_speak());
     }
     /// Why it gave up for good; empty while it has not.
@@ -333,17 +339,19 @@ private:
         return done;
     }
     /// The message in which answers of this turn are gathered.
-    [[nodiscard]] wire::pair_writer& answers() {
+    /// \param octets  of the next one
+    [[nodiscard]] wire::pair_writer& answers(std::size_t octets = 0) {
         constexpr std::size_t enough_octets = 1U << 20U;
-        if (answers_turn_ != out_.turn() || answers_->octets() > enough_octets || answers_->pairs() >= 4096) {
+        if (answers_turn_ != out_.turn() || answers_->octets() + octets > enough_octets ||
+            answers_->pairs() >= 4096) {
             answers_ = &out_[out_.open(link_.answer_to(), wire::form::packed)].pairs;
             answers_turn_ = out_.turn();
         }
         return *answers_;
     }
     [[nodiscard]] bool has_room() const noexcept {
-        constexpr std::uint64_t enough = 4 * policy::much_queued;
-        return link_.can_answer() && queued_ + out_.octets() < enough;
+        constexpr std::uint64_t enough_a_turn = 4 * policy::much_queued;
+        return link_.can_answer() && queued_ <= policy::much_queued && out_.octets() < enough_a_turn;
     }
     void answer(wire::done_message const& done, std::string_view text) {
         ++answered_;
@@ -351,14 +359,14 @@ private:
             owed_.push_back({done, std::string{text}});
             return;
         }
-        auto header = answers().begin("done");
+        auto header = answers(text.size()).begin("done");
         done.write(header);
         answers_->finish(text);
     }
     void send_owed() {
         if (!link_.can_answer()) return;
         for (; !owed_.empty() && has_room(); owed_.pop_front()) {
-            auto header = answers().begin("done");
+            auto header = answers(owed_.front().text.size()).begin("done");
             owed_.front().done.write(header);
             answers_->finish(owed_.front().text);
         }
@@ -407,7 +415,8 @@ private:
     deadlines hard_;
     std::vector<run_action> actions_;
     std::deque<owed_answer> owed_;  // in order; the next ones go behind them
-    std::uint64_t queued_ = 0;      // octets that the way to the control plane holds
+    bool handed_back_ = false;
+    std::uint64_t queued_ = 0;  // octets that the way to the control plane holds
     wire::pair_writer* answers_ = nullptr;
     std::uint64_t answers_turn_ = 0;
     std::uint64_t sequence_ = 0;

@@ -424,6 +424,8 @@ public:
         --record.outstanding;
         record.charged_us -= t.cost_us;
         record.charged_octets -= t.octets;
+        if (t.fetching) --record.fetching;
+        t.fetching = false;
         t.cost_us = 0;
     }
 

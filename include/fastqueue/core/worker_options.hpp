@@ -18,7 +18,7 @@ struct worker_options {
     std::string id;
     uuid incarnation;
     std::uint32_t concurrency = 1;  ///< handlers that run at once, 1 to 1024
-    std::uint32_t window = 256;     ///< runs that may be here at once; never less than `concurrency`
+    std::uint32_t window = 512;     ///< runs that may be here at once; never less than `concurrency`
     std::uint32_t weight = 1;
     endpoint control_plane{"127.0.0.1", 5555};
     std::optional<endpoint> discovery;   ///< where to ask for the management port first

@@ -7,6 +7,7 @@
 #include <fastqueue/model/peer.hpp>
 #include <fastqueue/model/priority.hpp>
 #include <fastqueue/model/time.hpp>
+#include <fastqueue/policy/store.hpp>
 #include <fastqueue/wire/registration.hpp>
 
 #include <array>
@@ -56,10 +57,12 @@ struct worker_record {
     std::uint32_t window = 1;
     std::uint32_t outstanding =
         0;  ///< runs sent and not answered, those counted whose task has gone on without them
-    std::uint32_t charged_us = 0;        ///< the cost of what is outstanding, as far as it was known
-    std::uint64_t charged_octets = 0;    ///< the arguments of what is outstanding
-    std::uint64_t unchecked_octets = 0;  ///< sent since its queue was looked at
-    bool clogged = false;  ///< much was sent: it gets no more until its queue is known to be short
+    std::uint32_t charged_us = 0;            ///< the cost of what is outstanding, as far as it was known
+    std::uint64_t charged_octets = 0;        ///< the arguments of what is outstanding
+    std::uint64_t unchecked_octets = 0;      ///< of what it was given since its queues were looked at
+    policy::store_sequence gated_until = 0;  ///< the write that must be committed before all of that has left
+    std::uint32_t fetching = 0;              ///< of what it holds: whose arguments are awaited from the store
+    bool clogged = false;  ///< it was given much: it gets no more until its queues are known to be short
     std::array<slot_list, priority_count> ahead;  ///< tasks sent, not known to have begun
     slot_list begun;
     slot_list recalled;

@@ -4,6 +4,7 @@
 #include <fastqueue/json/plain.hpp>
 #include <fastqueue/json/utf8.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <concepts>
 #include <cstddef>
@@ -104,7 +105,7 @@ private:
         // A long text is copied once, and what follows it does not move it.
         constexpr std::size_t long_text = 1024;
         if (text.size() >= long_text && out_->capacity() - out_->size() < text.size() + 64)
-            out_->reserve(out_->size() + text.size() + text.size() / 8);
+            out_->reserve(std::max(out_->size() + text.size() + text.size() / 8, 2 * out_->capacity()));
         out_->push_back('"');
         std::size_t run = 0;  // where what is not yet copied begins
         for (std::size_t i = 0;;) {

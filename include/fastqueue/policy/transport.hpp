@@ -100,6 +100,9 @@ concept tells_queue = transport<T> && requires(T const& t, peer_id peer) {
     noexcept->std::same_as<std::uint64_t>;
 };
 
+/// A role that asked for what comes also calls `t.read_always()` where a transport has it: whoever stops reading from a peer
+/// that leaves much unread itself must not do so then, or the two wait for each other.
+
 /// A transport that a thread can be lent to. A simulated one cannot: its network turns it.
 template <class T>
 concept runnable_transport = transport<T> && requires(T t) {

@@ -116,6 +116,7 @@ private:
         core_.turn([this](peer_id peer) { return shell::queued(*transport_, peer); }, deliver);
         shell::perform(core_.outbox(), ~policy::store_sequence{0}, *transport_, frames_,
                        [this](std::uint32_t tag, peer_id peer) { core_.dialled(tag, peer); });
+        if (core_.goes_on()) transport_->wake();
         auto const next = core_.next_deadline();
         transport_->arm(next == instant::max() ? std::nullopt : std::optional{next});
         if (!closing) return;

@@ -15,7 +15,7 @@
 namespace fastqueue::shell {
 
 /// How many runs a thread may be sent at once, where nothing speaks against it.
-inline constexpr std::uint32_t usual_window = 256;
+inline constexpr std::uint32_t usual_window = 512;
 
 /// The worker inside a control plane's process: an ordinary subworker, with a thread of its own, over `inproc`. It gets
 /// work only while nobody else can do it. One thread at a time.

@@ -301,5 +301,6 @@ private:
 };
 
 static_assert(policy::runnable_transport<inproc>);
+static_assert(policy::tells_queue<inproc>);
 
 }  // namespace fastqueue::transport

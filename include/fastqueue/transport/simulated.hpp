@@ -76,7 +76,7 @@ public:
 
     [[nodiscard]] std::uint64_t queued(peer_id peer) const noexcept {
         auto const* const p = peers_.find(peer);
-        return p == nullptr || !p->zmtp ? 0 : p->zmtp->pending().size();
+        return p == nullptr || !p->zmtp ? 0 : p->zmtp->queued();
     }
 
     void close(peer_id peer) noexcept {
@@ -226,7 +226,7 @@ private:
         auto const pending = p.zmtp->pending();
         if (pending.empty()) return;
         auto const written = network_.write(p.stream, pending);
-        if (written > 0 && pending.size() > policy::much_queued) ask_for_turn(now().steady);
+        if (written > 0 && p.zmtp->queued() > policy::much_queued) ask_for_turn(now().steady);
         p.zmtp->consumed(written, now().steady);
     }
 
@@ -303,5 +303,6 @@ private:
 };
 
 static_assert(policy::transport<simulated>);
+static_assert(policy::tells_queue<simulated>);
 
 }  // namespace fastqueue::transport

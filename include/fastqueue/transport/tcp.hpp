@@ -116,7 +116,7 @@ public:
 
     [[nodiscard]] std::uint64_t queued(peer_id peer) const noexcept {
         auto const* const c = peers_.find(peer);
-        return c == nullptr ? 0 : c->pending().size();
+        return c == nullptr ? 0 : c->queued();
     }
 
     void close(peer_id peer) noexcept {
@@ -176,6 +176,7 @@ private:
           gate_{host},
           scratch_(std::max<std::size_t>(options.read_bytes, 1024)) {
         gate_.on_turn([this] {
+            drained_ = false;
             end_turn();
             return must_go_on();
         });
@@ -331,9 +332,9 @@ private:
         return failed ? 0 : written;
     }
     void write(tcp_connection& c) {
-        auto const before = c.pending().size();
+        auto const before = c.queued();
         write_all(c);
-        if (before > policy::much_queued && c.pending().size() < before) drained_ = true;
+        if (before > policy::much_queued && c.queued() < before) drained_ = true;
     }
     void write_all(tcp_connection& c) {
         while (!c.writing && !c.pending().empty()) {
@@ -587,5 +588,6 @@ private:
 };
 
 static_assert(policy::runnable_transport<tcp>);
+static_assert(policy::tells_queue<tcp>);
 
 }  // namespace fastqueue::transport

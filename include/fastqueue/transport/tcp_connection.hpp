@@ -36,6 +36,7 @@ struct tcp_connection : zmtp_peer {
     bool shut = false;               // our end is closed
     bool write_broken = false;       // the rest of what it sent is still to be read
 
+    [[nodiscard]] std::uint64_t queued() const noexcept { return zmtp && !write_broken ? zmtp->queued() : 0; }
     [[nodiscard]] std::string_view pending() const noexcept {
         return zmtp && !write_broken ? zmtp->pending() : std::string_view{};
     }

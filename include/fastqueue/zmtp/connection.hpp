@@ -71,7 +71,7 @@ public:
 
     /// Takes octets that have arrived, any number of them. Calls `sink.ready()` once, when the handshake is
     /// done, and `sink.message(frames)` for each complete message. Complete messages are views into `bytes`;
-    /// only an unfinished one is copied, and grows with what came, never by an announced size.
+    /// only an unfinished one is copied, to a buffer of at most four times what came, whatever size is announced.
     /// \return success, or why the connection is dead (the same again for a dead one):
     ///         errc::bad_greeting, unsupported_zmtp_version, mechanism_mismatch, reserved_flag_set,
     ///         frame_too_large, message_too_large, too_many_frames, bad_command, bad_metadata,
@@ -137,6 +137,9 @@ public:
     /// What to write to the peer, from the front; there may be more behind it. Empty only if nothing waits.
     /// The view stays valid until `consumed()`, whatever is sent or received meanwhile.
     [[nodiscard]] std::string_view pending() const noexcept { return output_.pending(); }
+
+    /// All octets that wait to be written: those of `pending()` and what is behind them.
+    [[nodiscard]] std::uint64_t queued() const noexcept { return output_.size(); }
 
     /// The first `n` octets of `pending()` have been written. O(1) amortised; gives memory back after a
     /// burst.
@@ -315,9 +318,10 @@ private:
         std::string head;
         append_header(head, 0, body.size());
         std::array<std::string_view, 2> const parts{head, body};
+        auto& out =
+            output_.with_room(head.size() + body.size());  // or, thrown later, half a frame would have left
         auto const written = write(std::span<std::string_view const>{parts});
         output_.passed_by(written);
-        auto& out = output_.with_room(head.size() + body.size() - written);
         if (written < head.size()) out.append(head, written);
         out.append(body.substr(written - std::min(written, head.size())));
         heartbeat_.sent();

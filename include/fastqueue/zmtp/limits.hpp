@@ -19,7 +19,7 @@ struct limits {
     /// Most frames in one message, received or sent. Empty frames cost nothing on the wire but memory here.
     std::uint32_t message_frames = 131'080;
     /// Most bytes that may wait in `pending()`: the largest message with its frame headers fits once.
-    std::uint64_t send_queue_bytes = 66 * 1024 * 1024;
+    std::uint64_t send_queue_bytes = 72 * 1024 * 1024;
     /// From construction (accepted or connected) to READY; trickled octets do not extend it.
     std::chrono::milliseconds handshake_time{30'000};
     /// A PING goes out when nothing was received for so long. Zero: never.
