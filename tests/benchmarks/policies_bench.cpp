@@ -2,6 +2,8 @@
 #include <fastqueue/balancing/least_loaded.hpp>
 #include <fastqueue/balancing/power_of_two.hpp>
 #include <fastqueue/balancing/round_robin.hpp>
+#include <fastqueue/balancing/sticky.hpp>
+#include <fastqueue/balancing/weighted.hpp>
 #include <fastqueue/core/dispatcher.hpp>
 #include <fastqueue/core/result_cache.hpp>
 #include <fastqueue/core/slab.hpp>
@@ -11,6 +13,7 @@
 #include <fastqueue/eviction/lfu.hpp>
 #include <fastqueue/eviction/lru.hpp>
 #include <fastqueue/eviction/none.hpp>
+#include <fastqueue/eviction/s3fifo.hpp>
 #include <fastqueue/model/hash.hpp>
 #include <fastqueue/policy/balancing.hpp>
 #include <fastqueue/serialization/json.hpp>
@@ -58,6 +61,7 @@ BENCHMARK(cache_insert_and_find<fq::eviction::lru>)->Arg(1'000)->Arg(100'000)->A
 BENCHMARK(cache_insert_and_find<fq::eviction::lfu>)->Arg(1'000)->Arg(100'000)->Arg(1'000'000);
 BENCHMARK(cache_insert_and_find<fq::eviction::fifo>)->Arg(1'000)->Arg(100'000)->Arg(1'000'000);
 BENCHMARK(cache_insert_and_find<fq::eviction::none>)->Arg(1'000)->Arg(100'000)->Arg(1'000'000);
+BENCHMARK(cache_insert_and_find<fq::eviction::s3fifo>)->Arg(1'000)->Arg(100'000)->Arg(1'000'000);
 
 // ---- balancing: pick a worker, its load grows; some other one's falls
 
@@ -79,6 +83,8 @@ void balance(benchmark::State& state) {
 BENCHMARK(balance<fq::balancing::least_loaded>)->RangeMultiplier(10)->Range(1, 1000);
 BENCHMARK(balance<fq::balancing::power_of_two>)->RangeMultiplier(10)->Range(1, 1000);
 BENCHMARK(balance<fq::balancing::round_robin>)->RangeMultiplier(10)->Range(1, 1000);
+BENCHMARK(balance<fq::balancing::weighted>)->RangeMultiplier(10)->Range(1, 1000);
+BENCHMARK(balance<fq::balancing::sticky>)->RangeMultiplier(10)->Range(1, 1000);
 
 // ---- serialization: two numbers, a text, and numbers by the hundred
 

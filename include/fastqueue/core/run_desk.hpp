@@ -116,7 +116,8 @@ public:
             record.unchecked_octets = 0;
             for (auto const& link : record.links) {
                 if (link.peer != peer_id::none)
-                    record.unchecked_octets = std::max(record.unchecked_octets, queued(link.peer));
+                    record.unchecked_octets =
+                        std::max<std::uint64_t>(record.unchecked_octets, queued(link.peer));
             }
             record.clogged = record.unchecked_octets > policy::much_queued;
             if (!record.clogged) s_.dispatch.room_changed(w);
