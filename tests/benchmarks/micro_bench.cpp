@@ -274,4 +274,16 @@ void plane_calls(benchmark::State& state) {
 }
 BENCHMARK(plane_calls)->Arg(1)->Arg(100)->Arg(1000);
 
+/// The same beside so many results that are kept: each makes another leave.
+void plane_calls_beside_results(benchmark::State& state) {
+    constexpr std::int64_t calls = 100;
+    bench::quiet_plane::setup with;
+    with.options.result_cache_size = static_cast<std::uint32_t>(state.range(0));
+    bench::quiet_plane plane{with};
+    for (std::int64_t kept = 0; kept < state.range(0); kept += calls) plane.go_round(calls);
+    for (auto _ : state) plane.go_round(calls);
+    count_items(state, calls);
+}
+BENCHMARK(plane_calls_beside_results)->Arg(1'000)->Arg(1'000'000);
+
 }  // namespace
