@@ -76,6 +76,9 @@ private:
             "--concurrency", "N", "Tasks that it runs at once (default: 1)",
             [this](text n, text v) { given_.concurrency = read_number<std::uint32_t>(n, v, 1, 1024); },
             "FASTQUEUE_WORKER_CONCURRENCY");
+        options_.one("--weight", "N",
+                     "Its share beside others: one of 2 carries twice the load of one of 1 (default: 1)",
+                     [this](text n, text v) { given_.weight = read_number<std::uint32_t>(n, v, 1, 1000); });
         options_.one("--grace", "SECONDS",
                      "How long stopping waits for what runs; then it is handed back (default: 30)",
                      [this](text n, text v) { given_.grace = read_seconds(n, v); });

@@ -16815,6 +16815,7 @@ struct subworker_options {
                                       ///< its own connection, as behind NAT
     std::string advertise_host;       ///< under which the control plane reaches a wildcard base
     std::uint32_t concurrency = 1;    ///< handlers that run at once, 1 to 1024
+    std::uint32_t weight = 1;         ///< its share beside others of its control plane, 1 to 1000
     std::uint32_t window = 512;       ///< runs that may be here at once for each handler
     std::chrono::milliseconds grace{
         30'000};  ///< how long `stop` waits for what runs; then it goes back unfinished
@@ -16918,6 +16919,10 @@ private:
             throw error{errc::bad_option,
                         "the concurrency " + std::to_string(options_.concurrency) + " is not 1 to 1024"};
         }
+        if (options_.weight < 1 || options_.weight > 1000) {
+            throw error{errc::bad_option,
+                        "the weight " + std::to_string(options_.weight) + " is not 1 to 1000"};
+        }
     }
     [[nodiscard]] core::worker_options machine_options() const {
         core::worker_options o;
@@ -16926,6 +16931,7 @@ private:
         o.incarnation =
             options_.seed != 0 ? uuid::make_v7({}, options_.seed, options_.seed * 31) : uuid::make_v4();
         o.concurrency = options_.concurrency;
+        o.weight = options_.weight;
         o.window =
             std::clamp<std::uint32_t>(options_.window * options_.concurrency, options_.concurrency, 16'384);
         o.control_plane = options_.control_plane;

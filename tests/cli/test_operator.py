@@ -11,10 +11,10 @@ class Operator(support.Case):
         self.worker("sw1", plane, "--concurrency", "2")
         self.assertEqual(self.value(plane, "add", 5, 3), 8)
         row = self.workers(plane)["sw1"]
-        self.assertEqual((row["state"], row["succeeded"], row["concurrency"], row["window"]), ("active", 1, 2, 512))
+        self.assertEqual((row["state"], row["succeeded"], row["concurrency"], row["window"]), ("active", 1, 2, 1024))
         text = self.run_cli("workers", "--discovery-address", plane.discovery).stdout.splitlines()
         self.assertEqual(text[0].split()[:6], ["ID", "STATE", "LOAD", "DONE", "FAILED", "WINDOW"])
-        self.assertRegex(text[1], r"^sw1 +active +0/2 +1 +0 +512 +.* ago .* tcp://127\.0\.0\.1:\d+$")
+        self.assertRegex(text[1], r"^sw1 +active +0/2 +1 +0 +1024 +.* ago .* tcp://127\.0\.0\.1:\d+$")
 
     def test_queues_shows_what_waits_by_priority(self):
         plane = self.plane("--local", "off")

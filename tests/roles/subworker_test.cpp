@@ -4,6 +4,7 @@
 #include "support/catch.hpp"
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -169,4 +170,30 @@ TEST_CASE(
     CHECK(client.document("inspect", id.text()).find("\"attempt\":2") != std::string::npos);
     let_go = true;
     first.reset();
+}
+
+TEST_CASE("subworker: one of weight 3 carries three times the load of one of weight 1", "[roles]") {
+    plane there{{}, without_local()};
+    auto const with = [](std::uint32_t weight) {
+        return [weight](fq::subworker_options& o) {
+            o.weight = weight;
+            o.concurrency = 8;
+        };
+    };
+    worker const heavy{there, "heavy", usual_tasks(), with(3)};
+    worker const light{there, "light", usual_tasks(), with(1)};
+    fq::client client{there.client()};
+    REQUIRE(comes_true([&] { return is_active(client, "heavy") && is_active(client, "light"); }));
+    std::vector<fq::task_id> ids;
+    for (int i = 0; i < 8; ++i) ids.push_back(client.delay(sleep_ms(500)));
+    int at_heavy = 0;
+    for (auto const& id : ids) at_heavy += client.wait_status(id, 20s).meta.worker == "heavy" ? 1 : 0;
+    CHECK(at_heavy == 6);
+}
+
+TEST_CASE("subworker: a weight that cannot be is refused", "[roles]") {
+    fq::subworker_options o;
+    o.worker_id = "w";
+    o.weight = 1001;
+    CHECK_THROWS_WITH((fq::subworker{o, usual_tasks()}), Catch::Contains("the weight 1001 is not 1 to 1000"));
 }
