@@ -4736,6 +4736,8 @@ concept transport = listens_and_dials<T> && carries_messages<T> && keeps_time<T>
 
 /// Who has much to send waits where so many octets are queued to a peer already, rather than have it cut.
 inline constexpr std::uint64_t much_queued = 4U << 20U;
+/// And hands out so much in one turn.
+inline constexpr std::uint64_t much_a_turn = 4 * much_queued;
 
 /// A transport that tells what a peer has not taken yet.
 ///
@@ -5032,6 +5034,7 @@ private:
         peer_id peer = peer_id::none;
         bool open = false;
         bool dialling = false;
+        bool full = false;  // at this turn: much is on its way there
     };
     struct operation {
         client_request request;
@@ -5143,14 +5146,15 @@ private:
     /// Sends what there is room for; the rest waits here, in order, since too long a queue has the connection cut.
     template <class Queued>
     void send_unsent(Queued&& queued) {
-        constexpr std::uint64_t enough_a_turn = 4 * policy::much_queued;
+        for (auto* l : {&discovery_, &tasks_, &management_})
+            l->full = l->open && queued(l->peer) > policy::much_queued;
         goes_on_ = false;
         for (auto slot = unsent_.front(); slot != none;) {
             auto const next = operations_[slot].next;
             auto& to = link_of(operations_[slot].request.port);
-            if (to.open && queued(to.peer) > policy::much_queued) return;  // a turn follows when it is less
+            if (to.full) return;  // a turn follows when it is less
             auto const now = out_.octets();
-            goes_on_ = now > 0 && now + octets_of(operations_[slot].request) > enough_a_turn;
+            goes_on_ = now > 0 && now + octets_of(operations_[slot].request) > policy::much_a_turn;
             if (goes_on_) return;
             if (to.open)
                 send(slot, to.peer);
@@ -7463,10 +7467,10 @@ public:
         return tail;
     }
 
-    /// `n` octets went to the peer without waiting here. Only while nothing waits.
+    /// `n` octets, which go before all that waits, went to the peer without waiting here. Gives memory back where nothing waits.
     void passed_by(std::size_t n) noexcept {
-        assert(size() == 0);
         consumed_ += n;
+        if (size() == 0) drained();
     }
 
     /// Octets that wait.
@@ -7885,9 +7889,9 @@ private:
         auto& out =
             output_.with_room(head.size() + body.size());  // or, thrown later, half a frame would have left
         auto const written = write(std::span<std::string_view const>{parts});
-        output_.passed_by(written);
         if (written < head.size()) out.append(head, written);
         out.append(body.substr(written - std::min(written, head.size())));
+        output_.passed_by(written);
         heartbeat_.sent();
         return {};
     }
@@ -8366,7 +8370,6 @@ private:
           gate_{host},
           scratch_(std::max<std::size_t>(options.read_bytes, 1024)) {
         gate_.on_turn([this] {
-            drained_ = false;
             end_turn();
             return must_go_on();
         });
@@ -8391,9 +8394,7 @@ private:
 
     void turn(bool may_wait) {
         clock_.begin_turn();
-        bool const may_sleep = may_wait && !must_go_on();
-        drained_ = false;
-        if (may_sleep)
+        if (may_wait && !must_go_on())
             await_event();
         else
             io_.poll_one();
@@ -8413,6 +8414,7 @@ private:
         tell_lost();
         tell_elapsed();
         if (waker_.take() && !stopping_) sink_->woken();
+        drained_ = false;
         if (!stopping_) sink_->turn_end();
         settle();
         set_timer();
@@ -13107,7 +13109,6 @@ public:
         t.worker = none;
         t.started_us = 0;
         t.recalled = false;
-        t.fetching = false;
     }
     /// Makes `t` what its record says, but for its arguments.
     /// \param last  of its attempts that went wrong
@@ -13338,7 +13339,6 @@ private:
         if (t.arguments.capacity() > worth_keeping) t.arguments = {};
         if (t.terms != none) s_.terms.give(t.terms);
         t.id = {};  // so that those that live can be told from the rest
-        t.fetching = false;
         s_.tasks.give(slot);
     }
 
@@ -16501,7 +16501,6 @@ private:
     }
     void take_hello(peer_id peer, wire::header const& h) {
         if (link_.hello(peer, h)) announce();
-        send_owed();
         if (!link_.knows(peer)) return;
         if (auto const limit = wire::read_number(h.get("max_payload"))) max_payload_ = *limit;
     }
@@ -16510,7 +16509,6 @@ private:
         if (!wire::read_drop_document(payload, dropped)) return;
         link_.registered(h, now_.steady);
         for (auto const& lease : dropped) drop(lease);
-        send_owed();
     }
     /// The lease is another's now: the run is given up and its end is told to nobody.
     void drop(wire::lease_name const& lease) {
@@ -16586,8 +16584,7 @@ private:
         return *answers_;
     }
     [[nodiscard]] bool has_room() const noexcept {
-        constexpr std::uint64_t enough_a_turn = 4 * policy::much_queued;
-        return link_.can_answer() && queued_ <= policy::much_queued && out_.octets() < enough_a_turn;
+        return link_.can_answer() && queued_ <= policy::much_queued && out_.octets() < policy::much_a_turn;
     }
     void answer(wire::done_message const& done, std::string_view text) {
         ++answered_;
@@ -16600,7 +16597,6 @@ private:
         answers_->finish(text);
     }
     void send_owed() {
-        if (!link_.can_answer()) return;
         for (; !owed_.empty() && has_room(); owed_.pop_front()) {
             auto header = answers(owed_.front().text.size()).begin("done");
             owed_.front().done.write(header);

@@ -198,6 +198,7 @@ private:
         peer_id peer = peer_id::none;
         bool open = false;
         bool dialling = false;
+        bool full = false;  // at this turn: much is on its way there
     };
     struct operation {
         client_request request;
@@ -309,14 +310,15 @@ private:
     /// Sends what there is room for; the rest waits here, in order, since too long a queue has the connection cut.
     template <class Queued>
     void send_unsent(Queued&& queued) {
-        constexpr std::uint64_t enough_a_turn = 4 * policy::much_queued;
+        for (auto* l : {&discovery_, &tasks_, &management_})
+            l->full = l->open && queued(l->peer) > policy::much_queued;
         goes_on_ = false;
         for (auto slot = unsent_.front(); slot != none;) {
             auto const next = operations_[slot].next;
             auto& to = link_of(operations_[slot].request.port);
-            if (to.open && queued(to.peer) > policy::much_queued) return;  // a turn follows when it is less
+            if (to.full) return;  // a turn follows when it is less
             auto const now = out_.octets();
-            goes_on_ = now > 0 && now + octets_of(operations_[slot].request) > enough_a_turn;
+            goes_on_ = now > 0 && now + octets_of(operations_[slot].request) > policy::much_a_turn;
             if (goes_on_) return;
             if (to.open)
                 send(slot, to.peer);

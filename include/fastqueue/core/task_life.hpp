@@ -273,7 +273,6 @@ public:
         t.worker = none;
         t.started_us = 0;
         t.recalled = false;
-        t.fetching = false;
     }
     /// Makes `t` what its record says, but for its arguments.
     /// \param last  of its attempts that went wrong
@@ -504,7 +503,6 @@ private:
         if (t.arguments.capacity() > worth_keeping) t.arguments = {};
         if (t.terms != none) s_.terms.give(t.terms);
         t.id = {};  // so that those that live can be told from the rest
-        t.fetching = false;
         s_.tasks.give(slot);
     }
 

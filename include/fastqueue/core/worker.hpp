@@ -265,7 +265,6 @@ private:
     }
     void take_hello(peer_id peer, wire::header const& h) {
         if (link_.hello(peer, h)) announce();
-        send_owed();
         if (!link_.knows(peer)) return;
         if (auto const limit = wire::read_number(h.get("max_payload"))) max_payload_ = *limit;
     }
@@ -274,7 +273,6 @@ private:
         if (!wire::read_drop_document(payload, dropped)) return;
         link_.registered(h, now_.steady);
         for (auto const& lease : dropped) drop(lease);
-        send_owed();
     }
     /// The lease is another's now: the run is given up and its end is told to nobody.
     void drop(wire::lease_name const& lease) {
@@ -350,8 +348,7 @@ private:
         return *answers_;
     }
     [[nodiscard]] bool has_room() const noexcept {
-        constexpr std::uint64_t enough_a_turn = 4 * policy::much_queued;
-        return link_.can_answer() && queued_ <= policy::much_queued && out_.octets() < enough_a_turn;
+        return link_.can_answer() && queued_ <= policy::much_queued && out_.octets() < policy::much_a_turn;
     }
     void answer(wire::done_message const& done, std::string_view text) {
         ++answered_;
@@ -364,7 +361,6 @@ private:
         answers_->finish(text);
     }
     void send_owed() {
-        if (!link_.can_answer()) return;
         for (; !owed_.empty() && has_room(); owed_.pop_front()) {
             auto header = answers(owed_.front().text.size()).begin("done");
             owed_.front().done.write(header);

@@ -88,6 +88,8 @@ concept transport = listens_and_dials<T> && carries_messages<T> && keeps_time<T>
 
 /// Who has much to send waits where so many octets are queued to a peer already, rather than have it cut.
 inline constexpr std::uint64_t much_queued = 4U << 20U;
+/// And hands out so much in one turn.
+inline constexpr std::uint64_t much_a_turn = 4 * much_queued;
 
 /// A transport that tells what a peer has not taken yet.
 ///

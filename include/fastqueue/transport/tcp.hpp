@@ -176,7 +176,6 @@ private:
           gate_{host},
           scratch_(std::max<std::size_t>(options.read_bytes, 1024)) {
         gate_.on_turn([this] {
-            drained_ = false;
             end_turn();
             return must_go_on();
         });
@@ -201,9 +200,7 @@ private:
 
     void turn(bool may_wait) {
         clock_.begin_turn();
-        bool const may_sleep = may_wait && !must_go_on();
-        drained_ = false;
-        if (may_sleep)
+        if (may_wait && !must_go_on())
             await_event();
         else
             io_.poll_one();
@@ -223,6 +220,7 @@ private:
         tell_lost();
         tell_elapsed();
         if (waker_.take() && !stopping_) sink_->woken();
+        drained_ = false;
         if (!stopping_) sink_->turn_end();
         settle();
         set_timer();

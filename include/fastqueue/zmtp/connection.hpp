@@ -321,9 +321,9 @@ private:
         auto& out =
             output_.with_room(head.size() + body.size());  // or, thrown later, half a frame would have left
         auto const written = write(std::span<std::string_view const>{parts});
-        output_.passed_by(written);
         if (written < head.size()) out.append(head, written);
         out.append(body.substr(written - std::min(written, head.size())));
+        output_.passed_by(written);
         heartbeat_.sent();
         return {};
     }

@@ -41,10 +41,10 @@ public:
         return tail;
     }
 
-    /// `n` octets went to the peer without waiting here. Only while nothing waits.
+    /// `n` octets, which go before all that waits, went to the peer without waiting here. Gives memory back where nothing waits.
     void passed_by(std::size_t n) noexcept {
-        assert(size() == 0);
         consumed_ += n;
+        if (size() == 0) drained();
     }
 
     /// Octets that wait.
