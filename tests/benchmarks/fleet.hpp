@@ -37,25 +37,16 @@ inline void burn(std::chrono::nanoseconds time) {
     for (auto const end = spent() + time; spent() < end;) {}
 }
 
-[[nodiscard]] inline std::uint16_t task_port_of(std::string const& addresses) {
-    return static_cast<std::uint16_t>(std::stoul(addresses.substr(addresses.find(' '))));
-}
-
 struct worker_settings {
     std::string id;
     std::uint32_t concurrency = 1;
     std::chrono::microseconds burns{0};  ///< what each `add` takes
 };
 
-/// \return its options at the control plane with these addresses
 [[nodiscard]] inline fq::subworker_options subworker_at(std::string const& addresses,
                                                         worker_settings const& settings) {
-    fq::subworker_options options;
-    options.worker_id = settings.id;
+    auto options = subworker_at(addresses, settings.id);
     options.concurrency = settings.concurrency;
-    options.discovery = discovery_of(addresses);
-    options.control_plane = loopback(task_port_of(addresses));  // or it would not believe the discovery
-    options.base = loopback();
     return options;
 }
 [[nodiscard]] inline fq::registry tasks_of(worker_settings const& settings) {

@@ -102,15 +102,22 @@ inline void serve(channel& talk) { serve_with(talk, {}); }
     return all;
 }
 
+[[nodiscard]] inline std::uint16_t task_port_of(std::string const& addresses) {
+    return static_cast<std::uint16_t>(std::stoul(addresses.substr(addresses.find(' '))));
+}
+/// \return a subworker's options at the control plane with these addresses
+[[nodiscard]] inline fq::subworker_options subworker_at(std::string const& addresses, std::string id) {
+    fq::subworker_options options;
+    options.worker_id = std::move(id);
+    options.discovery = discovery_of(addresses);
+    options.control_plane = loopback(task_port_of(addresses));  // or it would not believe the discovery
+    options.base = loopback();
+    return options;
+}
 template <class Policies = fq::default_policies>
 void work_on(std::string const& addresses, fq::registry registry) {
-    fq::subworker_options options;
-    options.worker_id = "benchmark-" + std::to_string(::getpid());
-    options.discovery = discovery_of(addresses);
-    options.control_plane =
-        loopback(static_cast<std::uint16_t>(std::stoul(addresses.substr(addresses.find(' ')))));
-    options.base = loopback();
-    fq::basic_subworker<Policies> worker{options, std::move(registry)};
+    auto const id = "benchmark-" + std::to_string(::getpid());
+    fq::basic_subworker<Policies> worker{subworker_at(addresses, id), std::move(registry)};
     worker.run();
 }
 template <class Policies = fq::default_policies>
