@@ -138,7 +138,7 @@ private:
                 run(*j, owed);
             } else {
                 tell(owed);
-                if (!policy::spin(spin_, [this] { return has_work(); })) rest();
+                if (!look_(spin_, [this] { return has_work(); })) rest();
             }
         }
         tell(owed);
@@ -190,6 +190,7 @@ private:
     std::function<void()> wake_;
     std::function<void(std::uint32_t)> thread_ends_;
     std::chrono::microseconds spin_;
+    policy::spinner look_;
     std::atomic<bool> stopping_{false};
     std::uint32_t fresh_ = 0;  // submitted and not yet kicked: the owner's
     std::vector<std::thread> pool_;

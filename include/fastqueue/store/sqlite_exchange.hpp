@@ -139,7 +139,7 @@ private:
                                std::chrono::duration_cast<std::chrono::microseconds>(*limit - clock::now()));
         auto const seen = handed_over_.load(std::memory_order_relaxed);
         lock.unlock();
-        policy::spin(longest, [&] { return handed_over_.load(std::memory_order_acquire) != seen; });
+        look_(longest, [&] { return handed_over_.load(std::memory_order_acquire) != seen; });
         lock.lock();
     }
     [[nodiscard]] bool due() const noexcept {
@@ -157,7 +157,8 @@ private:
     std::function<void()> wake_;
     std::atomic<std::uint64_t> pending_{0};
     std::atomic<std::uint32_t> handed_over_{0};  // how often
-    std::atomic<bool> fresh_{false};             // there is news; changed under the lock, looked at without
+    policy::spinner look_;
+    std::atomic<bool> fresh_{false};  // there is news; changed under the lock, looked at without
 
     std::mutex mutex_;
     std::condition_variable handed_;
