@@ -185,3 +185,34 @@ TEST_CASE("zmtp message_reader: before the handshake only commands, of at most 4
     CHECK(result(hex("00 00")) == errc::bad_command);
     CHECK(result(hex("01 05")) == errc::bad_command);
 }
+
+TEST_CASE(
+    "zmtp message_reader: what large messages need is kept while they come, and given back when they end",
+    "[zmtp]") {
+    opened in;
+    std::string const large = frame(0, std::string(1'000'000, 'x'));
+    auto const cut_and_feed = [&](std::string_view wire) {
+        in.seen.messages.clear();
+        REQUIRE(in.feed(wire.substr(0, wire.size() / 2)) == errc{});
+        REQUIRE(in.feed(wire.substr(wire.size() / 2)) == errc{});
+    };
+    for (int i = 0; i < 200; ++i) {
+        cut_and_feed(large);
+        REQUIRE(in.reader.memory_bytes() >= 1'000'000);
+    }
+    int small = 0;
+    for (; in.reader.memory_bytes() > 8192 && small < 1000; ++small) cut_and_feed(frame(0, "small"));
+    CHECK(small > 10);
+    CHECK(small < 200);
+}
+
+TEST_CASE("zmtp message_reader: at rest it holds an unfinished message and no more", "[zmtp]") {
+    opened in;
+    auto const wire = frame(1, "first") + frame(0, std::string(100'000, 'x'));
+    REQUIRE(in.feed(std::string_view{wire}.substr(0, 50'000)) == errc{});
+    in.reader.rest();
+    REQUIRE(in.feed(std::string_view{wire}.substr(50'000)) == errc{});
+    CHECK(in.seen.messages == std::vector<frame_list>{{"first", std::string(100'000, 'x')}});
+    in.reader.rest();
+    CHECK(in.reader.memory_bytes() == 0);
+}

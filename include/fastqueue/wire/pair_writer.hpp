@@ -76,7 +76,7 @@ private:
     static constexpr std::size_t headroom =
         16;  // "FQ1 pack 65536\n" before the blocks, so that a pack is one piece
     static constexpr std::size_t length_octets = 4;
-    static constexpr std::size_t keep_octets = 256 * 1024;
+    static constexpr std::size_t keep_octets = 4U << 20U;
 
     void close_header() noexcept {
         detail::store_u32(buffer_.data() + open_,

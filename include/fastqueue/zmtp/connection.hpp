@@ -302,6 +302,8 @@ private:
     }
 
     [[nodiscard]] std::error_code ping_peer(instant now) {
+        reader_.rest();
+        output_.rest();
         std::error_code failure;
         if (output_.begin() >= ping_end_) {  // else the last one still waits, and says as much
             std::string body;

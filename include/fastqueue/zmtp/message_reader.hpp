@@ -4,6 +4,7 @@
 #include <fastqueue/zmtp/frame_header.hpp>
 #include <fastqueue/zmtp/limits.hpp>
 #include <fastqueue/zmtp/mechanism.hpp>
+#include <fastqueue/zmtp/slack.hpp>
 
 #include <algorithm>
 #include <cassert>
@@ -45,7 +46,14 @@ public:
                                               : read_tail(bytes, mechanism, handler);
             if (result != errc{}) return result;
         }
+        if (tail_.empty()) give_back();
         return errc{};
+    }
+    // Nothing has come for a while: nothing is kept for what may come next.
+    void rest() noexcept {
+        if (tail_.empty()) std::string{}.swap(tail_);
+        if (plain_.empty()) std::string{}.swap(plain_);
+        if (frames_.empty()) std::vector<std::string_view>{}.swap(frames_);
     }
 
     // The last octet that came was the last one of a command: nothing of another frame came behind it.
@@ -62,8 +70,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t kept_bytes = 4096;  // more is given back when a message is done
-    static constexpr std::size_t kept_frames = kept_bytes / sizeof(std::string_view);
+    static constexpr std::size_t kept_frames = slack::small_bytes / sizeof(std::string_view);
 
     [[nodiscard]] std::uint64_t frame_limit() const noexcept {
         if (!open_) return handshake_frame_bytes;
@@ -157,7 +164,8 @@ private:
         } else if (partial_ > 0) {
             tail_.resize(partial_);  // a command leaves no trace
         } else {
-            clear(tail_);  // all is done, or what was opened is in plain_
+            used_ = std::max(used_, tail_.size());
+            tail_.clear();  // all is done, or what was opened is in plain_
         }
         return errc{};
     }
@@ -187,7 +195,7 @@ private:
         auto const plain = std::string_view{plain_}.substr(before);
         if ((plain_flags & frame_flag::command) != 0) {
             auto const result = give_command(plain, handler);
-            before > 0 ? plain_.resize(before) : clear(plain_);
+            plain_.resize(before);
             return result;
         }
         auto const result = admit(plain.size());
@@ -210,13 +218,16 @@ private:
         size_ = 0;
         frames_.clear();
         if (frames_.capacity() > kept_frames) std::vector<std::string_view>{}.swap(frames_);
-        if constexpr (Mechanism::seals) clear(plain_);
+        if constexpr (Mechanism::seals) {
+            used_ = std::max(used_, plain_.size());
+            plain_.clear();
+        }
         return result;
     }
 
-    static void clear(std::string& buffer) noexcept {
-        buffer.clear();
-        if (buffer.capacity() > kept_bytes) std::string{}.swap(buffer);
+    void give_back() noexcept {
+        if (slack_.after_use(used_, std::max(tail_.capacity(), plain_.capacity()))) rest();
+        used_ = 0;
     }
 
     void append(std::string& buffer, std::string_view piece) {
@@ -255,7 +266,9 @@ private:
     std::uint64_t size_ = 0;  // sum of frames_
     std::vector<std::string_view> frames_;
     std::string tail_;
-    std::string plain_;        // opened frames of the unfinished message, where the mechanism seals
+    std::string plain_;  // opened frames of the unfinished message, where the mechanism seals
+    slack slack_;
+    std::size_t used_ = 0;     // of the buffers, by what came last
     std::size_t partial_ = 0;  // of tail_: where the unfinished frame begins
     bool open_ = false;
     bool command_last_ = false;  // the last whole frame was a command

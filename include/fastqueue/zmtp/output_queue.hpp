@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fastqueue/zmtp/slack.hpp>
+
 #include <algorithm>
 #include <cassert>
 #include <cstddef>
@@ -20,7 +22,7 @@ public:
         return std::string_view{front_}.substr(offset_);
     }
 
-    /// Removes `n` octets from the front of `pending()`. O(1) amortised. Gives memory back once drained.
+    /// Removes `n` octets from the front of `pending()`. O(1) amortised. A connection that is busy keeps its memory, up to 4 MiB.
     void consumed(std::size_t n) noexcept {
         assert(n <= front_.size() - offset_);
         shown_ = false;
@@ -47,6 +49,12 @@ public:
         if (size() == 0) drained();
     }
 
+    /// Nothing was sent for a while: nothing is kept for what may follow.
+    void rest() noexcept {
+        if (front_.empty()) std::string{}.swap(front_);
+        if (back_.empty()) std::string{}.swap(back_);
+    }
+
     /// Octets that wait.
     [[nodiscard]] std::size_t size() const noexcept { return front_.size() - offset_ + back_.size(); }
     /// The stream position behind the last octet appended; the first octet ever has position 0.
@@ -58,8 +66,6 @@ public:
 
 private:
     static constexpr std::size_t compact_bytes = 64 * 1024;
-    static constexpr std::size_t kept_bytes = 64 * 1024;  // more is given back at once
-    static constexpr std::size_t small_bytes = 4 * 1024;  // less is not worth giving back
 
     [[nodiscard]] static std::size_t held(std::string const& s) noexcept {
         return s.capacity() > std::string{}.capacity() ? s.capacity() + 1 : 0;
@@ -67,28 +73,18 @@ private:
 
     void drained() noexcept {
         offset_ = 0;
-        release(front_);
-        if (!back_.empty()) {
-            std::swap(front_, back_);
-        } else if (back_.capacity() > small_bytes) {
-            std::string{}.swap(back_);
-        }
-    }
-
-    // A busy connection keeps its buffer; one that has become quiet, or had a burst, gives it back.
-    static void release(std::string& s) noexcept {
-        bool const quiet = s.capacity() > small_bytes && s.size() < s.capacity() / 4;
-        if (quiet || s.capacity() > kept_bytes) {
-            std::string{}.swap(s);
-        } else {
-            s.clear();
-        }
+        auto const used = front_.size();
+        front_.clear();
+        if (!back_.empty()) std::swap(front_, back_);
+        auto const capacity = std::max(front_.capacity(), back_.capacity());
+        if (slack_.after_use(used, capacity)) rest();
     }
 
     std::string front_;
     std::string back_;        // what came while front_ was shown
     std::size_t offset_ = 0;  // of front_: written already
     std::uint64_t consumed_ = 0;
+    detail::slack slack_;
     mutable bool shown_ = false;
 };
 
