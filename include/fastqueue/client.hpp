@@ -2,9 +2,9 @@
 
 #include <fastqueue/batch.hpp>
 #include <fastqueue/client_options.hpp>
+#include <fastqueue/shell/client_loop.hpp>
 #include <fastqueue/shell/client_operations.hpp>
 #include <fastqueue/shell/completions.hpp>
-#include <fastqueue/shell/pending_answer.hpp>
 
 #include <chrono>
 #include <memory>
@@ -13,20 +13,19 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace fastqueue {
 
-/// Submits tasks and fetches their results, with a loop and a thread of its own. A lost connection or a control plane
-/// that starts again is bridged within each call's time: what was sent is sent again under the same id. So it runs once,
-/// unless the control plane has forgotten it: one with the memory store does at its end.
+/// Submits tasks and fetches their results, with a loop and a thread of its own. A lost connection or a control plane that
+/// starts again is bridged within each call's time: what was sent is sent again under the same id. So it runs once, unless the
+/// control plane has forgotten it: one with the memory store does at its end.
 ///
 /// The members below block, and throw fastqueue::error: `unreachable` (nobody there), `timed_out`, `stopped`, or what the
-/// control plane refused with. They must not be called from a completion handler that runs on the client's own loop. The
-/// `async_` ones are shell::client_operations'.
+/// control plane refused with. They must not be called from a completion handler that runs on the client's own loop: whoever
+/// waits here alone turns that loop. The `async_` ones are shell::client_operations'.
 ///
 /// Threads: all members may be called from any thread at once. After `fork` the child must not touch it.
 template <class Policies = default_policies>
@@ -37,13 +36,8 @@ class basic_client : public shell::client_operations<Policies> {
 public:
     /// Connects when it is first used.
     explicit basic_client(client_options options = {}, policy_instances<Policies> instances = {})
-        : base{std::move(options), std::move(instances.transport)}, thread_{[this] {
-              this->driver().run();
-          }} {}
-    ~basic_client() {
-        this->driver().stop();
-        thread_.join();
-    }
+        : base{std::move(options), std::move(instances.transport)}, loop_{this->driver()} {}
+    ~basic_client() = default;
     basic_client(basic_client const&) = delete;
     basic_client& operator=(basic_client const&) = delete;
 
@@ -150,9 +144,7 @@ public:
 private:
     /// Sends a request and waits for its answer.
     [[nodiscard]] shell::kept_answer ask(core::client_request request) {
-        shell::pending_answer pending;
-        this->driver().post(std::move(request), pending);
-        auto answer = pending.wait();
+        auto answer = loop_.ask(std::move(request));
         if (answer.error)
             throw error{answer.error, answer.payload.empty() ? answer.error.message() : answer.payload};
         return answer;
@@ -167,7 +159,7 @@ private:
         return outcome_of<R>(std::move(answer));
     }
 
-    std::thread thread_;
+    shell::client_loop<Policies> loop_;
 };
 
 using client = basic_client<>;

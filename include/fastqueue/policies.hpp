@@ -17,6 +17,7 @@
 
 #include <functional>
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace fastqueue {
@@ -73,7 +74,7 @@ namespace detail {
 
 template <class T>
 [[nodiscard]] std::unique_ptr<T> given_or_made(std::unique_ptr<T> given) {
-    if constexpr (std::default_initializable<T>) {
+    if constexpr (std::is_default_constructible_v<T>) {
         return given ? std::move(given) : std::make_unique<T>();
     } else {
         if (!given)

@@ -112,4 +112,14 @@ concept runnable_transport = transport<T> && requires(T t) {
     t.stop();  // from within a turn: what is queued is written within a second, all is closed, run() returns
 };
 
+/// One that threads take turns with.
+///
+/// expression | throws    | law
+/// t.turn()   | bad_alloc | waits until there is something to tell, and tells it; false: stopped, and all is closed. From any
+///            |           | thread, one at a time
+template <class T>
+concept turnable_transport = runnable_transport<T> && requires(T t) {
+    { t.turn() } -> std::same_as<bool>;
+};
+
 }  // namespace fastqueue::policy

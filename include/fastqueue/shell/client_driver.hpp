@@ -54,10 +54,18 @@ public:
         auto const end = inbox_->reason();
         handler.answered({0, end.why, nullptr, end.text});
     }
+    /// The same on the thread that turns the loop, which need not be woken for it.
+    void begin(core::client_request request, answer_handler& handler) {
+        request.cookie = reinterpret_cast<std::uintptr_t>(&handler);
+        own_.push_back(std::move(request));
+        turn_end();
+    }
     /// Where an operation can be cancelled by its number, also when the driver is gone.
     [[nodiscard]] std::shared_ptr<client_inbox> const& inbox() const noexcept { return inbox_; }
 
     void run() requires policy::runnable_transport<transport_type> { transport_->run(); }
+    /// One turn, which waits for something to do. \return false: stopped
+    bool turn() requires policy::turnable_transport<transport_type> { return transport_->turn(); }
     /// Ends all operations with `errc::stopped`; then `run` returns. Safe from any thread.
     void stop() noexcept { inbox_->close(); }
     /// The same with another reason, for an owner that knows why there will be no answer any more.

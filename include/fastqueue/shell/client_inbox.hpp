@@ -20,6 +20,12 @@ public:
     /// \param wake  wakes the loop; called under the lock, never after `detach` has returned
     explicit client_inbox(std::function<void()> wake) : wake_{std::move(wake)} {}
 
+    /// \param tell  called beside it, in the same way; empty: nobody any more
+    void on_filled(std::function<void()> tell) {
+        std::scoped_lock const lock{mutex_};
+        tell_ = std::move(tell);
+    }
+
     /// \return false: the client has been stopped, and the request is as it was
     [[nodiscard]] bool post(core::client_request& request) {
         std::scoped_lock const lock{mutex_};
@@ -38,7 +44,7 @@ public:
     void close() {
         std::scoped_lock const lock{mutex_};
         closed_ = true;
-        if (wake_) wake_();
+        tell();
     }
     /// The same for another reason than the usual one.
     void close(std::error_code why, std::string text) {
@@ -84,12 +90,16 @@ public:
 
 private:
     void wake() {
-        if (std::exchange(woken_, true)) return;
+        if (!std::exchange(woken_, true)) tell();
+    }
+    void tell() {
         if (wake_) wake_();
+        if (tell_) tell_();
     }
 
     std::mutex mutex_;  // taken once an operation by who begins it, once a turn by the loop
     std::function<void()> wake_;
+    std::function<void()> tell_;
     std::vector<core::client_request> requests_;
     std::vector<std::uint64_t> cancels_;
     std::uint64_t numbers_ = 0;

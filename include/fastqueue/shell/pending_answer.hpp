@@ -57,9 +57,11 @@ public:
         if (asleep_)
             condition_.notify_one();  // under the lock: the waiter may take this object away right after
     }
+    [[nodiscard]] bool there() const noexcept { return there_.load(std::memory_order_acquire); }
     /// Waits for the answer: the operation's own time-out bounds it.
-    [[nodiscard]] kept_answer wait() {
-        policy::spin(policy::usual_spin, [this] { return there_.load(std::memory_order_acquire); });
+    /// \param look  of the callers of one client
+    [[nodiscard]] kept_answer wait(policy::spinner& look) {
+        if (!there()) look(policy::usual_spin, [this] { return there(); });
         std::unique_lock lock{mutex_};
         asleep_ = true;
         condition_.wait(lock, [this] { return there_.load(std::memory_order_relaxed); });

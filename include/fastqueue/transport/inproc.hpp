@@ -120,16 +120,19 @@ public:
 
     /// Turns until `stop`.
     void run() {
-        flush();
-        while (!stopping_) {
-            if (!busy()) mailbox_->wait(armed_);
-            turn();
-        }
+        while (turn()) {}
+    }
+    /// Waits until there is something to do, and does it.
+    /// \return false: it was stopped
+    bool turn() {
+        flush();  // what was sent outside a turn
+        if (!stopping_ && !busy()) mailbox_->wait(armed_);
+        return poll();
     }
     /// Does what is there, without waiting.
     /// \return false: it was stopped
     bool poll() {
-        if (!stopping_) turn();
+        if (!stopping_) do_turn();
         return !stopping_;
     }
     /// From within a turn: what is queued is handed over, all peers are closed, `run` returns.
@@ -175,7 +178,7 @@ private:
     // Something is still to be told that nobody puts into the mailbox.
     [[nodiscard]] bool busy() const noexcept { return !lost_.empty() || !opening_.empty(); }
 
-    void turn() {
+    void do_turn() {
         clock_.begin_turn();
         bool const woken = mailbox_->take(parcels_);
         for (auto const id : std::exchange(opening_, {})) {

@@ -136,21 +136,13 @@ public:
 
     /// Turns the loop until `stop`. Whatever else was posted to `context()` runs in the same turns.
     void run() {
-        settle();
-        set_timer();
-        while (!finished() && !io_.stopped()) turn(true);
-        if (stopping_) cut_all();
+        while (turn()) {}
     }
-
-    /// One turn that does not wait for anything, for an owner with another loop.
+    /// One turn, which waits until there is something to do.
     /// \return false: it was stopped, and all is closed
-    bool poll() {
-        settle();
-        turn(false);
-        if (!finished()) return true;
-        cut_all();
-        return false;
-    }
+    bool turn() { return turn(true); }
+    /// The same without waiting, for an owner with another loop.
+    bool poll() { return turn(false); }
 
     /// From within a turn. The sink hears nothing more but perhaps this turn's end; what is queued is written
     /// if the peers read it within `linger`, then `run` returns.
@@ -198,7 +190,15 @@ private:
 
     // ---- the loop ----
 
-    void turn(bool may_wait) {
+    bool turn(bool may_wait) {
+        settle();  // what was done outside a turn
+        set_timer();
+        if (!ended()) take_turn(may_wait);
+        if (!ended()) return true;
+        if (stopping_) cut_all();
+        return false;
+    }
+    void take_turn(bool may_wait) {
         clock_.begin_turn();
         if (may_wait && !must_go_on())
             await_event();
@@ -208,12 +208,13 @@ private:
         end_turn();
         clock_.end_turn();
     }
+    [[nodiscard]] bool ended() const noexcept { return finished() || io_.stopped(); }
     /// What is still to be told must not wait for the network, nor must who waits for room.
     [[nodiscard]] bool must_go_on() const noexcept { return !lost_.empty() || drained_; }
     /// Being woken costs more than looking a few times more, and between two looks others get their turn: under load more has
     /// come by then, and fewer wake-ups bring more each.
     void await_event() {
-        if (!policy::spin(options_.spin, [this] { return io_.poll_one() != 0; })) io_.run_one();
+        if (!look_(options_.spin, [this] { return io_.poll_one() != 0; })) io_.run_one();
     }
     void end_turn() {
         look_again();
@@ -223,8 +224,9 @@ private:
         drained_ = false;
         if (!stopping_) sink_->turn_end();
         settle();
+        if (!gate_.is_guest()) return;
         set_timer();
-        if (gate_.is_guest() && finished()) leave();
+        if (finished()) leave();
     }
     /// A guest's last turn: nothing of his keeps the loop going.
     void leave() noexcept {
@@ -578,6 +580,7 @@ private:
     std::vector<peer_id> lost_;
     std::vector<peer_id> read_;  // this turn, where order is kept
     std::vector<char> scratch_;
+    policy::spinner look_;
     std::optional<instant> armed_;
     instant stop_by_{};
     bool drained_ = false;  // a long queue has become shorter since the sink was asked last
