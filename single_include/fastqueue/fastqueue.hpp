@@ -3516,7 +3516,7 @@ struct task_status {
 
 }  // namespace fastqueue
 
-// ---- <fastqueue/shell/client_operations.hpp>
+// ---- <fastqueue/shell/client_loop.hpp>
 
 // ---- <fastqueue/core/client.hpp>
 
@@ -4508,7 +4508,7 @@ private:
     static constexpr std::size_t headroom =
         16;  // "FQ1 pack 65536\n" before the blocks, so that a pack is one piece
     static constexpr std::size_t length_octets = 4;
-    static constexpr std::size_t keep_octets = 256 * 1024;
+    static constexpr std::size_t keep_octets = 4U << 20U;
 
     void close_header() noexcept {
         detail::store_u32(buffer_.data() + open_,
@@ -4758,6 +4758,16 @@ template <class T>
 concept runnable_transport = transport<T> && requires(T t) {
     t.run();   // until stop()
     t.stop();  // from within a turn: what is queued is written within a second, all is closed, run() returns
+};
+
+/// One that threads take turns with.
+///
+/// expression | throws    | law
+/// t.turn()   | bad_alloc | waits until there is something to tell, and tells it; false: stopped, and all is closed. From any
+///            |           | thread, one at a time
+template <class T>
+concept turnable_transport = runnable_transport<T> && requires(T t) {
+    { t.turn() } -> std::same_as<bool>;
 };
 
 }  // namespace fastqueue::policy
@@ -5289,6 +5299,84 @@ private:
 
 }  // namespace fastqueue::core
 
+// ---- <fastqueue/policy/spin.hpp>
+
+#include <atomic>
+#include <thread>
+
+namespace fastqueue::policy {
+
+/// About what a round trip takes between processes of one machine, with a wake-up at each hop: whoever has just been busy is
+/// likely to be needed again within it, and need not be woken then.
+/// \source Karlin, Li, Manasse, Owicki: Empirical studies of competitive spinning for a shared-memory multiprocessor, 1991
+inline constexpr std::chrono::microseconds usual_spin{100};
+
+/// Lets another thread run.
+struct system_yield {
+    void operator()() const noexcept { std::this_thread::yield(); }
+};
+
+/// Looks until something is there, and lets other threads run in between: what a thread does before it sleeps, where it has
+/// just been busy. Who yields to a program that computes gets the processor back only when that one's slice is over, some
+/// milliseconds later, whereas who sleeps is let in as soon as it is woken. So after such a yield it does not look for a
+/// while, longer each time it happens again. Threads: any at once.
+/// \tparam Clock, Yield  the system's, but in tests
+template <class Clock = std::chrono::steady_clock, class Yield = system_yield>
+class basic_spinner {
+public:
+    /// \param limit  how long; 0 or less: not at all
+    /// \param look   returns whether something is there
+    /// \return whether something was
+    template <class Look>
+    bool operator()(std::chrono::microseconds limit, Look&& look) {
+        if (limit.count() <= 0 || rests()) return false;
+        auto before = Clock::now();
+        auto const until = before + limit;
+        do {
+            yield_();
+            bool const crowded = Clock::now() - before > a_turn;
+            bool const found = look();
+            if (crowded) rest_more();
+            if (crowded || found) return found;
+            before = Clock::now();
+        } while (before < until);
+        calm();
+        return false;
+    }
+
+private:
+    /// Threads that give way in turn themselves have done so by then.
+    static constexpr std::chrono::milliseconds a_turn{1};
+    static constexpr std::uint32_t shortest_rest = 64;  // times it is asked
+    static constexpr std::uint32_t longest_rest = 4096;
+
+    [[nodiscard]] bool rests() noexcept {
+        auto const left = rest_.load(std::memory_order_relaxed);
+        if (left == 0) return false;
+        rest_.store(left - 1, std::memory_order_relaxed);
+        return true;
+    }
+    void rest_more() noexcept {
+        auto const next = next_rest_.load(std::memory_order_relaxed);
+        rest_.store(next, std::memory_order_relaxed);
+        next_rest_.store(std::min(2 * next, longest_rest), std::memory_order_relaxed);
+    }
+    void calm() noexcept {
+        if (next_rest_.load(std::memory_order_relaxed) != shortest_rest)
+            next_rest_.store(shortest_rest, std::memory_order_relaxed);
+    }
+
+    std::atomic<std::uint32_t> rest_{0};
+    std::atomic<std::uint32_t> next_rest_{shortest_rest};
+    [[no_unique_address]] Yield yield_;
+};
+
+using spinner = basic_spinner<>;
+
+}  // namespace fastqueue::policy
+
+// ---- <fastqueue/shell/client_driver.hpp>
+
 // ---- <fastqueue/policies.hpp>
 
 // ---- <fastqueue/eviction/lru.hpp>
@@ -5407,36 +5495,6 @@ static_assert(policy::eviction<lru>);
 // ---- <fastqueue/executor/finished_list.hpp>
 
 // ---- <fastqueue/policy/executor.hpp>
-
-// ---- <fastqueue/policy/spin.hpp>
-
-#include <thread>
-
-namespace fastqueue::policy {
-
-/// About what a round trip takes between processes of one machine, with a wake-up at each hop: whoever has just been busy is
-/// likely to be needed again within it, and need not be woken then.
-/// \source Karlin, Li, Manasse, Owicki: Empirical studies of competitive spinning for a shared-memory multiprocessor, 1991
-inline constexpr std::chrono::microseconds usual_spin{100};
-
-/// Looks until something is there, for `limit` at most, and lets other threads run in between: what a thread does before it
-/// sleeps, where it has just been busy.
-/// \param look  returns whether something is there
-/// \return whether something was
-template <class Look>
-bool spin(std::chrono::microseconds limit, Look&& look) {
-    if (limit.count() <= 0) return false;
-    auto const until = std::chrono::steady_clock::now() + limit;
-    do {
-        std::this_thread::yield();
-        if (look()) return true;
-    } while (std::chrono::steady_clock::now() < until);
-    return false;
-}
-
-}  // namespace fastqueue::policy
-
-#include <atomic>
 
 namespace fastqueue::policy {
 
@@ -5876,7 +5934,7 @@ private:
                 run(*j, owed);
             } else {
                 tell(owed);
-                if (!policy::spin(spin_, [this] { return has_work(); })) rest();
+                if (!look_(spin_, [this] { return has_work(); })) rest();
             }
         }
         tell(owed);
@@ -5928,6 +5986,7 @@ private:
     std::function<void()> wake_;
     std::function<void(std::uint32_t)> thread_ends_;
     std::chrono::microseconds spin_;
+    policy::spinner look_;
     std::atomic<bool> stopping_{false};
     std::uint32_t fresh_ = 0;  // submitted and not yet kicked: the owner's
     std::vector<std::thread> pool_;
@@ -7074,6 +7133,44 @@ static_assert(mechanism<null_mechanism>);
 
 // ---- <fastqueue/zmtp/message_reader.hpp>
 
+// ---- <fastqueue/zmtp/slack.hpp>
+
+namespace fastqueue::zmtp::detail {
+
+// Whether a buffer that is kept between uses is worth keeping. A large one is a new mapping each time it is made, and its
+// pages cost more than what is copied into them; so it stays with who is busy, and goes back after some uses that needed
+// little of it.
+class slack {
+public:
+    static constexpr std::size_t busy_bytes = 4U << 20U;  // a larger one is never kept
+    static constexpr std::size_t small_bytes = 4096;      // a smaller one always
+
+    // It was used, and is empty now. Returns whether to give it back.
+    [[nodiscard]] bool after_use(std::size_t used, std::size_t capacity) noexcept {
+        if (capacity <= small_bytes) return false;
+        most_ = std::max(most_, used);
+        if (capacity > busy_bytes) return start();
+        if (++uses_ < window) return false;
+        bool const idle = most_ < capacity / 4;
+        start();
+        return idle;
+    }
+
+private:
+    static constexpr std::uint32_t window = 64;
+
+    bool start() noexcept {
+        most_ = 0;
+        uses_ = 0;
+        return true;
+    }
+
+    std::size_t most_ = 0;  // that was used of it
+    std::uint32_t uses_ = 0;
+};
+
+}  // namespace fastqueue::zmtp::detail
+
 namespace fastqueue::zmtp::detail {
 
 // Turns octets into commands and whole messages. Complete messages are views into the caller's octets; only
@@ -7103,7 +7200,14 @@ public:
                                               : read_tail(bytes, mechanism, handler);
             if (result != errc{}) return result;
         }
+        if (tail_.empty()) give_back();
         return errc{};
+    }
+    // Nothing has come for a while: nothing is kept for what may come next.
+    void rest() noexcept {
+        if (tail_.empty()) std::string{}.swap(tail_);
+        if (plain_.empty()) std::string{}.swap(plain_);
+        if (frames_.empty()) std::vector<std::string_view>{}.swap(frames_);
     }
 
     // The last octet that came was the last one of a command: nothing of another frame came behind it.
@@ -7120,8 +7224,7 @@ public:
     }
 
 private:
-    static constexpr std::size_t kept_bytes = 4096;  // more is given back when a message is done
-    static constexpr std::size_t kept_frames = kept_bytes / sizeof(std::string_view);
+    static constexpr std::size_t kept_frames = slack::small_bytes / sizeof(std::string_view);
 
     [[nodiscard]] std::uint64_t frame_limit() const noexcept {
         if (!open_) return handshake_frame_bytes;
@@ -7215,7 +7318,8 @@ private:
         } else if (partial_ > 0) {
             tail_.resize(partial_);  // a command leaves no trace
         } else {
-            clear(tail_);  // all is done, or what was opened is in plain_
+            used_ = std::max(used_, tail_.size());
+            tail_.clear();  // all is done, or what was opened is in plain_
         }
         return errc{};
     }
@@ -7245,7 +7349,7 @@ private:
         auto const plain = std::string_view{plain_}.substr(before);
         if ((plain_flags & frame_flag::command) != 0) {
             auto const result = give_command(plain, handler);
-            before > 0 ? plain_.resize(before) : clear(plain_);
+            plain_.resize(before);
             return result;
         }
         auto const result = admit(plain.size());
@@ -7268,13 +7372,16 @@ private:
         size_ = 0;
         frames_.clear();
         if (frames_.capacity() > kept_frames) std::vector<std::string_view>{}.swap(frames_);
-        if constexpr (Mechanism::seals) clear(plain_);
+        if constexpr (Mechanism::seals) {
+            used_ = std::max(used_, plain_.size());
+            plain_.clear();
+        }
         return result;
     }
 
-    static void clear(std::string& buffer) noexcept {
-        buffer.clear();
-        if (buffer.capacity() > kept_bytes) std::string{}.swap(buffer);
+    void give_back() noexcept {
+        if (slack_.after_use(used_, std::max(tail_.capacity(), plain_.capacity()))) rest();
+        used_ = 0;
     }
 
     void append(std::string& buffer, std::string_view piece) {
@@ -7313,7 +7420,9 @@ private:
     std::uint64_t size_ = 0;  // sum of frames_
     std::vector<std::string_view> frames_;
     std::string tail_;
-    std::string plain_;        // opened frames of the unfinished message, where the mechanism seals
+    std::string plain_;  // opened frames of the unfinished message, where the mechanism seals
+    slack slack_;
+    std::size_t used_ = 0;     // of the buffers, by what came last
     std::size_t partial_ = 0;  // of tail_: where the unfinished frame begins
     bool open_ = false;
     bool command_last_ = false;  // the last whole frame was a command
@@ -7446,7 +7555,7 @@ public:
         return std::string_view{front_}.substr(offset_);
     }
 
-    /// Removes `n` octets from the front of `pending()`. O(1) amortised. Gives memory back once drained.
+    /// Removes `n` octets from the front of `pending()`. O(1) amortised. A connection that is busy keeps its memory, up to 4 MiB.
     void consumed(std::size_t n) noexcept {
         assert(n <= front_.size() - offset_);
         shown_ = false;
@@ -7473,6 +7582,12 @@ public:
         if (size() == 0) drained();
     }
 
+    /// Nothing was sent for a while: nothing is kept for what may follow.
+    void rest() noexcept {
+        if (front_.empty()) std::string{}.swap(front_);
+        if (back_.empty()) std::string{}.swap(back_);
+    }
+
     /// Octets that wait.
     [[nodiscard]] std::size_t size() const noexcept { return front_.size() - offset_ + back_.size(); }
     /// The stream position behind the last octet appended; the first octet ever has position 0.
@@ -7484,8 +7599,6 @@ public:
 
 private:
     static constexpr std::size_t compact_bytes = 64 * 1024;
-    static constexpr std::size_t kept_bytes = 64 * 1024;  // more is given back at once
-    static constexpr std::size_t small_bytes = 4 * 1024;  // less is not worth giving back
 
     [[nodiscard]] static std::size_t held(std::string const& s) noexcept {
         return s.capacity() > std::string{}.capacity() ? s.capacity() + 1 : 0;
@@ -7493,28 +7606,18 @@ private:
 
     void drained() noexcept {
         offset_ = 0;
-        release(front_);
-        if (!back_.empty()) {
-            std::swap(front_, back_);
-        } else if (back_.capacity() > small_bytes) {
-            std::string{}.swap(back_);
-        }
-    }
-
-    // A busy connection keeps its buffer; one that has become quiet, or had a burst, gives it back.
-    static void release(std::string& s) noexcept {
-        bool const quiet = s.capacity() > small_bytes && s.size() < s.capacity() / 4;
-        if (quiet || s.capacity() > kept_bytes) {
-            std::string{}.swap(s);
-        } else {
-            s.clear();
-        }
+        auto const used = front_.size();
+        front_.clear();
+        if (!back_.empty()) std::swap(front_, back_);
+        auto const capacity = std::max(front_.capacity(), back_.capacity());
+        if (slack_.after_use(used, capacity)) rest();
     }
 
     std::string front_;
     std::string back_;        // what came while front_ was shown
     std::size_t offset_ = 0;  // of front_: written already
     std::uint64_t consumed_ = 0;
+    detail::slack slack_;
     mutable bool shown_ = false;
 };
 
@@ -7870,6 +7973,8 @@ private:
     }
 
     [[nodiscard]] std::error_code ping_peer(instant now) {
+        reader_.rest();
+        output_.rest();
         std::error_code failure;
         if (output_.begin() >= ping_end_) {  // else the last one still waits, and says as much
             std::string body;
@@ -8330,21 +8435,13 @@ public:
 
     /// Turns the loop until `stop`. Whatever else was posted to `context()` runs in the same turns.
     void run() {
-        settle();
-        set_timer();
-        while (!finished() && !io_.stopped()) turn(true);
-        if (stopping_) cut_all();
+        while (turn()) {}
     }
-
-    /// One turn that does not wait for anything, for an owner with another loop.
+    /// One turn, which waits until there is something to do.
     /// \return false: it was stopped, and all is closed
-    bool poll() {
-        settle();
-        turn(false);
-        if (!finished()) return true;
-        cut_all();
-        return false;
-    }
+    bool turn() { return turn(true); }
+    /// The same without waiting, for an owner with another loop.
+    bool poll() { return turn(false); }
 
     /// From within a turn. The sink hears nothing more but perhaps this turn's end; what is queued is written
     /// if the peers read it within `linger`, then `run` returns.
@@ -8392,7 +8489,15 @@ private:
 
     // ---- the loop ----
 
-    void turn(bool may_wait) {
+    bool turn(bool may_wait) {
+        settle();  // what was done outside a turn
+        set_timer();
+        if (!ended()) take_turn(may_wait);
+        if (!ended()) return true;
+        if (stopping_) cut_all();
+        return false;
+    }
+    void take_turn(bool may_wait) {
         clock_.begin_turn();
         if (may_wait && !must_go_on())
             await_event();
@@ -8402,12 +8507,13 @@ private:
         end_turn();
         clock_.end_turn();
     }
+    [[nodiscard]] bool ended() const noexcept { return finished() || io_.stopped(); }
     /// What is still to be told must not wait for the network, nor must who waits for room.
     [[nodiscard]] bool must_go_on() const noexcept { return !lost_.empty() || drained_; }
     /// Being woken costs more than looking a few times more, and between two looks others get their turn: under load more has
     /// come by then, and fewer wake-ups bring more each.
     void await_event() {
-        if (!policy::spin(options_.spin, [this] { return io_.poll_one() != 0; })) io_.run_one();
+        if (!look_(options_.spin, [this] { return io_.poll_one() != 0; })) io_.run_one();
     }
     void end_turn() {
         look_again();
@@ -8417,8 +8523,9 @@ private:
         drained_ = false;
         if (!stopping_) sink_->turn_end();
         settle();
+        if (!gate_.is_guest()) return;
         set_timer();
-        if (gate_.is_guest() && finished()) leave();
+        if (finished()) leave();
     }
     /// A guest's last turn: nothing of his keeps the loop going.
     void leave() noexcept {
@@ -8772,6 +8879,7 @@ private:
     std::vector<peer_id> lost_;
     std::vector<peer_id> read_;  // this turn, where order is kept
     std::vector<char> scratch_;
+    policy::spinner look_;
     std::optional<instant> armed_;
     instant stop_by_{};
     bool drained_ = false;  // a long queue has become shorter since the sink was asked last
@@ -8838,7 +8946,7 @@ namespace detail {
 
 template <class T>
 [[nodiscard]] std::unique_ptr<T> given_or_made(std::unique_ptr<T> given) {
-    if constexpr (std::default_initializable<T>) {
+    if constexpr (std::is_default_constructible_v<T>) {
         return given ? std::move(given) : std::make_unique<T>();
     } else {
         if (!given)
@@ -8864,10 +8972,6 @@ template <class P>
 
 }  // namespace fastqueue
 
-// ---- <fastqueue/shell/async_operation.hpp>
-
-// ---- <fastqueue/shell/client_driver.hpp>
-
 // ---- <fastqueue/shell/client_inbox.hpp>
 
 #include <mutex>
@@ -8880,6 +8984,12 @@ class client_inbox {
 public:
     /// \param wake  wakes the loop; called under the lock, never after `detach` has returned
     explicit client_inbox(std::function<void()> wake) : wake_{std::move(wake)} {}
+
+    /// \param tell  called beside it, in the same way; empty: nobody any more
+    void on_filled(std::function<void()> tell) {
+        std::scoped_lock const lock{mutex_};
+        tell_ = std::move(tell);
+    }
 
     /// \return false: the client has been stopped, and the request is as it was
     [[nodiscard]] bool post(core::client_request& request) {
@@ -8899,7 +9009,7 @@ public:
     void close() {
         std::scoped_lock const lock{mutex_};
         closed_ = true;
-        if (wake_) wake_();
+        tell();
     }
     /// The same for another reason than the usual one.
     void close(std::error_code why, std::string text) {
@@ -8945,12 +9055,16 @@ public:
 
 private:
     void wake() {
-        if (std::exchange(woken_, true)) return;
+        if (!std::exchange(woken_, true)) tell();
+    }
+    void tell() {
         if (wake_) wake_();
+        if (tell_) tell_();
     }
 
     std::mutex mutex_;  // taken once an operation by who begins it, once a turn by the loop
     std::function<void()> wake_;
+    std::function<void()> tell_;
     std::vector<core::client_request> requests_;
     std::vector<std::uint64_t> cancels_;
     std::uint64_t numbers_ = 0;
@@ -9038,10 +9152,18 @@ public:
         auto const end = inbox_->reason();
         handler.answered({0, end.why, nullptr, end.text});
     }
+    /// The same on the thread that turns the loop, which need not be woken for it.
+    void begin(core::client_request request, answer_handler& handler) {
+        request.cookie = reinterpret_cast<std::uintptr_t>(&handler);
+        own_.push_back(std::move(request));
+        turn_end();
+    }
     /// Where an operation can be cancelled by its number, also when the driver is gone.
     [[nodiscard]] std::shared_ptr<client_inbox> const& inbox() const noexcept { return inbox_; }
 
     void run() requires policy::runnable_transport<transport_type> { transport_->run(); }
+    /// One turn, which waits for something to do. \return false: stopped
+    bool turn() requires policy::turnable_transport<transport_type> { return transport_->turn(); }
     /// Ends all operations with `errc::stopped`; then `run` returns. Safe from any thread.
     void stop() noexcept { inbox_->close(); }
     /// The same with another reason, for an owner that knows why there will be no answer any more.
@@ -9184,9 +9306,11 @@ public:
         if (asleep_)
             condition_.notify_one();  // under the lock: the waiter may take this object away right after
     }
+    [[nodiscard]] bool there() const noexcept { return there_.load(std::memory_order_acquire); }
     /// Waits for the answer: the operation's own time-out bounds it.
-    [[nodiscard]] kept_answer wait() {
-        policy::spin(policy::usual_spin, [this] { return there_.load(std::memory_order_acquire); });
+    /// \param look  of the callers of one client
+    [[nodiscard]] kept_answer wait(policy::spinner& look) {
+        if (!there()) look(policy::usual_spin, [this] { return there(); });
         std::unique_lock lock{mutex_};
         asleep_ = true;
         condition_.wait(lock, [this] { return there_.load(std::memory_order_relaxed); });
@@ -9202,6 +9326,128 @@ private:
 };
 
 }  // namespace fastqueue::shell
+
+namespace fastqueue::shell {
+
+/// Who turns a blocking client's loop. A caller that waits for its answer turns it itself, so no other thread has to be woken
+/// on the way there or back. It is lent to callers as long as one comes every now and then; a thread of its own turns it when
+/// nobody calls, when several do at once, and whenever there is an operation that nobody waits for in here.
+///
+/// Threads: `ask` from any at once.
+template <class Policies>
+class client_loop {
+    using driver_type = client_driver<Policies>;
+    static constexpr bool can_be_lent = policy::turnable_transport<typename driver_type::transport_type>;
+
+public:
+    /// \param driver  outlives this; its inbox tells of what comes from other threads
+    explicit client_loop(driver_type& driver) : driver_{driver}, own_{[this] { attend(); }} {
+        driver_.inbox()->on_filled([this] { want(); });
+    }
+    ~client_loop() {
+        driver_.stop();
+        own_.join();
+        driver_.inbox()->on_filled(nullptr);
+    }
+    client_loop(client_loop const&) = delete;
+    client_loop& operator=(client_loop const&) = delete;
+
+    /// Sends a request and waits for its answer, which the operation's own time bounds.
+    [[nodiscard]] kept_answer ask(core::client_request request) {
+        pending_answer answer;
+        bool const alone = callers_.fetch_add(1, std::memory_order_relaxed) == 0;
+        in_a_row_.store(alone ? in_a_row_.load(std::memory_order_relaxed) + 1 : 0, std::memory_order_relaxed);
+        if (borrow())
+            turn_for(std::move(request), answer);
+        else
+            driver_.post(std::move(request), answer);
+        auto kept = answer.wait(look_);
+        callers_.fetch_sub(1, std::memory_order_relaxed);
+        return kept;
+    }
+
+private:
+    /// How long the loop is left alone for the next caller.
+    static constexpr std::chrono::milliseconds lend_time{10};
+    /// After so many calls of which none met another one, it is worth lending.
+    static constexpr unsigned calls_in_a_row = 4;
+
+    [[nodiscard]] bool borrow() {
+        if constexpr (!can_be_lent) return false;
+        std::scoped_lock const lock{mutex_};
+        if (!lent_ || borrowed_ || wanted_.load(std::memory_order_relaxed)) return false;
+        return borrowed_ = true;
+    }
+    /// What a turn throws has nobody who could go on after it, as on the loop's own thread.
+    void turn_for(core::client_request request, pending_answer& answer) noexcept {
+        if constexpr (can_be_lent) {
+            driver_.begin(std::move(request), answer);
+            while (!answer.there() && !wanted_.load(std::memory_order_acquire))
+                if (!driver_.turn()) break;
+            std::scoped_lock const lock{mutex_};
+            borrowed_ = false;
+            if (awaited_) changed_.notify_one();
+        }
+    }
+    /// There is something to do that no caller in here waits for.
+    void want() {
+        std::scoped_lock const lock{mutex_};
+        wanted_.store(true, std::memory_order_release);
+        if (lent_) changed_.notify_one();
+    }
+
+    void attend() {
+        if constexpr (can_be_lent)
+            while (turn_own()) lend();
+        else
+            driver_.run();
+    }
+    /// Turns until callers come one by one and none of them waits.
+    /// \return false: stopped
+    [[nodiscard]] bool turn_own() {
+        in_a_row_.store(0, std::memory_order_relaxed);
+        do {
+            wanted_.store(false, std::memory_order_relaxed);  // what was posted before is taken in this turn
+            if (!driver_.turn()) return false;
+        } while (driver_.machine().pending() != 0 ||
+                 in_a_row_.load(std::memory_order_relaxed) < calls_in_a_row);
+        return true;
+    }
+    void lend() {
+        std::unique_lock lock{mutex_};
+        auto const wanted = [this] { return wanted_.load(std::memory_order_relaxed); };
+        lent_ = true;
+        do {
+            in_a_row_.store(0, std::memory_order_relaxed);
+            changed_.wait_for(lock, lend_time, wanted);
+            await_return(lock);
+        } while (!wanted() && in_a_row_.load(std::memory_order_relaxed) != 0);
+        lent_ = false;
+    }
+    void await_return(std::unique_lock<std::mutex>& lock) {
+        awaited_ = true;
+        changed_.wait(lock, [this] { return !borrowed_; });
+        awaited_ = false;
+    }
+
+    driver_type& driver_;
+    policy::spinner look_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::atomic<bool> wanted_{false};    // by its own thread; set under the lock
+    std::atomic<unsigned> callers_{0};   // that are in `ask`
+    std::atomic<unsigned> in_a_row_{0};  // calls that met no other one; only ever a hint
+    bool lent_ = false;                  // its own thread is not in it
+    bool borrowed_ = false;              // a caller is in it
+    bool awaited_ = false;               // its own thread waits until the caller gives it back
+    std::thread own_;                    // last: it uses all of the above
+};
+
+}  // namespace fastqueue::shell
+
+// ---- <fastqueue/shell/client_operations.hpp>
+
+// ---- <fastqueue/shell/async_operation.hpp>
 
 #include <asio/associated_allocator.hpp>
 #include <asio/associated_cancellation_slot.hpp>
@@ -10813,13 +11059,13 @@ private:
 
 namespace fastqueue {
 
-/// Submits tasks and fetches their results, with a loop and a thread of its own. A lost connection or a control plane
-/// that starts again is bridged within each call's time: what was sent is sent again under the same id. So it runs once,
-/// unless the control plane has forgotten it: one with the memory store does at its end.
+/// Submits tasks and fetches their results, with a loop and a thread of its own. A lost connection or a control plane that
+/// starts again is bridged within each call's time: what was sent is sent again under the same id. So it runs once, unless the
+/// control plane has forgotten it: one with the memory store does at its end.
 ///
 /// The members below block, and throw fastqueue::error: `unreachable` (nobody there), `timed_out`, `stopped`, or what the
-/// control plane refused with. They must not be called from a completion handler that runs on the client's own loop. The
-/// `async_` ones are shell::client_operations'.
+/// control plane refused with. They must not be called from a completion handler that runs on the client's own loop: whoever
+/// waits here alone turns that loop. The `async_` ones are shell::client_operations'.
 ///
 /// Threads: all members may be called from any thread at once. After `fork` the child must not touch it.
 template <class Policies = default_policies>
@@ -10830,13 +11076,8 @@ class basic_client : public shell::client_operations<Policies> {
 public:
     /// Connects when it is first used.
     explicit basic_client(client_options options = {}, policy_instances<Policies> instances = {})
-        : base{std::move(options), std::move(instances.transport)}, thread_{[this] {
-              this->driver().run();
-          }} {}
-    ~basic_client() {
-        this->driver().stop();
-        thread_.join();
-    }
+        : base{std::move(options), std::move(instances.transport)}, loop_{this->driver()} {}
+    ~basic_client() = default;
     basic_client(basic_client const&) = delete;
     basic_client& operator=(basic_client const&) = delete;
 
@@ -10943,9 +11184,7 @@ public:
 private:
     /// Sends a request and waits for its answer.
     [[nodiscard]] shell::kept_answer ask(core::client_request request) {
-        shell::pending_answer pending;
-        this->driver().post(std::move(request), pending);
-        auto answer = pending.wait();
+        auto answer = loop_.ask(std::move(request));
         if (answer.error)
             throw error{answer.error, answer.payload.empty() ? answer.error.message() : answer.payload};
         return answer;
@@ -10960,7 +11199,7 @@ private:
         return outcome_of<R>(std::move(answer));
     }
 
-    std::thread thread_;
+    shell::client_loop<Policies> loop_;
 };
 
 using client = basic_client<>;
@@ -17376,16 +17615,19 @@ public:
 
     /// Turns until `stop`.
     void run() {
-        flush();
-        while (!stopping_) {
-            if (!busy()) mailbox_->wait(armed_);
-            turn();
-        }
+        while (turn()) {}
+    }
+    /// Waits until there is something to do, and does it.
+    /// \return false: it was stopped
+    bool turn() {
+        flush();  // what was sent outside a turn
+        if (!stopping_ && !busy()) mailbox_->wait(armed_);
+        return poll();
     }
     /// Does what is there, without waiting.
     /// \return false: it was stopped
     bool poll() {
-        if (!stopping_) turn();
+        if (!stopping_) do_turn();
         return !stopping_;
     }
     /// From within a turn: what is queued is handed over, all peers are closed, `run` returns.
@@ -17431,7 +17673,7 @@ private:
     // Something is still to be told that nobody puts into the mailbox.
     [[nodiscard]] bool busy() const noexcept { return !lost_.empty() || !opening_.empty(); }
 
-    void turn() {
+    void do_turn() {
         clock_.begin_turn();
         bool const woken = mailbox_->take(parcels_);
         for (auto const id : std::exchange(opening_, {})) {
