@@ -1,10 +1,10 @@
 #pragma once
 
-#include <fastqueue/client.hpp>
+#include "policies.hpp"
+
 #include <fastqueue/core/client.hpp>
 #include <fastqueue/model/error.hpp>
 #include <fastqueue/model/task_id.hpp>
-#include <fastqueue/policies.hpp>
 #include <fastqueue/shell/client_driver.hpp>
 #include <fastqueue/shell/client_requests.hpp>
 #include <fastqueue/shell/pending_answer.hpp>
@@ -126,7 +126,7 @@ private:
     std::mutex mutex_;  // of ended_
     std::vector<job*> ended_;
     int wakes_;
-    shell::client_driver<default_policies> driver_;
+    shell::client_driver<cli_policies> driver_;
     std::thread thread_;
 };
 

@@ -1,11 +1,11 @@
 #pragma once
 
 #include "latency_histogram.hpp"
+#include "policies.hpp"
 
 #include <fastqueue/client_options.hpp>
 #include <fastqueue/model/error.hpp>
 #include <fastqueue/model/task_state.hpp>
-#include <fastqueue/policies.hpp>
 #include <fastqueue/shell/client_driver.hpp>
 #include <fastqueue/shell/client_requests.hpp>
 #include <fastqueue/tasks/invocation.hpp>
@@ -119,7 +119,7 @@ private:
     }
 
     shell::client_requests requests_;
-    shell::client_driver<default_policies> driver_;
+    shell::client_driver<cli_policies> driver_;
     std::deque<call> calls_;
     bench_work* work_ = nullptr;
     std::uint64_t out_ = 0;

@@ -2,8 +2,7 @@
 
 #include "exit_code.hpp"
 #include "options.hpp"
-
-#include <fastqueue/client.hpp>
+#include "policies.hpp"
 
 #include <array>
 #include <chrono>

@@ -1,12 +1,12 @@
 #pragma once
 
 #include "log_record.hpp"
+#include "policies.hpp"
 #include "store_option.hpp"
 #include "worker_log.hpp"
 
 #include <fastqueue/json/writer.hpp>
 #include <fastqueue/observer/log.hpp>
-#include <fastqueue/policies.hpp>
 
 #include <array>
 #include <cstddef>
@@ -99,11 +99,11 @@ private:
     std::string control_plane_;
 };
 
-struct plane_policies : default_policies {
+struct plane_policies : cli_policies {
     using observer_policy = plane_narrator;
     using store_policy = plane_store;
 };
-struct subworker_policies : default_policies {
+struct subworker_policies : cli_policies {
     using observer_policy = subworker_narrator;
 };
 

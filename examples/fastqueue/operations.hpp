@@ -6,8 +6,6 @@
 #include "options.hpp"
 #include "output.hpp"
 
-#include <fastqueue/client.hpp>
-
 #include <cstddef>
 #include <string>
 #include <string_view>

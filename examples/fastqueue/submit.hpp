@@ -10,8 +10,6 @@
 #include "report.hpp"
 #include "wishes.hpp"
 
-#include <fastqueue/client.hpp>
-
 #include <algorithm>
 #include <chrono>
 #include <cstddef>

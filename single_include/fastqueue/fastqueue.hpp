@@ -4754,10 +4754,14 @@ concept tells_queue = transport<T> && requires(T const& t, peer_id peer) {
 /// that leaves much unread itself must not do so then, or the two wait for each other.
 
 /// A transport that a thread can be lent to. A simulated one cannot: its network turns it.
+///
+/// expression | throws    | law
+/// t.run()    | bad_alloc | tells what happens, turn after turn, until `stop`
+/// t.stop()   | never     | from within a turn: what is queued is written within a second, all is closed, `run` returns
 template <class T>
 concept runnable_transport = transport<T> && requires(T t) {
-    t.run();   // until stop()
-    t.stop();  // from within a turn: what is queued is written within a second, all is closed, run() returns
+    t.run();
+    t.stop();
 };
 
 /// One that threads take turns with.
@@ -6032,10 +6036,12 @@ struct notice_event {
 
 /// Who watches a role. Called on the role's own thread, from inside its turn: it must be quick and must not block.
 ///
-/// expression  | throws | law
-/// o.on(event) | never  | may copy what the event shows; the views live only during the call
+/// expression      | throws | law
+/// O()             | yes    | what a role makes that was given none
+/// O(std::move(o)) | yes    | watches as o did; a role keeps the one that it was given
+/// o.on(event)     | never  | may copy what the event shows; the views live only during the call
 template <class O>
-concept observer = std::default_initializable<O> &&
+concept observer = std::default_initializable<O> && std::move_constructible<O> &&
     requires(O o, task_event const& t, worker_event const& w, notice_event const& n) {
     { o.on(t) }
     noexcept;

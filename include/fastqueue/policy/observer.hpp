@@ -41,10 +41,12 @@ struct notice_event {
 
 /// Who watches a role. Called on the role's own thread, from inside its turn: it must be quick and must not block.
 ///
-/// expression  | throws | law
-/// o.on(event) | never  | may copy what the event shows; the views live only during the call
+/// expression      | throws | law
+/// O()             | yes    | what a role makes that was given none
+/// O(std::move(o)) | yes    | watches as o did; a role keeps the one that it was given
+/// o.on(event)     | never  | may copy what the event shows; the views live only during the call
 template <class O>
-concept observer = std::default_initializable<O> &&
+concept observer = std::default_initializable<O> && std::move_constructible<O> &&
     requires(O o, task_event const& t, worker_event const& w, notice_event const& n) {
     { o.on(t) }
     noexcept;

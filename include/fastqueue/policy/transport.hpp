@@ -106,10 +106,14 @@ concept tells_queue = transport<T> && requires(T const& t, peer_id peer) {
 /// that leaves much unread itself must not do so then, or the two wait for each other.
 
 /// A transport that a thread can be lent to. A simulated one cannot: its network turns it.
+///
+/// expression | throws    | law
+/// t.run()    | bad_alloc | tells what happens, turn after turn, until `stop`
+/// t.stop()   | never     | from within a turn: what is queued is written within a second, all is closed, `run` returns
 template <class T>
 concept runnable_transport = transport<T> && requires(T t) {
-    t.run();   // until stop()
-    t.stop();  // from within a turn: what is queued is written within a second, all is closed, run() returns
+    t.run();
+    t.stop();
 };
 
 /// One that threads take turns with.

@@ -1,0 +1,63 @@
+#include "roles/archetypes.hpp"
+
+#include <fastqueue/fastqueue.hpp>
+
+#include "roles/fixture.hpp"
+#include "support/catch.hpp"
+
+#include <asio/use_future.hpp>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+using namespace roles;
+
+namespace {
+
+fq::registry archetype_tasks() {
+    fq::registry_with<archetypes::serialization> tasks;
+    tasks.define(add, [](int x, int y) { return x + y; });
+    tasks.define(fail, [](std::string const& why) -> int { throw std::runtime_error{why}; });
+    return tasks;
+}
+
+template <class Role>
+struct running {
+    Role role;
+    std::thread thread;
+
+    template <class... Args>
+    explicit running(Args&&... args) : role{std::forward<Args>(args)...} {
+        role.start();
+        thread = std::thread{[this] { role.run(); }};
+    }
+    ~running() {
+        role.stop();
+        thread.join();
+    }
+};
+
+}  // namespace
+
+TEST_CASE("archetypes: all roles work with policies that can do no more than their concepts ask", "[roles]") {
+    using plane_type = fq::basic_control_plane<archetypes::policies>;
+    using worker_type = fq::basic_subworker<archetypes::policies>;
+    auto options = plane::usual();
+    options.result_cache_size = 4;
+    options.local = false;
+    running<plane_type> there{options, archetype_tasks()};
+    fq::subworker_options of_worker;
+    of_worker.worker_id = "least";
+    of_worker.control_plane = there.role.listens().tasks[0];
+    of_worker.discovery = there.role.listens().discovery;
+    of_worker.base = loopback();
+    running<worker_type> worker{of_worker, archetype_tasks()};
+
+    fq::basic_client<archetypes::policies> client{
+        {.discovery = there.role.listens().discovery, .timeout = 20s}};
+    for (int i = 0; i < 50; ++i) REQUIRE(client.call(add.with<archetypes::serialization>(i, 3)) == i + 3);
+    REQUIRE(client.call(add(5, 3)) == 8);
+    CHECK(client.call_outcome(fail("it rained")).text() == "it rained");
+    CHECK(client.async_call(add(1, 2), asio::use_future).get().value() == 3);
+    CHECK(client.document("workers").find("\"least\"") != std::string::npos);
+}
