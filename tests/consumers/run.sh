@@ -39,8 +39,9 @@ for way in find_package add_subdirectory; do
   cmake --build "$work/$way"
   check "$work/$way/app"
 done
-say find_package with the component sqlite
+say find_package with the components sqlite, msgpack and spdlog
 check "$work/find_package/sqlite"
+check "$work/find_package/components"
 
 say pkg-config
 flags=$(PKG_CONFIG_PATH=$prefix/share/pkgconfig pkg-config --define-prefix --cflags --libs fastqueue)
@@ -60,6 +61,26 @@ if [[ -f $root/single_include/fastqueue/fastqueue.hpp ]]; then
   g++ -std=c++20 -DASIO_STANDALONE -I "$work/single" "$work/single/main.cpp" -pthread -ldl -o "$work/single/app"
   check "$work/single/app"
 fi
+
+own_policies() {  # PROGRAM: it prints what the example must
+  timeout 60 "$1" | diff - "$root/examples/custom_policies/expected.txt"
+}
+say a program with policies of its own, from the installation
+# shellcheck disable=SC2086
+g++ -std=c++20 "$root/examples/custom_policies/main.cpp" $flags -o "$work/own_policies"
+own_policies "$work/own_policies"
+if [[ -d $work/single ]]; then
+  say the same from the single header
+  g++ -std=c++20 -DASIO_STANDALONE -I "$work/single" "$root/examples/custom_policies/main.cpp" -pthread -ldl -o "$work/single/own"
+  own_policies "$work/single/own"
+fi
+
+say the whole command line with tasks of its own, from the installation
+mkdir "$work/linked"
+cp -r "$root/examples/fastqueue" "$root/examples/linked_tasks" "$work/linked/"
+# shellcheck disable=SC2046,SC2086
+g++ -std=c++20 "$work/linked/linked_tasks/main.cpp" $flags $(pkg-config --cflags --libs sqlite3) -o "$work/linked/program"
+timeout 60 "$work/linked/program" --version
 
 if command -v meson >/dev/null; then
   say meson

@@ -22,7 +22,7 @@ GUIDE = ROOT / "tests/cli/test_guide.py"
 BUNDLES = (
     {"eviction": "fifo", "balancing": "round_robin", "executor": "inline_"},
     {"eviction": "lfu", "balancing": "power_of_two", "serialization": "portable_binary"},
-    {"eviction": "none", "balancing": "sticky"},
+    {"eviction": "none", "balancing": "sticky", "serialization": "msgpack"},
     {"eviction": "s3fifo", "balancing": "weighted"},
 )
 CHOSEN_BY_OPTIONS = ("store", "observer")

@@ -61,7 +61,7 @@ concept decodes_arguments = requires(std::string_view bytes, std::span<std::stri
 ///
 /// Bytes come from strangers: what is allocated stays within a small factor of their number, and nesting is bounded.
 /// The text of an error is a sentence for people, UTF-8.
-/// Implementations: serialization/json.hpp (the default), serialization/portable_binary.hpp.
+/// Implementations: serialization/json.hpp (the default), serialization/portable_binary.hpp, serialization/msgpack.hpp.
 // clang-format on
 template <class S>
 concept serialization = names_content<S> && encodes_values<S> && decodes_values<S> && encodes_arguments<S> &&
