@@ -57,6 +57,7 @@ public:
     /// Refused lines and why, a line each; empty where there are none.
     [[nodiscard]] std::vector<std::string> refusals() const {
         std::vector<std::string> out;
+        out.reserve(kept_.size());
         for (auto const& [line, why] : kept_)
             out.push_back("line " + std::to_string(line) + " refused: " + why);
         auto const all = unreadable_ + refused_;

@@ -170,6 +170,7 @@ private:
         bench_work work{each, tasks};
         auto const begin = clock::now();
         std::vector<std::future<bench_client::outcome>> running;
+        running.reserve(clients.size());
         for (auto& c : clients) running.push_back(c.run(work));
         figures all;
         std::exception_ptr refused;

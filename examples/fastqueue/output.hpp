@@ -129,6 +129,7 @@ public:
 
     [[nodiscard]] std::string text() const {
         std::vector<std::string> heads;
+        heads.reserve(columns_.size());
         for (auto const& c : columns_) heads.push_back(c.head);
         auto const widths = this->widths(heads);
         std::string out = line(heads, widths);
@@ -139,6 +140,7 @@ public:
 private:
     [[nodiscard]] std::vector<std::size_t> widths(std::vector<std::string> const& heads) const {
         std::vector<std::size_t> widths;
+        widths.reserve(heads.size());
         for (auto const& head : heads) widths.push_back(head.size());
         for (auto const& r : rows_) {
             for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], r[i].size());

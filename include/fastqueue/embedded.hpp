@@ -93,7 +93,7 @@ public:
     }
 
 private:
-    basic_embedded(hub_pointer const& hub, registry tasks, embedded_options options,
+    basic_embedded(hub_pointer const& hub, registry tasks, embedded_options const& options,
                    std::unique_ptr<store_type> store)
         : base{client_side(options), with_transport(hub)},
           plane_{plane_side(options), std::move(tasks), with_transport(hub, std::move(store))} {

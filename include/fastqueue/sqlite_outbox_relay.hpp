@@ -57,7 +57,7 @@ public:
     /// \param taker     a client; outlives this
     /// \throws error that names the file: it cannot be opened, or not be written
     outbox_relay(std::filesystem::path const& database, Client& taker, outbox_relay_options options = {})
-        : client_{taker}, options_{std::move(options)}, db_{open(database, options_)} {}
+        : client_{taker}, options_{options}, db_{open(database, options_)} {}
     outbox_relay(outbox_relay const&) = delete;
     outbox_relay& operator=(outbox_relay const&) = delete;
 

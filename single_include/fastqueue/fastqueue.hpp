@@ -63,7 +63,7 @@ inline constexpr std::uint64_t hash_k2 = 0xd6e8feb86659fd93U;
 [[nodiscard]] inline std::uint64_t hash_blocks(std::string_view& bytes, std::uint64_t state) noexcept {
     std::uint64_t lanes[4] = {state, state ^ hash_k1, state ^ hash_k2, ~state};
     for (; bytes.size() >= 32; bytes.remove_prefix(32)) {
-        for (int i = 0; i < 4; ++i) lanes[i] = mix(lanes[i] ^ word_at(bytes.data() + 8 * i), hash_k1);
+        for (std::size_t i = 0; i < 4; ++i) lanes[i] = mix(lanes[i] ^ word_at(bytes.data() + 8 * i), hash_k1);
     }
     return mix(lanes[0] ^ mix(lanes[1], hash_k2), hash_k1) ^ mix(lanes[2] ^ mix(lanes[3], hash_k1), hash_k2);
 }
@@ -778,6 +778,7 @@ template <class Names>
     std::ranges::sort(found);
     if (found.size() > most) found.resize(most);
     std::vector<std::string> out;
+    out.reserve(found.size());
     for (auto& [distance, name] : found) out.push_back(std::move(name));
     return out;
 }
@@ -6924,13 +6925,13 @@ inline constexpr std::uint64_t handshake_frame_bytes = 4096;
 /// The defaults suit FastQueue's roles; a duration of zero turns that timer off.
 struct limits {
     /// Largest frame body, in bytes, received or sent.
-    std::uint64_t frame_bytes = 16 * 1024 * 1024 + 64 * 1024;
+    std::uint64_t frame_bytes = (16U << 20U) + (64U << 10U);
     /// Largest sum of the frame bodies of one message, in bytes, received or sent.
-    std::uint64_t message_bytes = 64 * 1024 * 1024;
+    std::uint64_t message_bytes = 64U << 20U;
     /// Most frames in one message, received or sent. Empty frames cost nothing on the wire but memory here.
     std::uint32_t message_frames = 131'080;
     /// Most bytes that may wait in `pending()`: the largest message with its frame headers fits once.
-    std::uint64_t send_queue_bytes = 72 * 1024 * 1024;
+    std::uint64_t send_queue_bytes = 72U << 20U;
     /// From construction (accepted or connected) to READY; trickled octets do not extend it.
     std::chrono::milliseconds handshake_time{30'000};
     /// A PING goes out when nothing was received for so long. Zero: never.
@@ -7604,7 +7605,7 @@ public:
     [[nodiscard]] std::size_t memory_bytes() const noexcept { return held(front_) + held(back_); }
 
 private:
-    static constexpr std::size_t compact_bytes = 64 * 1024;
+    static constexpr std::size_t compact_bytes = 64U << 10U;
 
     [[nodiscard]] static std::size_t held(std::string const& s) noexcept {
         return s.capacity() > std::string{}.capacity() ? s.capacity() + 1 : 0;
@@ -7800,7 +7801,7 @@ public:
     ///               were written, from the front: 0 if none can be now
     template <class Write>
     [[nodiscard]] std::error_code send(std::span<std::string_view const> frames, Write&& write) {
-        constexpr std::size_t large = 64 * 1024;
+        constexpr std::size_t large = 64U << 10U;
         if constexpr (!Mechanism::seals) {
             bool const free = state_ == state::ready && output_.size() == 0;
             if (free && frames.size() == 1 && frames[0].size() >= large) {
@@ -8876,7 +8877,8 @@ private:
     asio::ip::tcp::resolver resolver_{io_};
     detail::loop_timer timer_{gate_};
     turn_clock& clock_ = gate_.clock();
-    tcp_acceptor acceptor_{gate_, [this](std::uint32_t tag, auto&& socket, std::string address) {
+    tcp_acceptor acceptor_{gate_,
+                           [this](std::uint32_t tag, asio::ip::tcp::socket&& socket, std::string address) {
                                admit(tag, std::move(socket), std::move(address));
                            }};
     peer_table<tcp_connection> peers_;
@@ -10718,6 +10720,7 @@ public:
     /// All names, in order.
     [[nodiscard]] std::vector<std::string> names() const {
         std::vector<std::string> list;
+        list.reserve(definitions_.size());
         for (auto const& each : definitions_) list.emplace_back(each.name());
         return list;
     }
@@ -16949,7 +16952,7 @@ public:
     [[nodiscard]] std::string_view text() const noexcept { return out_; }
     /// Gives memory back after a large result.
     void tidy() noexcept {
-        if (out_.capacity() > 64 * 1024) out_ = {};
+        if (out_.capacity() > 64U << 10U) out_ = {};
     }
 
 private:
@@ -17476,11 +17479,11 @@ public:
 
     /// \param[out] bound  `where`; a port of 0 becomes one that is free here
     /// \return success or `std::errc::address_in_use`
-    [[nodiscard]] std::error_code listen(endpoint const& where, door d, endpoint& bound) {
+    [[nodiscard]] std::error_code listen(endpoint const& where, door const& d, endpoint& bound) {
         std::lock_guard const lock{mutex_};
         auto at = where;
         while (at.port == 0 || (where.port == 0 && doors_.contains(at.text()))) at.port = ++last_port_;
-        if (!doors_.try_emplace(at.text(), std::move(d)).second) {
+        if (!doors_.try_emplace(at.text(), d).second) {
             return std::make_error_code(std::errc::address_in_use);
         }
         bound = std::move(at);
@@ -18261,7 +18264,7 @@ public:
     }
 
 private:
-    basic_embedded(hub_pointer const& hub, registry tasks, embedded_options options,
+    basic_embedded(hub_pointer const& hub, registry tasks, embedded_options const& options,
                    std::unique_ptr<store_type> store)
         : base{client_side(options), with_transport(hub)},
           plane_{plane_side(options), std::move(tasks), with_transport(hub, std::move(store))} {

@@ -29,7 +29,7 @@ inline constexpr std::uint64_t hash_k2 = 0xd6e8feb86659fd93U;
 [[nodiscard]] inline std::uint64_t hash_blocks(std::string_view& bytes, std::uint64_t state) noexcept {
     std::uint64_t lanes[4] = {state, state ^ hash_k1, state ^ hash_k2, ~state};
     for (; bytes.size() >= 32; bytes.remove_prefix(32)) {
-        for (int i = 0; i < 4; ++i) lanes[i] = mix(lanes[i] ^ word_at(bytes.data() + 8 * i), hash_k1);
+        for (std::size_t i = 0; i < 4; ++i) lanes[i] = mix(lanes[i] ^ word_at(bytes.data() + 8 * i), hash_k1);
     }
     return mix(lanes[0] ^ mix(lanes[1], hash_k2), hash_k1) ^ mix(lanes[2] ^ mix(lanes[3], hash_k1), hash_k2);
 }

@@ -49,6 +49,7 @@ template <class Names>
     std::ranges::sort(found);
     if (found.size() > most) found.resize(most);
     std::vector<std::string> out;
+    out.reserve(found.size());
     for (auto& [distance, name] : found) out.push_back(std::move(name));
     return out;
 }

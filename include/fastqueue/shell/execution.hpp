@@ -56,7 +56,7 @@ public:
     [[nodiscard]] std::string_view text() const noexcept { return out_; }
     /// Gives memory back after a large result.
     void tidy() noexcept {
-        if (out_.capacity() > 64 * 1024) out_ = {};
+        if (out_.capacity() > 64U << 10U) out_ = {};
     }
 
 private:

@@ -39,7 +39,7 @@ inline sqlite_opened open_database(sqlite_place const& place, sqlite_options con
     check_version(head, place.shown(), steps.size());
     if (head.blank && has_log(place))
         throw_corrupted(place.shown(), "its log (-wal) is there, but the file is gone or empty");
-    sqlite_log_check{place.path(), place.shown()};
+    [[maybe_unused]] sqlite_log_check const checked{place.path(), place.shown()};
     sqlite_opened opened{std::make_unique<sqlite_database>(place.path(), place.shown()), {}};
     auto& database = *opened.database;
     // before the first read: then the index of the log lies in memory, and no other connection gets in

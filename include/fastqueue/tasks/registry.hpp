@@ -157,6 +157,7 @@ public:
     /// All names, in order.
     [[nodiscard]] std::vector<std::string> names() const {
         std::vector<std::string> list;
+        list.reserve(definitions_.size());
         for (auto const& each : definitions_) list.emplace_back(each.name());
         return list;
     }

@@ -26,11 +26,11 @@ public:
 
     /// \param[out] bound  `where`; a port of 0 becomes one that is free here
     /// \return success or `std::errc::address_in_use`
-    [[nodiscard]] std::error_code listen(endpoint const& where, door d, endpoint& bound) {
+    [[nodiscard]] std::error_code listen(endpoint const& where, door const& d, endpoint& bound) {
         std::lock_guard const lock{mutex_};
         auto at = where;
         while (at.port == 0 || (where.port == 0 && doors_.contains(at.text()))) at.port = ++last_port_;
-        if (!doors_.try_emplace(at.text(), std::move(d)).second) {
+        if (!doors_.try_emplace(at.text(), d).second) {
             return std::make_error_code(std::errc::address_in_use);
         }
         bound = std::move(at);

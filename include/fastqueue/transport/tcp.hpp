@@ -571,7 +571,8 @@ private:
     asio::ip::tcp::resolver resolver_{io_};
     detail::loop_timer timer_{gate_};
     turn_clock& clock_ = gate_.clock();
-    tcp_acceptor acceptor_{gate_, [this](std::uint32_t tag, auto&& socket, std::string address) {
+    tcp_acceptor acceptor_{gate_,
+                           [this](std::uint32_t tag, asio::ip::tcp::socket&& socket, std::string address) {
                                admit(tag, std::move(socket), std::move(address));
                            }};
     peer_table<tcp_connection> peers_;

@@ -123,7 +123,7 @@ public:
     ///               were written, from the front: 0 if none can be now
     template <class Write>
     [[nodiscard]] std::error_code send(std::span<std::string_view const> frames, Write&& write) {
-        constexpr std::size_t large = 64 * 1024;
+        constexpr std::size_t large = 64U << 10U;
         if constexpr (!Mechanism::seals) {
             bool const free = state_ == state::ready && output_.size() == 0;
             if (free && frames.size() == 1 && frames[0].size() >= large) {

@@ -13,13 +13,13 @@ inline constexpr std::uint64_t handshake_frame_bytes = 4096;
 /// The defaults suit FastQueue's roles; a duration of zero turns that timer off.
 struct limits {
     /// Largest frame body, in bytes, received or sent.
-    std::uint64_t frame_bytes = 16 * 1024 * 1024 + 64 * 1024;
+    std::uint64_t frame_bytes = (16U << 20U) + (64U << 10U);
     /// Largest sum of the frame bodies of one message, in bytes, received or sent.
-    std::uint64_t message_bytes = 64 * 1024 * 1024;
+    std::uint64_t message_bytes = 64U << 20U;
     /// Most frames in one message, received or sent. Empty frames cost nothing on the wire but memory here.
     std::uint32_t message_frames = 131'080;
     /// Most bytes that may wait in `pending()`: the largest message with its frame headers fits once.
-    std::uint64_t send_queue_bytes = 72 * 1024 * 1024;
+    std::uint64_t send_queue_bytes = 72U << 20U;
     /// From construction (accepted or connected) to READY; trickled octets do not extend it.
     std::chrono::milliseconds handshake_time{30'000};
     /// A PING goes out when nothing was received for so long. Zero: never.

@@ -65,7 +65,7 @@ public:
     [[nodiscard]] std::size_t memory_bytes() const noexcept { return held(front_) + held(back_); }
 
 private:
-    static constexpr std::size_t compact_bytes = 64 * 1024;
+    static constexpr std::size_t compact_bytes = 64U << 10U;
 
     [[nodiscard]] static std::size_t held(std::string const& s) noexcept {
         return s.capacity() > std::string{}.capacity() ? s.capacity() + 1 : 0;
