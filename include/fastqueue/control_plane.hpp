@@ -58,8 +58,8 @@ struct control_plane_options {
 /// The coordinator: takes tasks from clients and gives them to workers. A thin shell around `core::plane`, a transport and
 /// a store.
 ///
-/// Threads: construct, `start` and `run` on one thread; `stop` is safe from any. Several live in one process. After `fork`
-/// the child must not touch it.
+/// Threads: construct, `start` and `run` on one thread, or one after the other; `stop` is safe from any. Several live in one
+/// process. After `fork` the child must not touch it.
 template <class Policies = default_policies>
 class basic_control_plane : private detail::checked<Policies>, private policy::transport_sink {
 public:

@@ -3428,6 +3428,8 @@ class outcome {
 public:
     using value_type = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
 
+    /// Nothing is known yet: `queued`, and `not_finished`. For what makes its results before it has them, as coroutines do.
+    outcome() : outcome{task_state::queued, errc::not_finished, "it has not ended"} {}
     /// A task that ended in success.
     [[nodiscard]] static outcome succeeded(value_type value) {
         outcome out{task_state::success, {}, {}};
@@ -17909,8 +17911,8 @@ struct control_plane_options {
 /// The coordinator: takes tasks from clients and gives them to workers. A thin shell around `core::plane`, a transport and
 /// a store.
 ///
-/// Threads: construct, `start` and `run` on one thread; `stop` is safe from any. Several live in one process. After `fork`
-/// the child must not touch it.
+/// Threads: construct, `start` and `run` on one thread, or one after the other; `stop` is safe from any. Several live in one
+/// process. After `fork` the child must not touch it.
 template <class Policies = default_policies>
 class basic_control_plane : private detail::checked<Policies>, private policy::transport_sink {
 public:

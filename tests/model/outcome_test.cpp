@@ -66,3 +66,14 @@ TEST_CASE("outcome: carries how and where the task ran", "[model]") {
     CHECK(result.meta().attempt == 2);
     CHECK(result.meta().worker == "mill-3");
 }
+
+TEST_CASE("outcome: one that nothing is known of says so, also where the result has no default", "[model]") {
+    struct only_with_number {
+        explicit only_with_number(int) {}
+    };
+    outcome<only_with_number> result;
+    CHECK_FALSE(result);
+    CHECK(result.state() == task_state::queued);
+    CHECK(result.error() == fastqueue::make_error_code(errc::not_finished));
+    CHECK_THROWS_AS(result.value(), fastqueue::error);
+}

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -29,6 +30,8 @@ class outcome {
 public:
     using value_type = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
 
+    /// Nothing is known yet: `queued`, and `not_finished`. For what makes its results before it has them, as coroutines do.
+    outcome() : outcome{task_state::queued, errc::not_finished, "it has not ended"} {}
     /// A task that ended in success.
     [[nodiscard]] static outcome succeeded(value_type value) {
         outcome out{task_state::success, {}, {}};
