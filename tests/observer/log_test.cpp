@@ -1,5 +1,6 @@
 #include <fastqueue/observer/log.hpp>
 
+#include "laws/observer_laws.hpp"
 #include "support/catch.hpp"
 
 #include <chrono>
@@ -96,4 +97,17 @@ TEST_CASE("log: default constructed it says nothing, and a sink that throws harm
     broken.on(worker_event{"w", worker_change::left, ""});
     broken.on(task_event{});
     CHECK(calls == 2);
+}
+
+TEST_CASE("log: keeps the laws of an observer, and each event is one line of text", "[observer]") {
+    std::size_t lines = 0;
+    std::size_t odd = 0;
+    laws::observer_laws<observer::log>([&] {
+        return observer::log{[&](std::string_view line) {
+            ++lines;
+            if (line.find_first_of(std::string_view{"\n\r\0\x1b", 4}) != line.npos) ++odd;
+        }};
+    });
+    CHECK(lines > 300);
+    CHECK(odd == 0);
 }

@@ -1,5 +1,6 @@
 #include <fastqueue/observer/none.hpp>
 
+#include "laws/observer_laws.hpp"
 #include "support/catch.hpp"
 
 #include <type_traits>
@@ -10,4 +11,8 @@ TEST_CASE("none: takes every event, and is no larger than nothing", "[observer]"
     watcher.on(fastqueue::policy::worker_event{});
     watcher.on(fastqueue::policy::notice_event{});
     CHECK(std::is_empty_v<fastqueue::observer::none>);
+}
+
+TEST_CASE("none: keeps the laws of an observer", "[observer]") {
+    laws::observer_laws<fastqueue::observer::none>([] { return fastqueue::observer::none{}; });
 }

@@ -1,5 +1,6 @@
 #include <fastqueue/observer/spdlog.hpp>
 
+#include "laws/observer_laws.hpp"
 #include "support/catch.hpp"
 
 #include <spdlog/sinks/base_sink.h>
@@ -96,4 +97,14 @@ TEST_CASE("spdlog: without a logger it says nothing, and a sink that throws harm
     observer::spdlog watcher{logger};
     tell_all(watcher);
     CHECK(errors.size() == 5);
+}
+
+TEST_CASE("spdlog: keeps the laws of an observer", "[observer]") {
+    auto const sink = std::make_shared<kept_lines>();
+    laws::observer_laws<observer::spdlog>([&] {
+        auto const logger = std::make_shared<spdlog::logger>("queue", sink);
+        logger->set_level(spdlog::level::trace);
+        return observer::spdlog{logger};
+    });
+    CHECK(sink->lines.size() > 300);
 }
