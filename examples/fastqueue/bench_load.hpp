@@ -10,8 +10,6 @@
 #include <fastqueue/shell/client_requests.hpp>
 #include <fastqueue/tasks/invocation.hpp>
 
-#include <asio/post.hpp>
-
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -68,10 +66,9 @@ public:
         seen_ = {};
         over_ = {};
         auto result = over_.get_future();
-        asio::post(driver_.transport().context(), [this] {
-            for (auto& each : calls_) send(each);
-            end_if_idle();
-        });
+        out_ = 1;  // this: so that it is not over before all have begun
+        for (auto& each : calls_) send(each);
+        end_one();
         return result;
     }
 
@@ -93,7 +90,6 @@ private:
     }
     void answered(call& c, core::client_answer const& answer) noexcept {
         auto const took = std::chrono::duration_cast<std::chrono::nanoseconds>(clock::now() - c.sent);
-        --out_;
         if (answer.error) {
             if (!seen_.refused)
                 seen_.refused = std::make_exception_ptr(
@@ -104,7 +100,7 @@ private:
             note(answer, static_cast<std::uint64_t>(took.count()));
             send(c);
         }
-        end_if_idle();
+        end_one();
     }
     void note(core::client_answer const& answer, std::uint64_t ns) {
         seen_.took.add(ns);
@@ -112,8 +108,8 @@ private:
         if (words.size() > 1 && words[1] == name_of(task_state::success)) return;
         if (seen_.failed++ == 0) seen_.failure = answer.payload;
     }
-    void end_if_idle() {
-        if (out_ != 0) return;
+    void end_one() {
+        if (--out_ != 0) return;
         auto told = std::move(over_);  // who waits may begin anew at once
         told.set_value(std::exchange(seen_, {}));
     }
@@ -122,7 +118,8 @@ private:
     shell::client_driver<cli_policies> driver_;
     std::deque<call> calls_;
     bench_work* work_ = nullptr;
-    std::uint64_t out_ = 0;
+    std::atomic<std::uint64_t> out_{
+        0};  // calls under way; `run` begins them beside the loop, where answers come
     outcome seen_;
     std::promise<outcome> over_;
     std::thread thread_;

@@ -23,7 +23,7 @@ BUNDLES = (
     {"eviction": "fifo", "balancing": "round_robin", "executor": "inline_"},
     {"eviction": "lfu", "balancing": "power_of_two", "serialization": "portable_binary"},
     {"eviction": "none", "balancing": "sticky", "serialization": "msgpack"},
-    {"eviction": "s3fifo", "balancing": "weighted"},
+    {"eviction": "s3fifo", "balancing": "weighted", "transport": "zmq"},
 )
 CHOSEN_BY_OPTIONS = ("store", "observer")
 NOT_BETWEEN_PROCESSES = {"inproc", "simulated"}
