@@ -9386,7 +9386,7 @@ private:
         if constexpr (!can_be_lent) return false;
         std::scoped_lock const lock{mutex_};
         if (!lent_ || borrowed_ || wanted_.load(std::memory_order_relaxed)) return false;
-        return borrowed_ = true;
+        return used_ = borrowed_ = true;
     }
     /// What a turn throws has nobody who could go on after it, as on the loop's own thread.
     void turn_for(core::client_request request, pending_answer& answer) noexcept {
@@ -9428,10 +9428,10 @@ private:
         auto const wanted = [this] { return wanted_.load(std::memory_order_relaxed); };
         lent_ = true;
         do {
-            in_a_row_.store(0, std::memory_order_relaxed);
+            used_ = false;
             changed_.wait_for(lock, lend_time, wanted);
             await_return(lock);
-        } while (!wanted() && in_a_row_.load(std::memory_order_relaxed) != 0);
+        } while (!wanted() && used_);
         lent_ = false;
     }
     void await_return(std::unique_lock<std::mutex>& lock) {
@@ -9449,6 +9449,7 @@ private:
     std::atomic<unsigned> in_a_row_{0};  // calls that met no other one; only ever a hint
     bool lent_ = false;                  // its own thread is not in it
     bool borrowed_ = false;              // a caller is in it
+    bool used_ = false;                  // a caller has been in it lately
     bool awaited_ = false;               // its own thread waits until the caller gives it back
     std::thread own_;                    // last: it uses all of the above
 };
