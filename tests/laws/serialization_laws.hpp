@@ -70,7 +70,7 @@ public:
     }
     template <class... Ts>
     void make(std::tuple<Ts...>& v) {
-        std::apply([this](auto&... element) { (make(element), ...); }, v);
+        std::apply([&](auto&... element) { (make(element), ...); }, v);
     }
 
 private:
