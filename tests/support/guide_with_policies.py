@@ -63,7 +63,9 @@ def build(bundle, folder, compiler):
     shutil.copytree(COMMAND_LINE, folder / "source")
     header = folder / "source/policies.hpp"
     header.write_text(changed(header.read_text(), bundle))
-    subprocess.run([compiler[0], str(folder / "source/main.cpp"), *compiler[1:], "-o", str(folder / "fastqueue")], check=True)
+    words = next(i for i, word in enumerate(compiler) if word.startswith("-"))  # one, or two with ccache; libraries come last
+    source = str(folder / "source/main.cpp")
+    subprocess.run([*compiler[:words], source, *compiler[words:], "-o", str(folder / "fastqueue")], check=True)
 
 
 def run_guide(bundle, folder, programs):
