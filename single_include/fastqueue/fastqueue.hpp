@@ -1927,6 +1927,40 @@ namespace detail {
     bad_arguments("missing " + argument_label(name_at(names, i), i + 1));
 }
 
+[[noreturn]] inline void unknown_argument(std::string const& name, std::span<std::string_view const> names) {
+    std::string what = "unknown argument \"" + name + '"';
+    if (names.empty()) bad_arguments(what + ": the parameters of this task have no names");
+    what += ": the parameters are ";
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (i != 0) what += ", ";
+        what += '"' + std::string{names[i]} + '"';
+    }
+    bad_arguments(what);
+}
+
+// Runs `body`, and takes back what it appended to `out` if it throws.
+template <class Body>
+void undo_on_error(std::string& out, Body&& body) {
+    auto const before = out.size();
+    try {
+        body();
+    } catch (...) {
+        out.resize(before);
+        throw;
+    }
+}
+
+// Runs `body`: what is wrong with a value is wrong with the arguments then.
+template <class Body>
+void in_arguments(Body&& body) {
+    try {
+        body();
+    } catch (error const& e) {
+        if (e.code() == errc::bad_arguments) throw;
+        throw error{errc::bad_arguments, e.text()};
+    }
+}
+
 // Calls read(i, element) for each element that was given, and fills the others.
 template <class Tuple, class Given, class Read, class Fill>
 void read_each(std::span<std::string_view const> names, Tuple& out, Given&& given, Read&& read, Fill&& fill) {
@@ -2871,7 +2905,7 @@ struct json {
     /// Appends `value`. \throws error (bad_value), with `out` as it was
     template <class T>
     static void encode(std::string& out, T const& value) {
-        undo_on_error(out, [&] { json_encoder{out}.put(value); });
+        detail::undo_on_error(out, [&] { json_encoder{out}.put(value); });
     }
 
     /// Reads one document. \throws error (bad_value)
@@ -2887,7 +2921,7 @@ struct json {
     /// Appends a list of arguments by position. \throws error (bad_value), with `out` as it was
     template <class... Ts>
     static void encode_arguments(std::string& out, Ts const&... values) {
-        undo_on_error(out, [&] { json_encoder{out}.put(std::tie(values...)); });
+        detail::undo_on_error(out, [&] { json_encoder{out}.put(std::tie(values...)); });
     }
 
     /// Reads arguments into `values`: see `policy::serialization`. \throws error (bad_arguments)
@@ -2907,27 +2941,11 @@ struct json {
             decoder.argument(detail::name_at(names, i), i + 1);
             decoder.read(element, given[i]);
         };
-        try {
-            detail::read_each(names, values, is_given, read, fill);
-        } catch (error const& e) {
-            if (e.code() == errc::bad_arguments) throw;
-            throw error{errc::bad_arguments, e.text()};
-        }
+        detail::in_arguments([&] { detail::read_each(names, values, is_given, read, fill); });
     }
 
 private:
     using index = fastqueue::json::document::index;
-
-    template <class Body>
-    static void undo_on_error(std::string& out, Body&& body) {
-        auto const before = out.size();
-        try {
-            body();
-        } catch (...) {
-            out.resize(before);
-            throw;
-        }
-    }
 
     static void parse(fastqueue::json::document& document, std::string_view bytes, std::string_view prefix,
                       errc code) {
@@ -2964,24 +2982,12 @@ private:
         for (index key = 1; key < document.size(); key = document[key + 1].next) {
             auto const name = document.text(key, scratch);
             auto const found = static_cast<std::size_t>(std::ranges::find(names, name) - names.begin());
-            if (found == names.size()) unknown_argument(document.excerpt(key), names);
+            if (found == names.size()) detail::unknown_argument(document.excerpt(key), names);
             if (given[found] != fastqueue::json::document::none) {
                 detail::bad_arguments(argument_label(name, 0) + " is given twice");
             }
             given[found] = key + 1;
         }
-    }
-
-    [[noreturn]] static void unknown_argument(std::string const& name,
-                                              std::span<std::string_view const> names) {
-        std::string what = "unknown argument \"" + name + '"';
-        if (names.empty()) detail::bad_arguments(what + ": the parameters of this task have no names");
-        what += ": the parameters are ";
-        for (std::size_t i = 0; i < names.size(); ++i) {
-            if (i != 0) what += ", ";
-            what += '"' + std::string{names[i]} + '"';
-        }
-        detail::bad_arguments(what);
     }
 };
 
@@ -19521,7 +19527,7 @@ struct portable_binary {
     template <class... Ts, class Fill = policy::no_defaults>
     static void decode_arguments(std::string_view bytes, std::span<std::string_view const> names,
                                  std::tuple<Ts...>& values, Fill const& fill = {}) {
-        try {
+        detail::in_arguments([&] {
             std::optional<binary_decoder> in;
             std::uint32_t count = 0;
             if (!bytes.empty()) in.emplace(bytes).get(count);
@@ -19533,10 +19539,7 @@ struct portable_binary {
             };
             detail::read_each(names, values, is_given, read, fill);
             if (in) in->finish();
-        } catch (error const& e) {
-            if (e.code() == errc::bad_arguments) throw;
-            throw error{errc::bad_arguments, e.text()};
-        }
+        });
     }
 };
 

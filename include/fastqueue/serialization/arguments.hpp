@@ -36,6 +36,40 @@ namespace detail {
     bad_arguments("missing " + argument_label(name_at(names, i), i + 1));
 }
 
+[[noreturn]] inline void unknown_argument(std::string const& name, std::span<std::string_view const> names) {
+    std::string what = "unknown argument \"" + name + '"';
+    if (names.empty()) bad_arguments(what + ": the parameters of this task have no names");
+    what += ": the parameters are ";
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (i != 0) what += ", ";
+        what += '"' + std::string{names[i]} + '"';
+    }
+    bad_arguments(what);
+}
+
+// Runs `body`, and takes back what it appended to `out` if it throws.
+template <class Body>
+void undo_on_error(std::string& out, Body&& body) {
+    auto const before = out.size();
+    try {
+        body();
+    } catch (...) {
+        out.resize(before);
+        throw;
+    }
+}
+
+// Runs `body`: what is wrong with a value is wrong with the arguments then.
+template <class Body>
+void in_arguments(Body&& body) {
+    try {
+        body();
+    } catch (error const& e) {
+        if (e.code() == errc::bad_arguments) throw;
+        throw error{errc::bad_arguments, e.text()};
+    }
+}
+
 // Calls read(i, element) for each element that was given, and fills the others.
 template <class Tuple, class Given, class Read, class Fill>
 void read_each(std::span<std::string_view const> names, Tuple& out, Given&& given, Read&& read, Fill&& fill) {

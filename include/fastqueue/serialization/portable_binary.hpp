@@ -51,7 +51,7 @@ struct portable_binary {
     template <class... Ts, class Fill = policy::no_defaults>
     static void decode_arguments(std::string_view bytes, std::span<std::string_view const> names,
                                  std::tuple<Ts...>& values, Fill const& fill = {}) {
-        try {
+        detail::in_arguments([&] {
             std::optional<binary_decoder> in;
             std::uint32_t count = 0;
             if (!bytes.empty()) in.emplace(bytes).get(count);
@@ -63,10 +63,7 @@ struct portable_binary {
             };
             detail::read_each(names, values, is_given, read, fill);
             if (in) in->finish();
-        } catch (error const& e) {
-            if (e.code() == errc::bad_arguments) throw;
-            throw error{errc::bad_arguments, e.text()};
-        }
+        });
     }
 };
 
