@@ -1982,6 +1982,214 @@ void read_each(std::span<std::string_view const> names, Tuple& out, Given&& give
 
 // ---- <fastqueue/serialization/json_input.hpp>
 
+// ---- <fastqueue/serialization/archive.hpp>
+
+#include <cereal/cereal.hpp>
+
+namespace fastqueue::serialization {
+
+namespace detail {
+
+struct named_output_tag {};
+struct named_input_tag {};
+
+/// The cereal archive that the user's `serialize` and `save` functions are given, for an encoder of a form in which members have
+/// names: `name`, `put`, `as_list`, `begin_node`, `end_node`. A text archive to cereal, so that its own functions write the
+/// same values for each. One thread at a time.
+template <class Archive, class Encoder>
+class named_output : public cereal::OutputArchive<Archive, cereal::AllowEmptyClassElision>,
+                     public cereal::traits::TextArchive,
+                     public named_output_tag {
+    using base = cereal::OutputArchive<Archive, cereal::AllowEmptyClassElision>;
+
+public:
+    explicit named_output(Encoder& encoder) : base{static_cast<Archive*>(this)}, encoder_{encoder} {}
+
+    template <class... Ts>
+    Archive& operator()(Ts&&... values) {
+        (one(values), ...);
+        return static_cast<Archive&>(*this);
+    }
+    template <class T>
+    Archive& operator&(T&& value) {
+        return (*this)(value);
+    }
+    template <class T>
+    Archive& operator<<(T&& value) {
+        return (*this)(value);
+    }
+
+    [[nodiscard]] Encoder& encoder() noexcept { return encoder_; }
+
+    /// By cereal: finds the user's function for `value`.
+    template <class T>
+    void dispatch(T const& value) {
+        base::operator()(value);
+    }
+
+private:
+    template <class T>
+    void one(cereal::NameValuePair<T> const& member) {
+        encoder_.name(member.name);
+        one(member.value);
+    }
+    template <class T>
+    void one(cereal::SizeTag<T> const&) {
+        encoder_.as_list();
+    }
+    template <class K, class V>
+    void one(cereal::MapItem<K, V> const& item) {
+        encoder_.put(std::tie(item.key, item.value));
+    }
+    template <class T>
+    void one(cereal::DeferredData<T> const& later) {
+        dispatch(later);
+    }
+    template <class T>
+    void one(T const& value) {
+        encoder_.put(value);
+    }
+
+    Encoder& encoder_;
+};
+
+/// The same for `serialize` and `load`, and for a decoder: `name`, `get`, `get_here`, `list_size`, `begin_node`, `end_node`.
+/// \tparam Output  the archive that writes what this one reads
+template <class Archive, class Output, class Decoder>
+class named_input : public cereal::InputArchive<Archive, cereal::AllowEmptyClassElision>,
+                    public cereal::traits::TextArchive,
+                    public named_input_tag {
+    using base = cereal::InputArchive<Archive, cereal::AllowEmptyClassElision>;
+
+public:
+    using output_type = Output;
+
+    explicit named_input(Decoder& decoder) : base{static_cast<Archive*>(this)}, decoder_{decoder} {}
+
+    template <class... Ts>
+    Archive& operator()(Ts&&... values) {
+        (one(values), ...);
+        return static_cast<Archive&>(*this);
+    }
+    template <class T>
+    Archive& operator&(T&& value) {
+        return (*this)(value);
+    }
+    template <class T>
+    Archive& operator>>(T&& value) {
+        return (*this)(value);
+    }
+
+    [[nodiscard]] Decoder& decoder() noexcept { return decoder_; }
+
+    /// By cereal: finds the user's function for `value`.
+    template <class T>
+    void dispatch(T& value) {
+        base::operator()(value);
+    }
+
+private:
+    template <class T>
+    void one(cereal::NameValuePair<T>& member) {
+        decoder_.name(member.name);
+        one(member.value);
+    }
+    template <class T>
+    void one(cereal::SizeTag<T>& tag) {
+        tag.size = static_cast<std::remove_reference_t<T>>(decoder_.list_size());
+    }
+    template <class K, class V>
+    void one(cereal::MapItem<K, V>& item) {
+        auto both = std::tie(item.key, item.value);
+        decoder_.get(both);
+    }
+    template <class T>
+    void one(cereal::DeferredData<T>& later) {
+        dispatch(later);
+    }
+    template <class T>
+    void one(T& value) {
+        decoder_.get(value);
+    }
+
+    Decoder& decoder_;
+};
+
+/// Has cereal find the user's functions for `value`, which is a class of his. The archive holds four tables, so it is made for
+/// those who need it only, and once for all that the outermost class holds.
+/// \param current  where the one in use is kept; none yet: nullptr
+template <class Archive, class Coder, class T>
+void dispatch(Archive*& current, Coder& coder, T& value) {
+    if (current != nullptr) return current->dispatch(value);
+    Archive archive{coder};
+    current = &archive;
+    struct reset {
+        Archive*& pointer;
+        ~reset() { pointer = nullptr; }
+    } const at_end{current};
+    archive.dispatch(value);
+    archive.serializeDeferments();
+}
+
+// Those that become what their one value is have no braces of their own.
+template <class T>
+inline constexpr bool is_transparent = false;
+template <class T>
+inline constexpr bool is_transparent<cereal::NameValuePair<T>> = true;
+template <class T>
+inline constexpr bool is_transparent<cereal::DeferredData<T>> = true;
+template <class T>
+inline constexpr bool is_transparent<cereal::base_class<T>> = false;
+
+template <class T, class Archive>
+inline constexpr bool has_braces =
+    shape_of<T> == shape::object && !is_transparent<T> &&
+    !cereal::traits::has_minimal_base_class_serialization<T, cereal::traits::has_minimal_output_serialization,
+                                                          Archive>::value &&
+    !cereal::traits::has_minimal_output_serialization<T, Archive>::value;
+
+template <class T>
+concept plain_for_cereal = shape_of<T>
+== shape::text || std::is_arithmetic_v<T>;
+
+}  // namespace detail
+
+// What cereal looks for in an archive's namespace.
+template <std::derived_from<detail::named_output_tag> Archive, class T>
+void prologue(Archive& archive, T const&) {
+    if constexpr (detail::has_braces<T, Archive>) archive.encoder().begin_node();
+}
+template <std::derived_from<detail::named_output_tag> Archive, class T>
+void epilogue(Archive& archive, T const&) {
+    if constexpr (detail::has_braces<T, Archive>) archive.encoder().end_node();
+}
+template <std::derived_from<detail::named_output_tag> Archive, class T>
+void CEREAL_SAVE_FUNCTION_NAME(Archive& archive, cereal::NameValuePair<T> const& member) {
+    archive(member);
+}
+template <std::derived_from<detail::named_output_tag> Archive, detail::plain_for_cereal T>
+void CEREAL_SAVE_FUNCTION_NAME(Archive& archive, T const& value) {
+    archive.encoder().put(value);
+}
+template <std::derived_from<detail::named_input_tag> Archive, class T>
+void prologue(Archive& archive, T const&) {
+    if constexpr (detail::has_braces<T, typename Archive::output_type>) archive.decoder().begin_node();
+}
+template <std::derived_from<detail::named_input_tag> Archive, class T>
+void epilogue(Archive& archive, T const&) {
+    if constexpr (detail::has_braces<T, typename Archive::output_type>) archive.decoder().end_node();
+}
+template <std::derived_from<detail::named_input_tag> Archive, class T>
+void CEREAL_LOAD_FUNCTION_NAME(Archive& archive, cereal::NameValuePair<T>& member) {
+    archive(member);
+}
+template <std::derived_from<detail::named_input_tag> Archive, detail::plain_for_cereal T>
+void CEREAL_LOAD_FUNCTION_NAME(Archive& archive, T& value) {
+    archive.decoder().get_here(value);
+}
+
+}  // namespace fastqueue::serialization
+
 // ---- <fastqueue/serialization/json_cursor.hpp>
 
 namespace fastqueue::serialization {
@@ -2311,8 +2519,6 @@ private:
 
 }  // namespace fastqueue::json
 
-#include <cereal/cereal.hpp>
-
 namespace fastqueue::serialization {
 
 class json_output;
@@ -2499,112 +2705,14 @@ private:
 };
 
 /// The cereal archive that the user's `serialize` and `save` functions are given. See `json_encoder` for the form.
-class json_output : public cereal::OutputArchive<json_output, cereal::AllowEmptyClassElision>,
-                    public cereal::traits::TextArchive {
-    using base = cereal::OutputArchive<json_output, cereal::AllowEmptyClassElision>;
-
+class json_output : public detail::named_output<json_output, json_encoder> {
 public:
-    explicit json_output(json_encoder& encoder) : base{this}, encoder_{encoder} {}
-
-    template <class... Ts>
-    json_output& operator()(Ts&&... values) {
-        (one(values), ...);
-        return *this;
-    }
-    template <class T>
-    json_output& operator&(T&& value) {
-        return one(value), *this;
-    }
-    template <class T>
-    json_output& operator<<(T&& value) {
-        return one(value), *this;
-    }
-
-    [[nodiscard]] json_encoder& encoder() noexcept { return encoder_; }
-
-    /// By cereal: finds the user's function for `value`.
-    template <class T>
-    void dispatch(T const& value) {
-        base::operator()(value);
-    }
-
-private:
-    template <class T>
-    void one(cereal::NameValuePair<T> const& member) {
-        encoder_.name(member.name);
-        one(member.value);
-    }
-    template <class T>
-    void one(cereal::SizeTag<T> const&) {
-        encoder_.as_list();
-    }
-    template <class K, class V>
-    void one(cereal::MapItem<K, V> const& item) {
-        encoder_.put(std::tie(item.key, item.value));
-    }
-    template <class T>
-    void one(cereal::DeferredData<T> const& later) {
-        dispatch(later);
-    }
-    template <class T>
-    void one(T const& value) {
-        encoder_.put(value);
-    }
-
-    json_encoder& encoder_;
+    using detail::named_output<json_output, json_encoder>::named_output;
 };
 
 template <class T>
 void json_encoder::put_object(T const& value) {
-    if (archive_ != nullptr) return archive_->dispatch(value);
-    json_output archive{*this};  // costs some fifty nanoseconds, so it is made for those who need it only
-    archive_ = &archive;
-    struct reset {
-        json_output*& pointer;
-        ~reset() { pointer = nullptr; }
-    } const at_end{archive_};
-    archive.dispatch(value);
-    archive.serializeDeferments();
-}
-
-namespace detail {
-
-// Those that become what their one value is have no braces of their own.
-template <class T>
-inline constexpr bool is_transparent = false;
-template <class T>
-inline constexpr bool is_transparent<cereal::NameValuePair<T>> = true;
-template <class T>
-inline constexpr bool is_transparent<cereal::DeferredData<T>> = true;
-template <class T>
-inline constexpr bool is_transparent<cereal::base_class<T>> = false;
-
-template <class T, class Archive>
-inline constexpr bool has_braces =
-    shape_of<T> == shape::object && !is_transparent<T> &&
-    !cereal::traits::has_minimal_base_class_serialization<T, cereal::traits::has_minimal_output_serialization,
-                                                          Archive>::value &&
-    !cereal::traits::has_minimal_output_serialization<T, Archive>::value;
-
-}  // namespace detail
-
-// What cereal looks for in an archive's namespace.
-template <class T>
-void prologue(json_output& archive, T const&) {
-    if constexpr (detail::has_braces<T, json_output>) archive.encoder().begin_node();
-}
-template <class T>
-void epilogue(json_output& archive, T const&) {
-    if constexpr (detail::has_braces<T, json_output>) archive.encoder().end_node();
-}
-template <class T>
-void CEREAL_SAVE_FUNCTION_NAME(json_output& archive, cereal::NameValuePair<T> const& member) {
-    archive(member);
-}
-template <class T>
-requires(shape_of<T> == shape::text ||
-         std::is_arithmetic_v<T>) void CEREAL_SAVE_FUNCTION_NAME(json_output& archive, T const& value) {
-    archive.encoder().put(value);
+    detail::dispatch(archive_, *this, value);
 }
 
 }  // namespace fastqueue::serialization
@@ -2802,93 +2910,15 @@ private:
 };
 
 /// The cereal archive that the user's `serialize` and `load` functions are given. See `json_decoder`.
-class json_input : public cereal::InputArchive<json_input, cereal::AllowEmptyClassElision>,
-                   public cereal::traits::TextArchive {
-    using base = cereal::InputArchive<json_input, cereal::AllowEmptyClassElision>;
-
+class json_input : public detail::named_input<json_input, json_output, json_decoder> {
 public:
-    explicit json_input(json_decoder& decoder) : base{this}, decoder_{decoder} {}
-
-    template <class... Ts>
-    json_input& operator()(Ts&&... values) {
-        (one(values), ...);
-        return *this;
-    }
-    template <class T>
-    json_input& operator&(T&& value) {
-        return one(value), *this;
-    }
-    template <class T>
-    json_input& operator>>(T&& value) {
-        return one(value), *this;
-    }
-
-    [[nodiscard]] json_decoder& decoder() noexcept { return decoder_; }
-
-    /// By cereal: finds the user's function for `value`.
-    template <class T>
-    void dispatch(T& value) {
-        base::operator()(value);
-    }
-
-private:
-    template <class T>
-    void one(cereal::NameValuePair<T>& member) {
-        decoder_.name(member.name);
-        one(member.value);
-    }
-    template <class T>
-    void one(cereal::SizeTag<T>& tag) {
-        tag.size = static_cast<std::remove_reference_t<T>>(decoder_.list_size());
-    }
-    template <class K, class V>
-    void one(cereal::MapItem<K, V>& item) {
-        auto both = std::tie(item.key, item.value);
-        decoder_.get(both);
-    }
-    template <class T>
-    void one(cereal::DeferredData<T>& later) {
-        dispatch(later);
-    }
-    template <class T>
-    void one(T& value) {
-        decoder_.get(value);
-    }
-
-    json_decoder& decoder_;
+    using detail::named_input<json_input, json_output, json_decoder>::named_input;
 };
 
 template <class T>
 void json_decoder::read_object(T& out, index at) {
     at_ = at;
-    if (archive_ != nullptr) return archive_->dispatch(out);
-    json_input archive{*this};  // made for those who need it only: it holds four tables
-    archive_ = &archive;
-    struct reset {
-        json_input*& pointer;
-        ~reset() { pointer = nullptr; }
-    } const at_end{archive_};
-    archive.dispatch(out);
-    archive.serializeDeferments();
-}
-
-// What cereal looks for in an archive's namespace.
-template <class T>
-void prologue(json_input& archive, T const&) {
-    if constexpr (detail::has_braces<T, json_output>) archive.decoder().begin_node();
-}
-template <class T>
-void epilogue(json_input& archive, T const&) {
-    if constexpr (detail::has_braces<T, json_output>) archive.decoder().end_node();
-}
-template <class T>
-void CEREAL_LOAD_FUNCTION_NAME(json_input& archive, cereal::NameValuePair<T>& member) {
-    archive(member);
-}
-template <class T>
-requires(shape_of<T> == shape::text ||
-         std::is_arithmetic_v<T>) void CEREAL_LOAD_FUNCTION_NAME(json_input& archive, T& value) {
-    archive.decoder().get_here(value);
+    detail::dispatch(archive_, *this, out);
 }
 
 }  // namespace fastqueue::serialization
@@ -19227,15 +19257,7 @@ private:
 
 template <class T>
 void binary_encoder::put_object(T const& value) {
-    if (archive_ != nullptr) return archive_->dispatch(value);
-    binary_output archive{*this};
-    archive_ = &archive;
-    struct reset {
-        binary_output*& pointer;
-        ~reset() { pointer = nullptr; }
-    } const at_end{archive_};
-    archive.dispatch(value);
-    archive.serializeDeferments();
+    detail::dispatch(archive_, *this, value);
 }
 
 // What cereal looks for in an archive's namespace.
@@ -19465,15 +19487,7 @@ private:
 
 template <class T>
 void binary_decoder::get_object(T& out) {
-    if (archive_ != nullptr) return archive_->dispatch(out);
-    binary_input archive{*this};
-    archive_ = &archive;
-    struct reset {
-        binary_input*& pointer;
-        ~reset() { pointer = nullptr; }
-    } const at_end{archive_};
-    archive.dispatch(out);
-    archive.serializeDeferments();
+    detail::dispatch(archive_, *this, out);
 }
 
 // What cereal looks for in an archive's namespace.

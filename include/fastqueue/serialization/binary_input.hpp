@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fastqueue/model/error.hpp>
+#include <fastqueue/serialization/archive.hpp>
 #include <fastqueue/serialization/arguments.hpp>
 #include <fastqueue/serialization/binary_output.hpp>
 #include <fastqueue/serialization/shape.hpp>
@@ -234,15 +235,7 @@ private:
 
 template <class T>
 void binary_decoder::get_object(T& out) {
-    if (archive_ != nullptr) return archive_->dispatch(out);
-    binary_input archive{*this};
-    archive_ = &archive;
-    struct reset {
-        binary_input*& pointer;
-        ~reset() { pointer = nullptr; }
-    } const at_end{archive_};
-    archive.dispatch(out);
-    archive.serializeDeferments();
+    detail::dispatch(archive_, *this, out);
 }
 
 // What cereal looks for in an archive's namespace.

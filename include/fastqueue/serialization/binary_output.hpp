@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fastqueue/model/error.hpp>
+#include <fastqueue/serialization/archive.hpp>
 #include <fastqueue/serialization/shape.hpp>
 
 #include <cereal/cereal.hpp>
@@ -181,15 +182,7 @@ private:
 
 template <class T>
 void binary_encoder::put_object(T const& value) {
-    if (archive_ != nullptr) return archive_->dispatch(value);
-    binary_output archive{*this};
-    archive_ = &archive;
-    struct reset {
-        binary_output*& pointer;
-        ~reset() { pointer = nullptr; }
-    } const at_end{archive_};
-    archive.dispatch(value);
-    archive.serializeDeferments();
+    detail::dispatch(archive_, *this, value);
 }
 
 // What cereal looks for in an archive's namespace.

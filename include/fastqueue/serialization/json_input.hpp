@@ -1,11 +1,10 @@
 #pragma once
 
 #include <fastqueue/json/document.hpp>
+#include <fastqueue/serialization/archive.hpp>
 #include <fastqueue/serialization/json_cursor.hpp>
 #include <fastqueue/serialization/json_output.hpp>
 #include <fastqueue/serialization/shape.hpp>
-
-#include <cereal/cereal.hpp>
 
 #include <cstddef>
 #include <limits>
@@ -209,93 +208,15 @@ private:
 };
 
 /// The cereal archive that the user's `serialize` and `load` functions are given. See `json_decoder`.
-class json_input : public cereal::InputArchive<json_input, cereal::AllowEmptyClassElision>,
-                   public cereal::traits::TextArchive {
-    using base = cereal::InputArchive<json_input, cereal::AllowEmptyClassElision>;
-
+class json_input : public detail::named_input<json_input, json_output, json_decoder> {
 public:
-    explicit json_input(json_decoder& decoder) : base{this}, decoder_{decoder} {}
-
-    template <class... Ts>
-    json_input& operator()(Ts&&... values) {
-        (one(values), ...);
-        return *this;
-    }
-    template <class T>
-    json_input& operator&(T&& value) {
-        return one(value), *this;
-    }
-    template <class T>
-    json_input& operator>>(T&& value) {
-        return one(value), *this;
-    }
-
-    [[nodiscard]] json_decoder& decoder() noexcept { return decoder_; }
-
-    /// By cereal: finds the user's function for `value`.
-    template <class T>
-    void dispatch(T& value) {
-        base::operator()(value);
-    }
-
-private:
-    template <class T>
-    void one(cereal::NameValuePair<T>& member) {
-        decoder_.name(member.name);
-        one(member.value);
-    }
-    template <class T>
-    void one(cereal::SizeTag<T>& tag) {
-        tag.size = static_cast<std::remove_reference_t<T>>(decoder_.list_size());
-    }
-    template <class K, class V>
-    void one(cereal::MapItem<K, V>& item) {
-        auto both = std::tie(item.key, item.value);
-        decoder_.get(both);
-    }
-    template <class T>
-    void one(cereal::DeferredData<T>& later) {
-        dispatch(later);
-    }
-    template <class T>
-    void one(T& value) {
-        decoder_.get(value);
-    }
-
-    json_decoder& decoder_;
+    using detail::named_input<json_input, json_output, json_decoder>::named_input;
 };
 
 template <class T>
 void json_decoder::read_object(T& out, index at) {
     at_ = at;
-    if (archive_ != nullptr) return archive_->dispatch(out);
-    json_input archive{*this};  // made for those who need it only: it holds four tables
-    archive_ = &archive;
-    struct reset {
-        json_input*& pointer;
-        ~reset() { pointer = nullptr; }
-    } const at_end{archive_};
-    archive.dispatch(out);
-    archive.serializeDeferments();
-}
-
-// What cereal looks for in an archive's namespace.
-template <class T>
-void prologue(json_input& archive, T const&) {
-    if constexpr (detail::has_braces<T, json_output>) archive.decoder().begin_node();
-}
-template <class T>
-void epilogue(json_input& archive, T const&) {
-    if constexpr (detail::has_braces<T, json_output>) archive.decoder().end_node();
-}
-template <class T>
-void CEREAL_LOAD_FUNCTION_NAME(json_input& archive, cereal::NameValuePair<T>& member) {
-    archive(member);
-}
-template <class T>
-requires(shape_of<T> == shape::text ||
-         std::is_arithmetic_v<T>) void CEREAL_LOAD_FUNCTION_NAME(json_input& archive, T& value) {
-    archive.decoder().get_here(value);
+    detail::dispatch(archive_, *this, out);
 }
 
 }  // namespace fastqueue::serialization

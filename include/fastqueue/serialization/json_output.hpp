@@ -4,9 +4,8 @@
 #include <fastqueue/json/reader.hpp>
 #include <fastqueue/json/writer.hpp>
 #include <fastqueue/model/error.hpp>
+#include <fastqueue/serialization/archive.hpp>
 #include <fastqueue/serialization/shape.hpp>
-
-#include <cereal/cereal.hpp>
 
 #include <array>
 #include <cstddef>
@@ -204,112 +203,14 @@ private:
 };
 
 /// The cereal archive that the user's `serialize` and `save` functions are given. See `json_encoder` for the form.
-class json_output : public cereal::OutputArchive<json_output, cereal::AllowEmptyClassElision>,
-                    public cereal::traits::TextArchive {
-    using base = cereal::OutputArchive<json_output, cereal::AllowEmptyClassElision>;
-
+class json_output : public detail::named_output<json_output, json_encoder> {
 public:
-    explicit json_output(json_encoder& encoder) : base{this}, encoder_{encoder} {}
-
-    template <class... Ts>
-    json_output& operator()(Ts&&... values) {
-        (one(values), ...);
-        return *this;
-    }
-    template <class T>
-    json_output& operator&(T&& value) {
-        return one(value), *this;
-    }
-    template <class T>
-    json_output& operator<<(T&& value) {
-        return one(value), *this;
-    }
-
-    [[nodiscard]] json_encoder& encoder() noexcept { return encoder_; }
-
-    /// By cereal: finds the user's function for `value`.
-    template <class T>
-    void dispatch(T const& value) {
-        base::operator()(value);
-    }
-
-private:
-    template <class T>
-    void one(cereal::NameValuePair<T> const& member) {
-        encoder_.name(member.name);
-        one(member.value);
-    }
-    template <class T>
-    void one(cereal::SizeTag<T> const&) {
-        encoder_.as_list();
-    }
-    template <class K, class V>
-    void one(cereal::MapItem<K, V> const& item) {
-        encoder_.put(std::tie(item.key, item.value));
-    }
-    template <class T>
-    void one(cereal::DeferredData<T> const& later) {
-        dispatch(later);
-    }
-    template <class T>
-    void one(T const& value) {
-        encoder_.put(value);
-    }
-
-    json_encoder& encoder_;
+    using detail::named_output<json_output, json_encoder>::named_output;
 };
 
 template <class T>
 void json_encoder::put_object(T const& value) {
-    if (archive_ != nullptr) return archive_->dispatch(value);
-    json_output archive{*this};  // costs some fifty nanoseconds, so it is made for those who need it only
-    archive_ = &archive;
-    struct reset {
-        json_output*& pointer;
-        ~reset() { pointer = nullptr; }
-    } const at_end{archive_};
-    archive.dispatch(value);
-    archive.serializeDeferments();
-}
-
-namespace detail {
-
-// Those that become what their one value is have no braces of their own.
-template <class T>
-inline constexpr bool is_transparent = false;
-template <class T>
-inline constexpr bool is_transparent<cereal::NameValuePair<T>> = true;
-template <class T>
-inline constexpr bool is_transparent<cereal::DeferredData<T>> = true;
-template <class T>
-inline constexpr bool is_transparent<cereal::base_class<T>> = false;
-
-template <class T, class Archive>
-inline constexpr bool has_braces =
-    shape_of<T> == shape::object && !is_transparent<T> &&
-    !cereal::traits::has_minimal_base_class_serialization<T, cereal::traits::has_minimal_output_serialization,
-                                                          Archive>::value &&
-    !cereal::traits::has_minimal_output_serialization<T, Archive>::value;
-
-}  // namespace detail
-
-// What cereal looks for in an archive's namespace.
-template <class T>
-void prologue(json_output& archive, T const&) {
-    if constexpr (detail::has_braces<T, json_output>) archive.encoder().begin_node();
-}
-template <class T>
-void epilogue(json_output& archive, T const&) {
-    if constexpr (detail::has_braces<T, json_output>) archive.encoder().end_node();
-}
-template <class T>
-void CEREAL_SAVE_FUNCTION_NAME(json_output& archive, cereal::NameValuePair<T> const& member) {
-    archive(member);
-}
-template <class T>
-requires(shape_of<T> == shape::text ||
-         std::is_arithmetic_v<T>) void CEREAL_SAVE_FUNCTION_NAME(json_output& archive, T const& value) {
-    archive.encoder().put(value);
+    detail::dispatch(archive_, *this, value);
 }
 
 }  // namespace fastqueue::serialization

@@ -1,12 +1,11 @@
 #pragma once
 
 #include <fastqueue/json/number.hpp>
+#include <fastqueue/serialization/archive.hpp>
 #include <fastqueue/serialization/msgpack_cursor.hpp>
 #include <fastqueue/serialization/msgpack_document.hpp>
 #include <fastqueue/serialization/msgpack_output.hpp>
 #include <fastqueue/serialization/shape.hpp>
-
-#include <cereal/cereal.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -269,95 +268,16 @@ private:
     item at_ = absent;                  // the value of the class that is about to begin
 };
 
-/// The cereal archive that the user's `serialize` and `load` functions are given. See `msgpack_decoder`. One thread at a
-/// time.
-class msgpack_input : public cereal::InputArchive<msgpack_input, cereal::AllowEmptyClassElision>,
-                      public cereal::traits::TextArchive {
-    using base = cereal::InputArchive<msgpack_input, cereal::AllowEmptyClassElision>;
-
+/// The cereal archive that the user's `serialize` and `load` functions are given. See `msgpack_decoder`.
+class msgpack_input : public detail::named_input<msgpack_input, msgpack_output, msgpack_decoder> {
 public:
-    explicit msgpack_input(msgpack_decoder& decoder) : base{this}, decoder_{decoder} {}
-
-    template <class... Ts>
-    msgpack_input& operator()(Ts&&... values) {
-        (one(values), ...);
-        return *this;
-    }
-    template <class T>
-    msgpack_input& operator&(T&& value) {
-        return one(value), *this;
-    }
-    template <class T>
-    msgpack_input& operator>>(T&& value) {
-        return one(value), *this;
-    }
-
-    [[nodiscard]] msgpack_decoder& decoder() noexcept { return decoder_; }
-
-    /// By cereal: finds the user's function for `value`.
-    template <class T>
-    void dispatch(T& value) {
-        base::operator()(value);
-    }
-
-private:
-    template <class T>
-    void one(cereal::NameValuePair<T>& member) {
-        decoder_.name(member.name);
-        one(member.value);
-    }
-    template <class T>
-    void one(cereal::SizeTag<T>& tag) {
-        tag.size = static_cast<std::remove_reference_t<T>>(decoder_.list_size());
-    }
-    template <class K, class V>
-    void one(cereal::MapItem<K, V>& item) {
-        auto both = std::tie(item.key, item.value);
-        decoder_.get(both);
-    }
-    template <class T>
-    void one(cereal::DeferredData<T>& later) {
-        dispatch(later);
-    }
-    template <class T>
-    void one(T& value) {
-        decoder_.get(value);
-    }
-
-    msgpack_decoder& decoder_;
+    using detail::named_input<msgpack_input, msgpack_output, msgpack_decoder>::named_input;
 };
 
 template <class T>
 void msgpack_decoder::read_object(T& out, item const& at) {
     at_ = at;
-    if (archive_ != nullptr) return archive_->dispatch(out);
-    msgpack_input archive{*this};  // made for those who need it only: it holds four tables
-    archive_ = &archive;
-    struct reset {
-        msgpack_input*& pointer;
-        ~reset() { pointer = nullptr; }
-    } const at_end{archive_};
-    archive.dispatch(out);
-    archive.serializeDeferments();
-}
-
-// What cereal looks for in an archive's namespace.
-template <class T>
-void prologue(msgpack_input& archive, T const&) {
-    if constexpr (detail::has_braces<T, msgpack_output>) archive.decoder().begin_node();
-}
-template <class T>
-void epilogue(msgpack_input& archive, T const&) {
-    if constexpr (detail::has_braces<T, msgpack_output>) archive.decoder().end_node();
-}
-template <class T>
-void CEREAL_LOAD_FUNCTION_NAME(msgpack_input& archive, cereal::NameValuePair<T>& member) {
-    archive(member);
-}
-template <class T>
-requires(shape_of<T> == shape::text ||
-         std::is_arithmetic_v<T>) void CEREAL_LOAD_FUNCTION_NAME(msgpack_input& archive, T& value) {
-    archive.decoder().get_here(value);
+    detail::dispatch(archive_, *this, out);
 }
 
 }  // namespace fastqueue::serialization

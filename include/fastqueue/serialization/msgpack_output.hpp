@@ -1,11 +1,9 @@
 #pragma once
 
 #include <fastqueue/model/error.hpp>
-#include <fastqueue/serialization/json_output.hpp>  // detail::has_braces
+#include <fastqueue/serialization/archive.hpp>
 #include <fastqueue/serialization/msgpack_document.hpp>
 #include <fastqueue/serialization/shape.hpp>
-
-#include <cereal/cereal.hpp>
 
 // The library asks Boost only which end of a number comes first, and has a copy of that for those without Boost. Nobody
 // shall need Boost for us. Undone behind it, so that who includes the rest of the library gets it as he wants it.
@@ -245,93 +243,15 @@ private:
     std::array<node, max_msgpack_depth> nodes_;
 };
 
-/// The cereal archive that the user's `serialize` and `save` functions are given. See `msgpack_encoder` for the form. A text
-/// archive to cereal, so that its own functions write the same values as they do for JSON. One thread at a time.
-class msgpack_output : public cereal::OutputArchive<msgpack_output, cereal::AllowEmptyClassElision>,
-                       public cereal::traits::TextArchive {
-    using base = cereal::OutputArchive<msgpack_output, cereal::AllowEmptyClassElision>;
-
+/// The cereal archive that the user's `serialize` and `save` functions are given. See `msgpack_encoder` for the form.
+class msgpack_output : public detail::named_output<msgpack_output, msgpack_encoder> {
 public:
-    explicit msgpack_output(msgpack_encoder& encoder) : base{this}, encoder_{encoder} {}
-
-    template <class... Ts>
-    msgpack_output& operator()(Ts&&... values) {
-        (one(values), ...);
-        return *this;
-    }
-    template <class T>
-    msgpack_output& operator&(T&& value) {
-        return one(value), *this;
-    }
-    template <class T>
-    msgpack_output& operator<<(T&& value) {
-        return one(value), *this;
-    }
-
-    [[nodiscard]] msgpack_encoder& encoder() noexcept { return encoder_; }
-
-    /// By cereal: finds the user's function for `value`.
-    template <class T>
-    void dispatch(T const& value) {
-        base::operator()(value);
-    }
-
-private:
-    template <class T>
-    void one(cereal::NameValuePair<T> const& member) {
-        encoder_.name(member.name);
-        one(member.value);
-    }
-    template <class T>
-    void one(cereal::SizeTag<T> const&) {
-        encoder_.as_list();
-    }
-    template <class K, class V>
-    void one(cereal::MapItem<K, V> const& item) {
-        encoder_.put(std::tie(item.key, item.value));
-    }
-    template <class T>
-    void one(cereal::DeferredData<T> const& later) {
-        dispatch(later);
-    }
-    template <class T>
-    void one(T const& value) {
-        encoder_.put(value);
-    }
-
-    msgpack_encoder& encoder_;
+    using detail::named_output<msgpack_output, msgpack_encoder>::named_output;
 };
 
 template <class T>
 void msgpack_encoder::put_object(T const& value) {
-    if (archive_ != nullptr) return archive_->dispatch(value);
-    msgpack_output archive{*this};  // made for those who need it only: it holds four tables
-    archive_ = &archive;
-    struct reset {
-        msgpack_output*& pointer;
-        ~reset() { pointer = nullptr; }
-    } const at_end{archive_};
-    archive.dispatch(value);
-    archive.serializeDeferments();
-}
-
-// What cereal looks for in an archive's namespace.
-template <class T>
-void prologue(msgpack_output& archive, T const&) {
-    if constexpr (detail::has_braces<T, msgpack_output>) archive.encoder().begin_node();
-}
-template <class T>
-void epilogue(msgpack_output& archive, T const&) {
-    if constexpr (detail::has_braces<T, msgpack_output>) archive.encoder().end_node();
-}
-template <class T>
-void CEREAL_SAVE_FUNCTION_NAME(msgpack_output& archive, cereal::NameValuePair<T> const& member) {
-    archive(member);
-}
-template <class T>
-requires(shape_of<T> == shape::text ||
-         std::is_arithmetic_v<T>) void CEREAL_SAVE_FUNCTION_NAME(msgpack_output& archive, T const& value) {
-    archive.encoder().put(value);
+    detail::dispatch(archive_, *this, value);
 }
 
 }  // namespace fastqueue::serialization
