@@ -2003,7 +2003,8 @@ class named_output : public cereal::OutputArchive<Archive, cereal::AllowEmptyCla
     using base = cereal::OutputArchive<Archive, cereal::AllowEmptyClassElision>;
 
 public:
-    explicit named_output(Encoder& encoder) : base{static_cast<Archive*>(this)}, encoder_{encoder} {}
+    /// \param self  the archive itself, named by its own constructor: here it is not yet one, and no cast may say it is
+    named_output(Archive* self, Encoder& encoder) : base{self}, encoder_{encoder} {}
 
     template <class... Ts>
     Archive& operator()(Ts&&... values) {
@@ -2064,7 +2065,8 @@ class named_input : public cereal::InputArchive<Archive, cereal::AllowEmptyClass
 public:
     using output_type = Output;
 
-    explicit named_input(Decoder& decoder) : base{static_cast<Archive*>(this)}, decoder_{decoder} {}
+    /// \param self  as for `named_output`
+    named_input(Archive* self, Decoder& decoder) : base{self}, decoder_{decoder} {}
 
     template <class... Ts>
     Archive& operator()(Ts&&... values) {
@@ -2707,7 +2709,7 @@ private:
 /// The cereal archive that the user's `serialize` and `save` functions are given. See `json_encoder` for the form.
 class json_output : public detail::named_output<json_output, json_encoder> {
 public:
-    using detail::named_output<json_output, json_encoder>::named_output;
+    explicit json_output(json_encoder& encoder) : named_output{this, encoder} {}
 };
 
 template <class T>
@@ -2912,7 +2914,7 @@ private:
 /// The cereal archive that the user's `serialize` and `load` functions are given. See `json_decoder`.
 class json_input : public detail::named_input<json_input, json_output, json_decoder> {
 public:
-    using detail::named_input<json_input, json_output, json_decoder>::named_input;
+    explicit json_input(json_decoder& decoder) : named_input{this, decoder} {}
 };
 
 template <class T>

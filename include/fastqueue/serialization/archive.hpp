@@ -25,7 +25,8 @@ class named_output : public cereal::OutputArchive<Archive, cereal::AllowEmptyCla
     using base = cereal::OutputArchive<Archive, cereal::AllowEmptyClassElision>;
 
 public:
-    explicit named_output(Encoder& encoder) : base{static_cast<Archive*>(this)}, encoder_{encoder} {}
+    /// \param self  the archive itself, named by its own constructor: here it is not yet one, and no cast may say it is
+    named_output(Archive* self, Encoder& encoder) : base{self}, encoder_{encoder} {}
 
     template <class... Ts>
     Archive& operator()(Ts&&... values) {
@@ -86,7 +87,8 @@ class named_input : public cereal::InputArchive<Archive, cereal::AllowEmptyClass
 public:
     using output_type = Output;
 
-    explicit named_input(Decoder& decoder) : base{static_cast<Archive*>(this)}, decoder_{decoder} {}
+    /// \param self  as for `named_output`
+    named_input(Archive* self, Decoder& decoder) : base{self}, decoder_{decoder} {}
 
     template <class... Ts>
     Archive& operator()(Ts&&... values) {

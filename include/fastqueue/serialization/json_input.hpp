@@ -210,7 +210,7 @@ private:
 /// The cereal archive that the user's `serialize` and `load` functions are given. See `json_decoder`.
 class json_input : public detail::named_input<json_input, json_output, json_decoder> {
 public:
-    using detail::named_input<json_input, json_output, json_decoder>::named_input;
+    explicit json_input(json_decoder& decoder) : named_input{this, decoder} {}
 };
 
 template <class T>

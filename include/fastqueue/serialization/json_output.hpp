@@ -205,7 +205,7 @@ private:
 /// The cereal archive that the user's `serialize` and `save` functions are given. See `json_encoder` for the form.
 class json_output : public detail::named_output<json_output, json_encoder> {
 public:
-    using detail::named_output<json_output, json_encoder>::named_output;
+    explicit json_output(json_encoder& encoder) : named_output{this, encoder} {}
 };
 
 template <class T>

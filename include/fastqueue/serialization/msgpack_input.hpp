@@ -271,7 +271,7 @@ private:
 /// The cereal archive that the user's `serialize` and `load` functions are given. See `msgpack_decoder`.
 class msgpack_input : public detail::named_input<msgpack_input, msgpack_output, msgpack_decoder> {
 public:
-    using detail::named_input<msgpack_input, msgpack_output, msgpack_decoder>::named_input;
+    explicit msgpack_input(msgpack_decoder& decoder) : named_input{this, decoder} {}
 };
 
 template <class T>

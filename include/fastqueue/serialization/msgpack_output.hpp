@@ -246,7 +246,7 @@ private:
 /// The cereal archive that the user's `serialize` and `save` functions are given. See `msgpack_encoder` for the form.
 class msgpack_output : public detail::named_output<msgpack_output, msgpack_encoder> {
 public:
-    using detail::named_output<msgpack_output, msgpack_encoder>::named_output;
+    explicit msgpack_output(msgpack_encoder& encoder) : named_output{this, encoder} {}
 };
 
 template <class T>
