@@ -121,7 +121,7 @@ class LeastLoaded(peers.Case):
         begin = time.monotonic()
         for ms in times:
             self.call(ms)
-        idle, samples, came = {}, 0, []
+        idle, samples, came = dict.fromkeys(self.WORKERS, (0, 0)), 0, []
         while len(came) < len(times):
             self.assertLess(time.monotonic() - begin, PATIENCE)
             while self.client.socket.poll(10):
@@ -130,9 +130,11 @@ class LeastLoaded(peers.Case):
             busiest = max(rows[name]["outstanding"] for name in self.WORKERS)
             samples += 1
             for name in self.WORKERS:
-                backlog = waiting > 0 or busiest > 1
-                idle[name] = idle.get(name, 0) + 1 if backlog and rows[name]["outstanding"] == 0 else 0
-                self.assertLess(idle[name], 3, f"{name} has nothing to do for three samples, {waiting} wait: {rows}")
+                # Work is handed out at a turn's end: what ended in the turn of the sample has left its worker idle for no time.
+                ended, (count, before) = rows[name]["succeeded"], idle[name]
+                backlog = (waiting > 0 or busiest > 1) and ended == before
+                idle[name] = count + 1 if backlog and rows[name]["outstanding"] == 0 else 0, ended
+                self.assertLess(idle[name][0], 3, f"{name} has nothing to do for three samples, {waiting} wait: {rows}")
         took = time.monotonic() - begin
         self.assertGreater(samples, 20)
         # As long as they took here, where others may use the machine as well: not as long as they were asked to.
