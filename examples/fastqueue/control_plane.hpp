@@ -1,5 +1,6 @@
 #pragma once
 
+#include "executor_option.hpp"
 #include "exit_code.hpp"
 #include "modules.hpp"
 #include "narrators.hpp"
@@ -19,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace fastqueue::cli {
 
@@ -44,6 +46,7 @@ public:
                 policy_instances<plane_policies> instances;
                 instances.observer = plane_narrator{log_, given_.id + ".local"};
                 instances.store = store_.opened(given_.spin);
+                instances.executor = executor_maker<plane_policies>(local_in_processes_);
                 return basic_control_plane<plane_policies>{given_, with_modules(std::move(tasks), modules_),
                                                            std::move(instances)};
             },
@@ -121,12 +124,20 @@ private:
                              std::chrono::seconds{read_number<std::uint32_t>(n, v, 1, 1'000'000'000)};
                      });
     }
+    void read_local(text option, text value) {
+        std::vector<text> words{"thread", "off"};
+        if (executor_is_chosen) words.insert(words.begin() + 1, "process");
+        auto const chosen = words[read_word(option, value, words)];
+        given_.local = chosen != "off";
+        local_in_processes_ = chosen == "process";
+    }
     void add_workers() {
-        options_.one("--local", "thread|off",
-                     "Whether it runs tasks itself while no subworker can (default: thread)",
-                     [this](text n, text v) {
-                         given_.local = read_word(n, v, std::array<text, 2>{"thread", "off"}) == 0;
-                     });
+        options_.one("--local", executor_is_chosen ? "thread|process|off" : "thread|off",
+                     executor_is_chosen
+                         ? "Whether it runs tasks itself while no subworker can, on a thread or "
+                           "in a process of their own (default: thread)"
+                         : "Whether it runs tasks itself while no subworker can (default: thread)",
+                     [this](text n, text v) { read_local(n, v); });
         options_.one(
             "--concurrency", "N", "Tasks that it runs itself at once (default: 1)",
             [this](text n, text v) { given_.local_concurrency = read_number<std::uint32_t>(n, v, 1, 1024); },
@@ -261,6 +272,7 @@ private:
     [[nodiscard]] std::string name() const { return "control plane '" + given_.id + "'"; }
 
     control_plane_options given_;
+    bool local_in_processes_ = false;
     store_choice store_;
 };
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "executor_option.hpp"
 #include "exit_code.hpp"
 #include "modules.hpp"
 #include "narrators.hpp"
@@ -11,6 +12,7 @@
 #include <fastqueue/json/writer.hpp>
 #include <fastqueue/subworker.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -36,6 +38,7 @@ public:
             [&] {
                 policy_instances<subworker_policies> instances;
                 instances.observer = subworker_narrator{log_, given_.control_plane.text()};
+                instances.executor = executor_maker<subworker_policies>(in_processes_);
                 return basic_subworker<subworker_policies>{given_, with_modules(std::move(tasks), modules_),
                                                            std::move(instances)};
             },
@@ -76,6 +79,14 @@ private:
             "--concurrency", "N", "Tasks that it runs at once (default: 1)",
             [this](text n, text v) { given_.concurrency = read_number<std::uint32_t>(n, v, 1, 1024); },
             "FASTQUEUE_WORKER_CONCURRENCY");
+        if constexpr (executor_is_chosen) {
+            options_.one("--executor", "threads|process",
+                         "Where tasks run: on threads of this process, or in processes of their own, where a "
+                         "crash or a hang costs only the task itself (default: threads)",
+                         [this](text n, text v) {
+                             in_processes_ = read_word(n, v, std::array<text, 2>{"threads", "process"}) == 1;
+                         });
+        }
         options_.one("--weight", "N",
                      "Its share beside others: one of 2 carries twice the load of one of 1 (default: 1)",
                      [this](text n, text v) { given_.weight = read_number<std::uint32_t>(n, v, 1, 1000); });
@@ -145,6 +156,7 @@ private:
     [[nodiscard]] std::string name() const { return "subworker '" + given_.worker_id + "'"; }
 
     subworker_options given_;
+    bool in_processes_ = false;
     bool has_control_plane_ = false;
 };
 

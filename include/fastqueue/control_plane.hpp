@@ -74,6 +74,7 @@ public:
           transport_{detail::given_or_made(std::move(instances.transport))},
           store_{detail::given_or_made(std::move(instances.store))},
           observer_{std::move(instances.observer)},
+          make_local_executor_{std::move(instances.executor)},
           core_{machine_options(), *store_, observer_} {
         transport_->attach(*this);
         if constexpr (requires { transport_->spin(options_.spin); }) transport_->spin(options_.spin);
@@ -238,7 +239,8 @@ private:
                                           static_cast<std::uint32_t>(core::port_role::management), bound));
         local_ = std::make_unique<shell::local_worker<Policies>>(
             std::move(hub), bound, options_.id + ".local", tasks_, options_.local_concurrency,
-            core_.state().keeps() ? 1U : shell::usual_window, options_.spin, options_.seed);
+            core_.state().keeps() ? 1U : shell::usual_window, options_.spin, options_.seed,
+            make_local_executor_);
         local_->start();
     }
 
@@ -314,6 +316,7 @@ private:
     std::unique_ptr<transport_type> transport_;
     std::unique_ptr<typename Policies::store_policy> store_;
     typename Policies::observer_policy observer_;
+    typename policy_instances<Policies>::executor_maker make_local_executor_;
     core::plane<Policies> core_;
     local_door door_{*this};
     std::unique_ptr<transport::inproc> inproc_;

@@ -15,6 +15,8 @@
 #include <fastqueue/eviction/none.hpp>
 #include <fastqueue/eviction/s3fifo.hpp>
 #include <fastqueue/executor/inline_.hpp>
+#include <fastqueue/executor/process.hpp>
+#include <fastqueue/executor/selectable.hpp>
 #include <fastqueue/module.hpp>
 #include <fastqueue/observer/log.hpp>
 #include <fastqueue/policies.hpp>

@@ -6,6 +6,7 @@
 #include <fastqueue/shell/host_name.hpp>
 #include <fastqueue/shell/perform.hpp>
 #include <fastqueue/shell/queued.hpp>
+#include <fastqueue/shell/run_service.hpp>
 #include <fastqueue/task.hpp>
 #include <fastqueue/version.hpp>
 
@@ -90,7 +91,8 @@ public:
         executor_ = detail::make_executor<Policies>(
             make_executor_,
             {options_.concurrency, o.window * 2 + 128, [this](std::uint32_t n) { resources_[n].clear(); },
-             options_.spin},
+             options_.spin,
+             [this](std::uint32_t n) { return std::make_unique<shell::run_service>(tasks_, resources_, n); }},
             [this] { transport_->wake(); });
         core_.emplace(std::move(o));
         core_->at(transport_->now());
@@ -261,11 +263,22 @@ private:
                     if (executor_->retract(*executions_[action.run])) core_->retracted(action.run);
                     break;
                 case core::run_action::kind::stop:
-                    executions_[action.run]->ask_to_stop();
+                    ask_to_stop(*executions_[action.run]);
+                    break;
+                case core::run_action::kind::end:
+                    end_run(*executions_[action.run]);
                     break;
             }
         }
         if (submitted) executor_->kick();
+    }
+    void ask_to_stop(shell::execution& run) {
+        run.ask_to_stop();
+        if constexpr (policy::reaches_jobs<executor_type>) executor_->interrupt(run);
+    }
+    void end_run(shell::execution& run) {
+        run.ask_to_stop();
+        if constexpr (policy::reaches_jobs<executor_type>) executor_->kill(run);
     }
     void begin(std::uint32_t slot) {
         while (slot >= executions_.size()) executions_.push_back(std::make_unique<shell::execution>());

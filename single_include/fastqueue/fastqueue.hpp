@@ -2003,8 +2003,8 @@ class named_output : public cereal::OutputArchive<Archive, cereal::AllowEmptyCla
     using base = cereal::OutputArchive<Archive, cereal::AllowEmptyClassElision>;
 
 public:
-    /// \param self  the archive itself, named by its own constructor: here it is not yet one, and no cast may say it is
-    named_output(Archive* self, Encoder& encoder) : base{self}, encoder_{encoder} {}
+    /// \param whole  the archive itself, named by its own constructor: here it is not yet one, and no cast may say it is
+    named_output(Archive* whole, Encoder& encoder) : base{whole}, encoder_{encoder} {}
 
     template <class... Ts>
     Archive& operator()(Ts&&... values) {
@@ -2065,8 +2065,8 @@ class named_input : public cereal::InputArchive<Archive, cereal::AllowEmptyClass
 public:
     using output_type = Output;
 
-    /// \param self  as for `named_output`
-    named_input(Archive* self, Decoder& decoder) : base{self}, decoder_{decoder} {}
+    /// \param whole  as for `named_output`
+    named_input(Archive* whole, Decoder& decoder) : base{whole}, decoder_{decoder} {}
 
     template <class... Ts>
     Archive& operator()(Ts&&... values) {
@@ -5537,9 +5537,50 @@ static_assert(policy::eviction<lru>);
 
 // ---- <fastqueue/executor/threads.hpp>
 
+// ---- <fastqueue/executor/thread_pool.hpp>
+
 // ---- <fastqueue/executor/finished_list.hpp>
 
 // ---- <fastqueue/policy/executor.hpp>
+
+// ---- <fastqueue/policy/remote_job.hpp>
+
+namespace fastqueue::policy {
+
+struct job;
+
+/// How a job is run in another process than its owner's: what is sent there, and what becomes of the job after it. Called by
+/// an executor in place of `job::run`, on the thread whose number stands in the job; a job without one can only be run here.
+struct job_transfer {
+    /// Writes the request for `job_service::accept`. \throws std::bad_alloc
+    void (*pack)(job const&, std::string& request);
+    /// It has run, and this is what `job_service::run` wrote.
+    void (*settle)(job&, std::string_view answer) noexcept;
+    /// It has not come to its end, or nobody knows: why, in words.
+    void (*lost)(job&, std::string_view why) noexcept;
+};
+
+/// An owner's side in such a process: made there, from what the owner's program knew when the executor began. It serves one
+/// job at a time, on the process's first thread.
+class job_service {
+public:
+    job_service() = default;
+    virtual ~job_service() = default;
+    job_service(job_service const&) = delete;
+    job_service& operator=(job_service const&) = delete;
+
+    /// Gets ready for a job.
+    virtual void accept(std::string_view request) = 0;
+    /// Runs it, and writes the answer.
+    virtual void run(std::string& answer) = 0;
+    /// The job that was accepted last should stop. From another thread.
+    virtual void interrupt() noexcept = 0;
+};
+
+/// Makes the service of the process that stands for a thread of the executor.
+using job_service_maker = std::function<std::unique_ptr<job_service>(std::uint32_t thread)>;
+
+}  // namespace fastqueue::policy
 
 namespace fastqueue::policy {
 
@@ -5552,6 +5593,7 @@ struct job {
     using function = void (*)(job&) noexcept;
 
     function run = nullptr;
+    job_transfer const* transfer = nullptr;  ///< for an executor that runs it in another process
     std::uint8_t level =
         0;  ///< 0 is begun before 1, 1 before 2, 2 before 3; first come first served within a level
     std::uint64_t took_us = 0;  ///< set by the function; an executor in virtual time sets it anew behind it
@@ -5576,6 +5618,8 @@ struct executor_options {
     std::uint32_t capacity = 1024;                        ///< jobs that may be held at once
     std::function<void(std::uint32_t)> thread_ends = {};  ///< called on each thread after its last job
     std::chrono::microseconds spin = usual_spin;  ///< how long a thread looks for more jobs before it sleeps
+    job_service_maker service =
+        {};  ///< for an executor that runs jobs in other processes: what runs them there
 };
 
 template <class E>
@@ -5615,6 +5659,20 @@ concept gives_back = requires(E e) {
 /// `finished` and `stop` are called from one thread at a time. Only the state may be read by that thread meanwhile.
 template <class E>
 concept executor = takes_jobs<E> && gives_back<E>;
+
+/// An executor that reaches jobs that run: in another process, where a flag in the job's own memory says nothing. Others need
+/// not; then the job is asked to stop through its flag, and is waited for.
+///
+/// expression             | throws    | law
+/// e.interrupt(j)         | never     | j has been submitted and has not come back by `finished`; if it runs, it is told to stop
+/// e.kill(j)              | never     | the same, and what runs it is ended: it comes back soon, lost
+template <class E>
+concept reaches_jobs = executor<E> && requires(E e, job& j) {
+    { e.interrupt(j) }
+    noexcept->std::same_as<void>;
+    { e.kill(j) }
+    noexcept->std::same_as<void>;
+};
 
 /// An executor that a role can make for itself. Another must be handed over as an instance.
 template <class E>
@@ -5767,6 +5825,44 @@ private:
 
 }  // namespace fastqueue::executor::detail
 
+// ---- <fastqueue/executor/own_thread.hpp>
+
+#include <pthread.h>
+#include <signal.h>
+
+namespace fastqueue::executor::detail {
+
+/// Signals that a thread raises by its own mistake.
+inline constexpr int own_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+
+/// While it lives this thread takes no signals, and threads begun by it never do, so that a program's signal
+/// handling stays in the program's own threads. Left out are those that a thread raises by its own mistake.
+class signals_blocked {
+public:
+    signals_blocked() noexcept {
+        sigset_t set;
+        sigfillset(&set);
+        for (int const own : own_signals) sigdelset(&set, own);
+        pthread_sigmask(SIG_BLOCK, &set, &before_);
+    }
+    ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    signals_blocked(signals_blocked const&) = delete;
+    signals_blocked& operator=(signals_blocked const&) = delete;
+
+private:
+    sigset_t before_;
+};
+
+inline void name_this_thread(std::string const& name) noexcept {
+#if defined(__APPLE__)
+    pthread_setname_np(name.c_str());
+#else
+    pthread_setname_np(pthread_self(), name.c_str());
+#endif
+}
+
+}  // namespace fastqueue::executor::detail
+
 // ---- <fastqueue/executor/sleepers.hpp>
 
 // ---- <fastqueue/executor/futex.hpp>
@@ -5858,61 +5954,32 @@ private:
 
 }  // namespace fastqueue::executor::detail
 
-#include <pthread.h>
-#include <signal.h>
+namespace fastqueue::executor::detail {
 
-namespace fastqueue::executor {
-
-namespace detail {
-
-/// While it lives this thread takes no signals, and threads begun by it never do, so that a program's signal
-/// handling stays in the program's own threads. Left out are those that a thread raises by its own mistake.
-class signals_blocked {
-public:
-    signals_blocked() noexcept {
-        sigset_t set;
-        sigfillset(&set);
-        for (int const own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS})
-            sigdelset(&set, own);
-        pthread_sigmask(SIG_BLOCK, &set, &before_);
-    }
-    ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    signals_blocked(signals_blocked const&) = delete;
-    signals_blocked& operator=(signals_blocked const&) = delete;
-
-private:
-    sigset_t before_;
-};
-
-inline void name_this_thread(std::string const& name) noexcept {
-#if defined(__APPLE__)
-    pthread_setname_np(name.c_str());
-#else
-    pthread_setname_np(pthread_self(), name.c_str());
-#endif
+/// \throws error (bad_option)
+inline void check_executor_options(policy::executor_options const& options) {
+    auto const check = [](char const* name, std::uint32_t value, std::uint32_t most) {
+        if (value >= 1 && value <= most) return;
+        throw error{errc::bad_option, std::string{"the executor's "} + name + " is " + std::to_string(value) +
+                                          ": it must be 1 to " + std::to_string(most)};
+    };
+    check("concurrency", options.concurrency, 1024);
+    check("capacity", options.capacity, 1U << 24U);
 }
 
-}  // namespace detail
-
-/// Runs jobs on threads of its own, which are named `fq-exec-0` and so on, sleep while there is nothing to do
-/// and take no signals (nor does a program that a handler starts, unless it unblocks them). Levels are
-/// strict: a thread begins nothing while a job of a lower number waits. No lock and no allocation a job.
-///
-/// `submit`, `kick`, `retract`, `finished` and `stop` belong to one thread at a time, the owner; none of them
-/// blocks but `stop`. Does not survive `fork`: the child has none of the threads.
-class threads {
+/// Threads that take jobs, the first of the lowest level first, and give them back: an executor but for what is done with a
+/// job, which is `Call`'s: called as `call(job)` by the thread whose number stands in the job.
+template <class Call>
+class thread_pool {
 public:
-    /// Begins the threads.
-    /// \param wake  called by the threads; must not block, and must not call back
-    /// \throws error (errc::bad_option) for a number out of range; std::system_error if the system gives no
-    ///         thread, std::bad_alloc
-    threads(policy::executor_options options, std::function<void()> wake)
+    thread_pool(policy::executor_options options, std::function<void()> wake, Call call = {})
         : rings_{ring(options), ring(options), ring(options), ring(options)},
           wake_{std::move(wake)},
           thread_ends_{std::move(options.thread_ends)},
-          spin_{options.spin} {
+          spin_{options.spin},
+          call_{std::move(call)} {
         pool_.reserve(options.concurrency);
-        detail::signals_blocked const blocked;
+        signals_blocked const blocked;
         try {
             for (std::uint32_t i = 0; i < options.concurrency; ++i)
                 pool_.emplace_back([this, i] { work(i); });
@@ -5921,9 +5988,9 @@ public:
             throw;
         }
     }
-    ~threads() { stop(); }
-    threads(threads const&) = delete;
-    threads& operator=(threads const&) = delete;
+    ~thread_pool() { stop(); }
+    thread_pool(thread_pool const&) = delete;
+    thread_pool& operator=(thread_pool const&) = delete;
 
     /// Puts `j` in line; a thread that is awake may begin it at once.
     void submit(policy::job& j) noexcept {
@@ -5956,22 +6023,16 @@ public:
     }
 
 private:
-    static detail::job_ring ring(policy::executor_options const& options) {
-        check("concurrency", options.concurrency, 1024);
-        check("capacity", options.capacity, 1U << 24U);
-        return detail::job_ring{options.capacity};
-    }
-    static void check(char const* name, std::uint32_t value, std::uint32_t most) {
-        if (value >= 1 && value <= most) return;
-        throw error{errc::bad_option, std::string{"the executor's "} + name + " is " + std::to_string(value) +
-                                          ": it must be 1 to " + std::to_string(most)};
+    static job_ring ring(policy::executor_options const& options) {
+        check_executor_options(options);
+        return job_ring{options.capacity};
     }
 
     static constexpr std::uint64_t most_untold_us = 50;
     static constexpr std::uint32_t most_untold_jobs = 128;
 
     void work(std::uint32_t index) noexcept {
-        detail::name_this_thread("fq-exec-" + std::to_string(index));
+        name_this_thread("fq-exec-" + std::to_string(index));
         untold owed;
         while (!stopping_.load(std::memory_order_acquire)) {
             if (auto* const j = claim()) {
@@ -6008,7 +6069,7 @@ private:
     /// more than they do.
     void run(policy::job& j, untold& owed) noexcept {
         j.state.store(policy::job_state::running, std::memory_order_relaxed);
-        j.run(j);
+        call_(j);
         owed.us += j.took_us;  // before the owner has it back
         ++owed.jobs;
         if (finished_.add(j)) owed.first = true;
@@ -6025,16 +6086,45 @@ private:
                std::ranges::any_of(rings_, [](auto const& ring) { return !ring.empty(); });
     }
 
-    std::array<detail::job_ring, policy::job_levels> rings_;
-    detail::sleepers sleepers_;
-    detail::finished_list finished_;
+    std::array<job_ring, policy::job_levels> rings_;
+    sleepers sleepers_;
+    finished_list finished_;
     std::function<void()> wake_;
     std::function<void(std::uint32_t)> thread_ends_;
     std::chrono::microseconds spin_;
     policy::spinner look_;
+    Call call_;
     std::atomic<bool> stopping_{false};
     std::uint32_t fresh_ = 0;  // submitted and not yet kicked: the owner's
     std::vector<std::thread> pool_;
+};
+
+}  // namespace fastqueue::executor::detail
+
+namespace fastqueue::executor {
+
+namespace detail {
+
+struct run_here {
+    void operator()(policy::job& j) const noexcept { j.run(j); }
+};
+
+}  // namespace detail
+
+/// Runs jobs on threads of its own, which are named `fq-exec-0` and so on, sleep while there is nothing to do
+/// and take no signals (nor does a program that a handler starts, unless it unblocks them). Levels are
+/// strict: a thread begins nothing while a job of a lower number waits. No lock and no allocation a job.
+///
+/// `submit`, `kick`, `retract`, `finished` and `stop` belong to one thread at a time, the owner; none of them
+/// blocks but `stop`. Does not survive `fork`: the child has none of the threads.
+class threads : public detail::thread_pool<detail::run_here> {
+public:
+    /// Begins the threads.
+    /// \param wake  called by the threads; must not block, and must not call back
+    /// \throws error (errc::bad_option) for a number out of range; std::system_error if the system gives no
+    ///         thread, std::bad_alloc
+    threads(policy::executor_options options, std::function<void()> wake)
+        : thread_pool{std::move(options), std::move(wake)} {}
 };
 
 static_assert(policy::executor<threads>);
@@ -16198,6 +16288,7 @@ struct run_action {
         execute,  ///< hand it to the executor
         retract,  ///< take it back if it has not begun, and say so by `retracted`
         stop,     ///< let its stop token fire
+        end,      ///< its time is over: end what runs it, where that can be done; else as `stop`
     };
     kind what;
     std::uint32_t run;
@@ -16649,7 +16740,7 @@ public:
         while (auto const slot = soft_.pop(now_.steady)) actions_.push_back({run_action::kind::stop, *slot});
         while (auto const slot = hard_.pop(now_.steady)) {
             runs_[*slot].overtime = true;
-            actions_.push_back({run_action::kind::stop, *slot});
+            actions_.push_back({run_action::kind::end, *slot});
         }
         if (link_.tick(now_.steady, outstanding())) announce();
         send_owed();
@@ -16691,7 +16782,7 @@ public:
             for (auto slot = list->front(); slot != none; slot = runs_[slot].next) {
                 if (std::exchange(runs_[slot].given_up, true)) continue;
                 ++given_up_;
-                actions_.push_back({run_action::kind::stop, slot});
+                actions_.push_back({run_action::kind::end, slot});
             }
         }
         return count;
@@ -16952,6 +17043,62 @@ private:
 
 // ---- <fastqueue/shell/execution.hpp>
 
+// ---- <fastqueue/shell/packet.hpp>
+
+namespace fastqueue::shell {
+
+/// Writes values for another process of the same program, as they lie in memory: numbers, enumerations, ids; texts behind
+/// their length.
+class packet_writer {
+public:
+    explicit packet_writer(std::string& out) noexcept : out_{&out} {}
+
+    template <class T>
+    requires std::is_trivially_copyable_v<T> packet_writer& number(T const& value) {
+        out_->append(reinterpret_cast<char const*>(&value), sizeof value);
+        return *this;
+    }
+    packet_writer& text(std::string_view value) {
+        number(std::uint64_t{value.size()});
+        out_->append(value);
+        return *this;
+    }
+
+private:
+    std::string* out_;
+};
+
+/// Reads what `packet_writer` wrote. Who packed it may have lost his mind, so what is not there reads as zeros and nothing.
+class packet_reader {
+public:
+    explicit packet_reader(std::string_view octets) noexcept : rest_{octets} {}
+
+    template <class T>
+    requires std::is_trivially_copyable_v<T> packet_reader& number(T& value) noexcept {
+        auto const octets = take(sizeof value);
+        value = T{};
+        if (octets.size() == sizeof value) std::memcpy(&value, octets.data(), sizeof value);
+        return *this;
+    }
+    packet_reader& text(std::string& value) {
+        std::uint64_t size = 0;
+        number(size);
+        value.assign(take(size));
+        return *this;
+    }
+
+private:
+    [[nodiscard]] std::string_view take(std::uint64_t size) noexcept {
+        auto const octets = rest_.substr(0, size <= rest_.size() ? static_cast<std::size_t>(size) : 0);
+        rest_.remove_prefix(octets.size());
+        return octets;
+    }
+
+    std::string_view rest_;
+};
+
+}  // namespace fastqueue::shell
+
 namespace fastqueue::shell {
 
 /// One run of a handler: what an executor is given, and what it leaves behind. Used again for run after run; a stop token
@@ -16976,6 +17123,7 @@ public:
         state = policy::job_state::idle;
         next = nullptr;
         run = [](policy::job& self) noexcept { static_cast<execution&>(self).execute(); };
+        transfer = &by_packets;
     }
     /// Lets the handler's stop token fire. Safe from any thread.
     void ask_to_stop() {
@@ -16991,12 +17139,62 @@ public:
         return result_;
     }
     [[nodiscard]] std::string_view text() const noexcept { return out_; }
+    // ---- for executors that run it in another process
+
+    /// Reads what was packed for the service there. \return the limit of payloads
+    static std::uint64_t unpack(std::string_view request, core::run_record& record) {
+        std::uint64_t max_payload = 0;
+        packet_reader{request}
+            .number(max_payload)
+            .number(record.lease.id)
+            .number(record.lease.attempt)
+            .number(record.level)
+            .text(record.name)
+            .text(record.content)
+            .text(record.arguments);
+        return max_payload;
+    }
+    void pack_answer(std::string& answer) const {
+        packet_writer{answer}
+            .number(result_.end)
+            .number(result_.code)
+            .number(result_.final)
+            .number(took_us)
+            .text(out_);
+    }
+
     /// Gives memory back after a large result.
     void tidy() noexcept {
         if (out_.capacity() > 64U << 10U) out_ = {};
     }
 
 private:
+    void pack(std::string& request) const {
+        packet_writer{request}
+            .number(max_payload_)
+            .number(record_->lease.id)
+            .number(record_->lease.attempt)
+            .number(record_->level)
+            .text(record_->name)
+            .text(record_->content)
+            .text(record_->arguments);
+    }
+    void settle(std::string_view answer) noexcept {
+        result_ = {};
+        packet_reader{answer}
+            .number(result_.end)
+            .number(result_.code)
+            .number(result_.final)
+            .number(took_us)
+            .text(out_);
+    }
+    void lost(std::string_view why) noexcept {
+        result_ = {};
+        result_.end = wire::run_end::failure;
+        write_error_text(out_, why);
+    }
+    static policy::job_transfer const by_packets;
+
     void execute() noexcept {
         using clock = std::chrono::steady_clock;
         auto const begin = clock::now();
@@ -17052,6 +17250,46 @@ private:
     std::atomic<bool> stop_{false};
     std::mutex mutex_;  // of source_; taken when somebody is stopped or wants a token, not for each run
     std::optional<std::stop_source> source_;
+};
+
+inline constexpr policy::job_transfer execution::by_packets{
+    [](policy::job const& self, std::string& request) { static_cast<execution const&>(self).pack(request); },
+    [](policy::job& self, std::string_view answer) noexcept { static_cast<execution&>(self).settle(answer); },
+    [](policy::job& self, std::string_view why) noexcept { static_cast<execution&>(self).lost(why); }};
+
+}  // namespace fastqueue::shell
+
+// ---- <fastqueue/shell/run_service.hpp>
+
+namespace fastqueue::shell {
+
+/// A worker's side in a child process of its executor: runs what an `execution` there has packed, by an execution here.
+class run_service final : public policy::job_service {
+public:
+    /// \param tasks      the worker's, of which this process has a copy
+    /// \param resources  one for each thread of the executor; this process uses that of its own
+    run_service(registry const& tasks, std::vector<thread_resources>& resources,
+                std::uint32_t thread) noexcept
+        : tasks_{&tasks}, resources_{&resources}, thread_{thread} {}
+
+    void accept(std::string_view request) override {
+        auto const max_payload = execution::unpack(request, record_);
+        execution_.prepare(0, record_, tasks_->find(record_.name), tasks_->hooks(), *resources_, max_payload);
+        execution_.thread = thread_;
+    }
+    void run(std::string& answer) override {
+        execution_.run(execution_);
+        execution_.pack_answer(answer);
+        execution_.tidy();
+    }
+    void interrupt() noexcept override { execution_.ask_to_stop(); }
+
+private:
+    registry const* tasks_;
+    std::vector<thread_resources>* resources_;
+    std::uint32_t thread_;
+    core::run_record record_;
+    execution execution_;
 };
 
 }  // namespace fastqueue::shell
@@ -17154,7 +17392,8 @@ public:
         executor_ = detail::make_executor<Policies>(
             make_executor_,
             {options_.concurrency, o.window * 2 + 128, [this](std::uint32_t n) { resources_[n].clear(); },
-             options_.spin},
+             options_.spin,
+             [this](std::uint32_t n) { return std::make_unique<shell::run_service>(tasks_, resources_, n); }},
             [this] { transport_->wake(); });
         core_.emplace(std::move(o));
         core_->at(transport_->now());
@@ -17325,11 +17564,22 @@ private:
                     if (executor_->retract(*executions_[action.run])) core_->retracted(action.run);
                     break;
                 case core::run_action::kind::stop:
-                    executions_[action.run]->ask_to_stop();
+                    ask_to_stop(*executions_[action.run]);
+                    break;
+                case core::run_action::kind::end:
+                    end_run(*executions_[action.run]);
                     break;
             }
         }
         if (submitted) executor_->kick();
+    }
+    void ask_to_stop(shell::execution& run) {
+        run.ask_to_stop();
+        if constexpr (policy::reaches_jobs<executor_type>) executor_->interrupt(run);
+    }
+    void end_run(shell::execution& run) {
+        run.ask_to_stop();
+        if constexpr (policy::reaches_jobs<executor_type>) executor_->kill(run);
     }
     void begin(std::uint32_t slot) {
         while (slot >= executions_.size()) executions_.push_back(std::make_unique<shell::execution>());
@@ -17867,13 +18117,16 @@ public:
         using transport_policy = transport::inproc;
     };
 
+    using executor_maker = typename policy_instances<policies>::executor_maker;
+
     /// \param door    where the control plane listens in `hub`
     /// \param window  runs a thread; 1: nothing is sent ahead, so that what dies with the process has begun
+    /// \param executor  makes it; empty: it is made as the policy's type can be
     local_worker(std::shared_ptr<transport::inproc_hub> hub, endpoint door, std::string id, registry tasks,
                  std::uint32_t concurrency, std::uint32_t window, std::chrono::microseconds spin,
-                 std::uint64_t seed)
+                 std::uint64_t seed, executor_maker executor)
         : worker_{options(std::move(door), std::move(id), concurrency, window, spin, seed), std::move(tasks),
-                  instances(std::move(hub))} {}
+                  instances(std::move(hub), std::move(executor))} {}
     ~local_worker() {
         worker_.abandon();
         if (thread_.joinable()) thread_.join();
@@ -17903,8 +18156,10 @@ private:
         o.seed = seed;
         return o;
     }
-    static policy_instances<policies> instances(std::shared_ptr<transport::inproc_hub> hub) {
+    static policy_instances<policies> instances(std::shared_ptr<transport::inproc_hub> hub,
+                                                executor_maker executor) {
         policy_instances<policies> made;
+        made.executor = std::move(executor);
         made.transport = std::make_unique<transport::inproc>(std::move(hub));
         return made;
     }
@@ -17966,6 +18221,7 @@ public:
           transport_{detail::given_or_made(std::move(instances.transport))},
           store_{detail::given_or_made(std::move(instances.store))},
           observer_{std::move(instances.observer)},
+          make_local_executor_{std::move(instances.executor)},
           core_{machine_options(), *store_, observer_} {
         transport_->attach(*this);
         if constexpr (requires { transport_->spin(options_.spin); }) transport_->spin(options_.spin);
@@ -18130,7 +18386,8 @@ private:
                                           static_cast<std::uint32_t>(core::port_role::management), bound));
         local_ = std::make_unique<shell::local_worker<Policies>>(
             std::move(hub), bound, options_.id + ".local", tasks_, options_.local_concurrency,
-            core_.state().keeps() ? 1U : shell::usual_window, options_.spin, options_.seed);
+            core_.state().keeps() ? 1U : shell::usual_window, options_.spin, options_.seed,
+            make_local_executor_);
         local_->start();
     }
 
@@ -18206,6 +18463,7 @@ private:
     std::unique_ptr<transport_type> transport_;
     std::unique_ptr<typename Policies::store_policy> store_;
     typename Policies::observer_policy observer_;
+    typename policy_instances<Policies>::executor_maker make_local_executor_;
     core::plane<Policies> core_;
     local_door door_{*this};
     std::unique_ptr<transport::inproc> inproc_;
@@ -18678,6 +18936,868 @@ private:
 };
 
 static_assert(policy::executor<inline_>);
+
+}  // namespace fastqueue::executor
+
+// ---- <fastqueue/executor/process.hpp>
+
+// ---- <fastqueue/executor/child_main.hpp>
+
+// ---- <fastqueue/executor/child_ends.hpp>
+
+// ---- <fastqueue/executor/descriptor.hpp>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+namespace fastqueue::executor::detail {
+
+[[noreturn]] inline void throw_system(char const* what) {
+    throw std::system_error{errno, std::system_category(), what};
+}
+
+/// Owns a file descriptor.
+class descriptor {
+public:
+    descriptor() noexcept = default;
+    explicit descriptor(int fd) noexcept : fd_{fd} {}
+    descriptor(descriptor&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
+    descriptor& operator=(descriptor&& other) noexcept {
+        if (this != &other) {
+            close();
+            fd_ = std::exchange(other.fd_, -1);
+        }
+        return *this;
+    }
+    ~descriptor() { close(); }
+
+    [[nodiscard]] int get() const noexcept { return fd_; }
+    [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }
+    void close() noexcept {
+        if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+    }
+
+private:
+    int fd_ = -1;
+};
+
+/// Two ends of a connection within the machine, which programs that are begun later do not get.
+/// \param type  SOCK_STREAM, or SOCK_SEQPACKET
+/// \throws std::system_error
+[[nodiscard]] inline std::pair<descriptor, descriptor> connected_pair(int type) {
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends.data()) != 0) throw_system("socketpair");
+    return {descriptor{ends[0]}, descriptor{ends[1]}};
+}
+
+/// A pipe: the end to read, which does not block, and the end to write. \throws std::system_error
+[[nodiscard]] inline std::pair<descriptor, descriptor> pipe_pair() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw_system("pipe");
+    std::pair<descriptor, descriptor> made{descriptor{ends[0]}, descriptor{ends[1]}};
+    if (::fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) throw_system("fcntl");
+    return made;
+}
+
+}  // namespace fastqueue::executor::detail
+
+namespace fastqueue::executor::detail {
+
+/// What a child talks through.
+struct child_ends {
+    static constexpr std::size_t count = 3;
+    using list = std::array<int, count>;
+
+    descriptor jobs;    ///< requests come, answers go
+    descriptor stops;   ///< the numbers of jobs that should stop come
+    descriptor errors;  ///< its stderr
+
+    child_ends() = default;
+    child_ends(descriptor j, descriptor s, descriptor e) noexcept
+        : jobs{std::move(j)}, stops{std::move(s)}, errors{std::move(e)} {}
+    explicit child_ends(list const& fds) noexcept : jobs{fds[0]}, stops{fds[1]}, errors{fds[2]} {}
+    [[nodiscard]] list numbers() const noexcept { return {jobs.get(), stops.get(), errors.get()}; }
+};
+
+}  // namespace fastqueue::executor::detail
+
+// ---- <fastqueue/executor/job_channel.hpp>
+
+#include <sys/uio.h>
+
+namespace fastqueue::executor::detail {
+
+/// What goes between an executor and a child of it: a number, a length, and so many octets.
+struct frame_head {
+    std::uint64_t serial = 0;
+    std::uint64_t size = 0;
+};
+
+/// \return false if the other side has gone
+[[nodiscard]] inline bool receive_octets(int fd, void* to, std::size_t size) noexcept {
+    auto* at = static_cast<char*>(to);
+    while (size > 0) {
+        auto const n = ::recv(fd, at, size, 0);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        at += n;
+        size -= static_cast<std::size_t>(n);
+    }
+    return true;
+}
+
+/// \return false if the other side has gone
+[[nodiscard]] inline bool send_frame(int fd, std::uint64_t serial, std::string_view octets) noexcept {
+    frame_head head{serial, octets.size()};
+    std::array<::iovec, 2> pieces{{{&head, sizeof head}, {const_cast<char*>(octets.data()), octets.size()}}};
+    ::msghdr message{};
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = pieces.size();
+    while (message.msg_iovlen > 0) {
+        auto const n = ::sendmsg(fd, &message, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return false;
+        auto sent = static_cast<std::size_t>(n);
+        for (; message.msg_iovlen > 0 && sent >= message.msg_iov->iov_len; --message.msg_iovlen)
+            sent -= message.msg_iov++->iov_len;
+        if (message.msg_iovlen == 0) break;
+        message.msg_iov->iov_base = static_cast<char*>(message.msg_iov->iov_base) + sent;
+        message.msg_iov->iov_len -= sent;
+    }
+    return true;
+}
+
+/// Room is made for what has come, not for what the other side says: it may be out of its mind.
+/// \return false if the other side has gone
+/// \throws std::bad_alloc
+[[nodiscard]] inline bool receive_frame(int fd, std::uint64_t& serial, std::string& octets) {
+    constexpr std::uint64_t piece = 1U << 20U;
+    frame_head head;
+    octets.clear();
+    if (!receive_octets(fd, &head, sizeof head)) return false;
+    serial = head.serial;
+    while (octets.size() < head.size) {
+        auto const have = octets.size();
+        auto const more = static_cast<std::size_t>(std::min(piece, head.size - have));
+        octets.resize(have + more);
+        if (!receive_octets(fd, octets.data() + have, more)) return false;
+    }
+    return true;
+}
+
+}  // namespace fastqueue::executor::detail
+
+#include <cstdio>
+
+namespace fastqueue::executor::detail {
+
+/// What happens in a child: jobs are run, one after the other, by its first thread, while another hears which of them should
+/// stop.
+class child_main {
+public:
+    /// \param thread_ends  called after the last job, or empty
+    child_main(std::uint32_t number, child_ends ends, policy::job_service_maker const& make,
+               std::function<void(std::uint32_t)> thread_ends)
+        : number_{number}, ends_{std::move(ends)}, thread_ends_{std::move(thread_ends)} {
+        ::dup2(ends_.errors.get(), STDERR_FILENO);
+        ends_.errors.close();
+        name_this_thread("fq-child-" + std::to_string(number));
+        service_ = make(number);
+        std::thread{[this] { watch(); }}.detach();
+    }
+    child_main(child_main const&) = delete;
+    child_main& operator=(child_main const&) = delete;
+
+    /// Until the executor ends, and the process with it: what the program does at its own end is not for here.
+    [[noreturn]] void run() noexcept {
+        std::uint64_t serial = 0;
+        std::string request;
+        std::string answer;
+        while (receive_frame(ends_.jobs.get(), serial, request)) {
+            answer.clear();
+            service_->accept(request);
+            runs(serial);
+            service_->run(answer);
+            runs(0);
+            std::fflush(stdout);  // what the handler has said is seen now, and not lost with the process
+            if (!send_frame(ends_.jobs.get(), serial, answer)) break;
+        }
+        std::scoped_lock const lock{mutex_};
+        service_.reset();
+        if (thread_ends_) thread_ends_(number_);
+        std::fflush(nullptr);
+        ::_exit(0);
+    }
+
+private:
+    void runs(std::uint64_t serial) noexcept {
+        std::scoped_lock const lock{mutex_};
+        running_ = serial;
+        if (serial != 0 && asked_ == serial) service_->interrupt();
+    }
+    void watch() noexcept {
+        std::uint64_t serial = 0;
+        while (receive_octets(ends_.stops.get(), &serial, sizeof serial)) {
+            std::scoped_lock const lock{mutex_};
+            asked_ = serial;
+            if (serial == running_) service_->interrupt();
+        }
+        std::scoped_lock const lock{mutex_};
+        if (running_ != 0) ::_exit(0);  // the executor's process was killed: nobody waits for the answer
+    }
+
+    std::uint32_t number_;
+    child_ends ends_;
+    std::function<void(std::uint32_t)> thread_ends_;
+    std::unique_ptr<policy::job_service> service_;
+    std::mutex mutex_;
+    std::uint64_t running_ = 0;  // from 1
+    std::uint64_t asked_ = 0;    // to stop: the latest
+};
+
+}  // namespace fastqueue::executor::detail
+
+// ---- <fastqueue/executor/child_process.hpp>
+
+// ---- <fastqueue/executor/error_relay.hpp>
+
+#include <poll.h>
+
+namespace fastqueue::executor::detail {
+
+/// Passes on to the program's stderr what its children write to theirs, from a thread of its own, and keeps each one's last
+/// lines. Any thread.
+class error_relay {
+public:
+    static constexpr std::size_t most_kept = 2048;  ///< octets of each child
+
+    /// \throws std::system_error
+    explicit error_relay(std::uint32_t children) : sources_(children) {
+        std::tie(wake_, woken_) = connected_pair(SOCK_STREAM);
+        signals_blocked const blocked;
+        thread_ = std::thread{[this] { work(); }};
+    }
+    ~error_relay() {
+        ::shutdown(wake_.get(), SHUT_WR);
+        thread_.join();
+    }
+    error_relay(error_relay const&) = delete;
+    error_relay& operator=(error_relay const&) = delete;
+
+    /// \param from  the pipe of a new child; non-blocking
+    void watch(std::uint32_t child, descriptor from) {
+        {
+            std::scoped_lock const lock{mutex_};
+            sources_[child] = {std::move(from), {}};
+        }
+        static_cast<void>(::send(wake_.get(), "", 1, MSG_NOSIGNAL | MSG_DONTWAIT));
+    }
+    /// Forgets what the child has written until now.
+    void forget(std::uint32_t child) { static_cast<void>(last_lines(child)); }
+    /// What it has written since, as far as it was kept; whole lines where there are several.
+    [[nodiscard]] std::string last_lines(std::uint32_t child) {
+        std::string fresh;
+        std::string lines;
+        {
+            std::scoped_lock const lock{mutex_};
+            drain(sources_[child], fresh);
+            lines = std::exchange(sources_[child].tail, {});
+        }
+        pass_on(fresh);
+        if (lines.size() == most_kept) lines.erase(0, lines.find('\n') + 1);  // npos + 1 is 0
+        while (!lines.empty() && lines.back() == '\n') lines.pop_back();
+        return lines;
+    }
+
+private:
+    struct source {
+        descriptor from;
+        std::string tail;
+    };
+
+    /// What has come is added to `fresh`.
+    static void drain(source& s, std::string& fresh) {
+        std::array<char, 4096> octets{};
+        while (s.from) {
+            auto const n = ::read(s.from.get(), octets.data(), octets.size());
+            if (n < 0 && errno == EINTR) continue;
+            if (n == 0 || (n < 0 && errno != EAGAIN)) s.from.close();
+            if (n <= 0) return;
+            std::string_view const come{octets.data(), static_cast<std::size_t>(n)};
+            fresh += come;
+            s.tail += come;
+            if (s.tail.size() > most_kept) s.tail.erase(0, s.tail.size() - most_kept);
+            if (fresh.size() >= most_at_once) return;
+        }
+    }
+    /// Outside the lock: who reads our stderr may take his time.
+    static void pass_on(std::string_view octets) noexcept {
+        while (!octets.empty()) {
+            auto const n = ::write(STDERR_FILENO, octets.data(), octets.size());
+            if (n < 0 && errno == EINTR) continue;
+            if (n <= 0) return;
+            octets.remove_prefix(static_cast<std::size_t>(n));
+        }
+    }
+    void work() noexcept {
+        name_this_thread("fq-exec-stderr");
+        std::vector<::pollfd> awaited;
+        std::string fresh;
+        while (await(awaited)) {
+            fresh.clear();
+            {
+                std::scoped_lock const lock{mutex_};
+                for (auto& s : sources_) drain(s, fresh);
+            }
+            pass_on(fresh);
+        }
+    }
+    /// \return false: it is the end
+    bool await(std::vector<::pollfd>& awaited) {
+        awaited.assign(1, {woken_.get(), POLLIN, 0});
+        {
+            std::scoped_lock const lock{mutex_};
+            for (auto const& s : sources_) {
+                if (s.from) awaited.push_back({s.from.get(), POLLIN, 0});
+            }
+        }
+        ::poll(awaited.data(), awaited.size(), -1);
+        if ((awaited.front().revents & (POLLIN | POLLHUP)) == 0) return true;
+        std::array<char, 64> calls{};
+        return ::recv(woken_.get(), calls.data(), calls.size(), MSG_DONTWAIT) != 0;
+    }
+
+    static constexpr std::size_t most_at_once = 64U << 10U;
+
+    std::mutex mutex_;  // of sources_
+    std::vector<source> sources_;
+    descriptor wake_;
+    descriptor woken_;
+    std::thread thread_;
+};
+
+}  // namespace fastqueue::executor::detail
+
+// ---- <fastqueue/executor/zygote.hpp>
+
+// ---- <fastqueue/executor/inheritance.hpp>
+
+#include <dirent.h>
+
+namespace fastqueue::executor::detail {
+
+/// In a fork of a program: closes the program's sockets, and what else belongs to its loops. Else its ports would stay taken
+/// when it has ended, and its peers would wait for a connection that nobody serves. Files stay open, and what is given.
+inline void close_sockets_but(int kept) noexcept {
+    auto* const folder = ::opendir("/proc/self/fd");
+    if (folder == nullptr) return;
+    while (auto const* entry = ::readdir(folder)) {
+        std::string_view const name{entry->d_name};
+        int fd = -1;
+        std::from_chars(name.data(), name.data() + name.size(), fd);
+        if (fd <= STDERR_FILENO || fd == kept || fd == ::dirfd(folder)) continue;
+        std::array<char, 32> text{};
+        auto const n = ::readlinkat(::dirfd(folder), entry->d_name, text.data(), text.size());
+        std::string_view const what{text.data(), n > 0 ? static_cast<std::size_t>(n) : 0};
+        if (what.starts_with("socket:") || what.starts_with("anon_inode:")) ::close(fd);
+    }
+    ::closedir(folder);
+}
+
+/// In a fork of a program: its signal handlers are not for here, where they would write into the program's pipes. What asks a
+/// program to end, often its whole group, is left to the program, which lets those that run finish. By a function that does
+/// nothing, since programs that a handler begins would inherit it if it were ignored.
+inline void reset_signals() noexcept {
+    for (int number = 1; number < NSIG; ++number) {
+        struct sigaction now {};
+        bool const own = std::ranges::find(own_signals, number) != std::end(own_signals);
+        if (own || ::sigaction(number, nullptr, &now) != 0) continue;
+        bool const asks_to_end = number == SIGINT || number == SIGTERM || number == SIGHUP;
+        if (!asks_to_end && number != SIGCHLD && now.sa_handler == SIG_IGN) continue;
+        struct sigaction then {};
+        then.sa_handler = SIG_DFL;
+        if (asks_to_end) then.sa_handler = [](int) {};
+        then.sa_flags = SA_RESTART;
+        ::sigaction(number, &then, nullptr);
+    }
+    sigset_t none;
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, nullptr);
+}
+
+/// \param kept  a descriptor that stays open
+inline void leave_behind(int kept) noexcept {
+    close_sockets_but(kept);
+    reset_signals();
+}
+
+}  // namespace fastqueue::executor::detail
+
+#include <sys/types.h>
+#include <sys/wait.h>
+
+namespace fastqueue::executor::detail {
+
+/// A process with one thread that does nothing but make children, and ends with its owner. What has many threads cannot fork
+/// safely at any time, since in the copy a lock stays locked whose holder is not there; this one is forked early and once.
+/// Its functions may be called from several threads; they take turns.
+class zygote {
+public:
+    /// What a child does. It does not return, or its process ends then.
+    using child_function = std::function<void(std::uint32_t number, child_ends ends)>;
+
+    /// \throws std::system_error
+    explicit zygote(child_function const& child) {
+        auto [ours, theirs] = connected_pair(SOCK_SEQPACKET);
+        std::fflush(nullptr);  // else each child would write what is in the buffers once more
+        pid_ = ::fork();
+        if (pid_ < 0) throw_system("fork");
+        if (pid_ == 0) {
+            ours.close();
+            serve(theirs, child);
+        }
+        control_ = std::move(ours);
+    }
+    ~zygote() {
+        control_.close();
+        while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {}
+    }
+    zygote(zygote const&) = delete;
+    zygote& operator=(zygote const&) = delete;
+
+    /// \param ends  the child's; closed here
+    /// \return its process id, which is its until `reap`
+    /// \throws std::system_error
+    [[nodiscard]] ::pid_t spawn(std::uint32_t number, child_ends ends) {
+        auto const made = ask({order_kind::spawn, number}, &ends);
+        if (made < 0) throw std::system_error{static_cast<int>(-made), std::system_category(), "fork"};
+        return static_cast<::pid_t>(made);
+    }
+    /// Waits for the end of a child. \return how it ended, as `waitpid` tells it; -1: nobody knows
+    [[nodiscard]] int reap(::pid_t pid) noexcept {
+        return static_cast<int>(ask({order_kind::reap, static_cast<std::uint32_t>(pid)}, nullptr));
+    }
+
+    /// Kills a child that was not reaped. Its number is its own as long as its parent lives; after that it may be another's.
+    void kill(::pid_t pid) const noexcept {
+        char octet = 0;
+        auto const n = ::recv(control_.get(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
+        if (n != 0) ::kill(pid, SIGKILL);
+    }
+
+private:
+    enum class order_kind : std::uint32_t { spawn, reap };
+    struct order {
+        order_kind kind;
+        std::uint32_t number;
+    };
+    struct order_message {
+        ::msghdr head{};
+        ::iovec piece{};
+        alignas(::cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * child_ends::count)> attached{};
+
+        explicit order_message(order& what) noexcept {
+            piece = {&what, sizeof what};
+            head.msg_iov = &piece;
+            head.msg_iovlen = 1;
+            head.msg_control = attached.data();
+            head.msg_controllen = attached.size();
+        }
+    };
+
+    std::int64_t ask(order what, child_ends const* ends) noexcept {
+        std::scoped_lock const lock{mutex_};
+        std::int64_t answer = 0;
+        if (!send(control_.get(), what, ends)) return -EPIPE;
+        auto const n = retried([&] { return ::recv(control_.get(), &answer, sizeof answer, 0); });
+        return n == sizeof answer ? answer : -EPIPE;
+    }
+    template <class F>
+    static ::ssize_t retried(F&& call) noexcept {
+        ::ssize_t n = 0;
+        do n = call();
+        while (n < 0 && errno == EINTR);
+        return n;
+    }
+    static bool send(int fd, order what, child_ends const* ends) noexcept {
+        order_message message{what};
+        if (ends != nullptr) {
+            auto const fds = ends->numbers();
+            auto* const at = CMSG_FIRSTHDR(&message.head);
+            at->cmsg_level = SOL_SOCKET;
+            at->cmsg_type = SCM_RIGHTS;
+            at->cmsg_len = CMSG_LEN(sizeof fds);
+            std::memcpy(CMSG_DATA(at), fds.data(), sizeof fds);
+        } else {
+            message.head.msg_control = nullptr;
+            message.head.msg_controllen = 0;
+        }
+        return retried([&] { return ::sendmsg(fd, &message.head, MSG_NOSIGNAL); }) == sizeof what;
+    }
+    static bool receive(int fd, order& what, child_ends& ends) noexcept {
+        order_message message{what};
+        if (retried([&] { return ::recvmsg(fd, &message.head, MSG_CMSG_CLOEXEC); }) != sizeof what)
+            return false;
+        if (auto const* at = CMSG_FIRSTHDR(&message.head); at != nullptr && at->cmsg_type == SCM_RIGHTS) {
+            child_ends::list fds{};
+            if (at->cmsg_len == CMSG_LEN(sizeof fds)) std::memcpy(fds.data(), CMSG_DATA(at), sizeof fds);
+            ends = child_ends{fds};
+        }
+        return true;
+    }
+
+    // ---- in the zygote
+
+    [[noreturn]] static void serve(descriptor& control, child_function const& child) noexcept {
+        leave_behind(control.get());
+        name_this_thread("fq-zygote");
+        order what{};
+        child_ends ends;
+        while (receive(control.get(), what, ends)) {
+            auto const answer = what.kind == order_kind::spawn
+                                    ? make_child(control, what.number, std::move(ends), child)
+                                    : wait_for(static_cast<::pid_t>(what.number));
+            ends = {};
+            if (::send(control.get(), &answer, sizeof answer, MSG_NOSIGNAL) < 0) break;
+        }
+        ::_exit(0);
+    }
+    static std::int64_t make_child(descriptor& control, std::uint32_t number, child_ends ends,
+                                   child_function const& child) noexcept {
+        auto const pid = ::fork();
+        if (pid < 0) return -errno;
+        if (pid > 0) return pid;
+        control.close();
+        child(number, std::move(ends));
+        ::_exit(0);
+    }
+    static std::int64_t wait_for(::pid_t pid) noexcept {
+        int status = -1;
+        while (::waitpid(pid, &status, 0) < 0) {
+            if (errno != EINTR) return -1;
+        }
+        return status;
+    }
+
+    std::mutex mutex_;
+    descriptor control_;
+    ::pid_t pid_ = -1;
+};
+
+}  // namespace fastqueue::executor::detail
+
+namespace fastqueue::executor::detail {
+
+/// How a child ended, in words.
+[[nodiscard]] inline std::string words_of_status(int status, bool killed_by_us) {
+    if (status < 0) return "the handler's process has gone, and nobody knows why";
+    if (WIFEXITED(status))
+        return "the handler's process ended with exit status " + std::to_string(WEXITSTATUS(status));
+    auto const signal = WTERMSIG(status);
+    auto text = "the handler's process was ended by signal " + std::to_string(signal) + " (" +
+                ::strsignal(signal) + ')';
+    if (signal == SIGKILL && !killed_by_us) text += ", by hand or for want of memory";
+    return text;
+}
+
+/// An executor's side of one child. `call` and what it stands beside belong to one thread, the one that the child stands for;
+/// `interrupt` and `kill` to any while that is in `call`, as the executor's lock sees to.
+class child_process {
+public:
+    child_process(zygote& from, error_relay& errors, std::uint32_t number)
+        : zygote_{&from}, errors_{&errors}, number_{number} {}
+    ~child_process() {
+        if (begun()) static_cast<void>(end());
+    }
+    child_process(child_process const&) = delete;
+    child_process& operator=(child_process const&) = delete;
+
+    [[nodiscard]] bool begun() const noexcept { return pid_ > 0; }
+    /// \throws std::system_error
+    void begin() {
+        auto [jobs, its_jobs] = connected_pair(SOCK_STREAM);
+        auto [stops, its_stops] = connected_pair(SOCK_STREAM);
+        auto [errors, its_errors] = pipe_pair();
+        pid_ = zygote_->spawn(number_, {std::move(its_jobs), std::move(its_stops), std::move(its_errors)});
+        errors_->watch(number_, std::move(errors));
+        jobs_ = std::move(jobs);
+        stops_ = std::move(stops);
+        killed_ = false;
+    }
+    /// The number under which the next call's job may be stopped is a new one from here on.
+    void prepare() {
+        ++serial_;
+        errors_->forget(number_);
+    }
+    /// \return false: it has gone before it answered
+    /// \throws std::bad_alloc
+    [[nodiscard]] bool call(std::string_view request, std::string& answer) {
+        std::uint64_t serial = 0;
+        return send_frame(jobs_.get(), serial_, request) && receive_frame(jobs_.get(), serial, answer) &&
+               serial == serial_;
+    }
+    /// Asks the job of this call to stop.
+    void interrupt() noexcept {
+        static_cast<void>(::send(stops_.get(), &serial_, sizeof serial_, MSG_NOSIGNAL | MSG_DONTWAIT));
+    }
+    void kill() noexcept {
+        killed_ = true;
+        zygote_->kill(pid_);
+    }
+    /// Of one that has gone, or shall now: how it ended, and its last words.
+    [[nodiscard]] std::string bury() {
+        // Who has closed his end without ending is out of his mind. It changes nothing for one that is ending.
+        zygote_->kill(pid_);
+        auto why = words_of_status(end(), killed_);
+        if (auto const lines = errors_->last_lines(number_); !lines.empty())
+            why += "; its last lines on stderr:\n" + lines;
+        return why;
+    }
+    /// Lets it end in its own time, when it is not in a call.
+    /// \return its status
+    int end() noexcept {
+        jobs_.close();
+        stops_.close();
+        return zygote_->reap(std::exchange(pid_, -1));
+    }
+
+private:
+    zygote* zygote_;
+    error_relay* errors_;
+    std::uint32_t number_;
+    ::pid_t pid_ = -1;
+    std::uint64_t serial_ = 0;
+    bool killed_ = false;
+    descriptor jobs_;
+    descriptor stops_;
+};
+
+}  // namespace fastqueue::executor::detail
+
+namespace fastqueue::executor {
+
+/// Runs jobs in processes of their own, as many as may run at once, forked before the first job: a handler that crashes, ends
+/// the process, eats all memory or hangs costs its own process only, in whose place a new one is forked. How it ended and
+/// the last lines that it wrote to stderr become the failure's text. For Linux.
+///
+/// The children are copies of the program as it was when the executor was made, with its first thread only: whoever makes one
+/// (a subworker does in `start`) should not have begun threads that hold locks which handlers need. Sockets and loops of
+/// the program are not theirs. They take no part in the end of the program: SIGINT, SIGTERM and SIGHUP to the whole group
+/// leave them alone, they end when the executor does, or when the program's process has gone. A handler's job costs two
+/// switches between processes, tens of microseconds.
+///
+/// `submit`, `kick`, `retract`, `finished`, `stop`, `interrupt` and `kill` belong to one thread at a time, the owner; only
+/// `stop` blocks.
+class process {
+public:
+    /// Forks the children and begins a thread for each.
+    /// \param options  `service` says what runs jobs in a child; `thread_ends` is called there
+    /// \param wake  called by the threads; must not block, and must not call back
+    /// \throws error (bad_option) for a number out of range or without a service; std::system_error if the system gives no
+    ///         process, thread or descriptor; std::bad_alloc
+    process(policy::executor_options options, std::function<void()> wake)
+        : zygote_{child_of(options)},
+          errors_{options.concurrency},
+          children_{begin_children(options.concurrency)},
+          running_(options.concurrency, nullptr),
+          pool_{for_threads(std::move(options)), std::move(wake), hand_over{this}} {}
+    ~process() { stop(); }
+    process(process const&) = delete;
+    process& operator=(process const&) = delete;
+
+    void submit(policy::job& j) noexcept { pool_.submit(j); }
+    void kick() noexcept { pool_.kick(); }
+    bool retract(policy::job& j) noexcept {
+        if (!pool_.retract(j)) return false;
+        forget(j);
+        return true;
+    }
+    policy::job* finished() noexcept {
+        auto* const all = pool_.finished();
+        for (auto* j = all; j != nullptr; j = j->next) forget(*j);
+        return all;
+    }
+    /// Returns when the jobs that run have returned and the children have ended.
+    void stop() noexcept {
+        pool_.stop();
+        children_.clear();
+    }
+
+    void interrupt(policy::job& j) noexcept { reach(j, urgency::stop); }
+    void kill(policy::job& j) noexcept { reach(j, urgency::kill); }
+
+private:
+    using child_list = std::vector<std::unique_ptr<detail::child_process>>;
+    enum class urgency : std::uint8_t { stop, kill };
+    struct wish {
+        policy::job* job;
+        urgency how;
+    };
+    struct hand_over {
+        process* self;
+        void operator()(policy::job& j) const noexcept { self->run(j); }
+    };
+
+    static detail::zygote::child_function child_of(policy::executor_options const& options) {
+        if (!options.service)
+            throw error{errc::bad_option,
+                        "a process executor needs a service: what runs jobs in its children"};
+        detail::check_executor_options(options);
+        return [make = options.service, ends = options.thread_ends](std::uint32_t number,
+                                                                    detail::child_ends with) {
+            detail::child_main{number, std::move(with), make, ends}.run();
+        };
+    }
+    static policy::executor_options for_threads(policy::executor_options options) {
+        options.thread_ends = {};
+        options.service = {};
+        return options;
+    }
+    child_list begin_children(std::uint32_t count) {
+        child_list made;
+        for (std::uint32_t i = 0; i < count; ++i) {
+            made.push_back(std::make_unique<detail::child_process>(zygote_, errors_, i));
+            made.back()->begin();
+        }
+        return made;
+    }
+
+    // ---- on a thread of the pool
+
+    void run(policy::job& j) noexcept {
+        if (j.transfer == nullptr) return j.run(j);
+        auto const begin = std::chrono::steady_clock::now();
+        std::string text;
+        if (ask(*children_[j.thread], j, text)) return j.transfer->settle(j, text);
+        using std::chrono::microseconds;
+        auto const took = std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - begin);
+        j.took_us = static_cast<std::uint64_t>(took.count());
+        j.transfer->lost(j, text);
+    }
+    /// \param[out] text  the answer, or why there is none
+    bool ask(detail::child_process& child, policy::job& j, std::string& text) noexcept {
+        bool answered = false;
+        text.clear();
+        try {
+            if (!child.begun()) child.begin();
+            std::string request;
+            j.transfer->pack(j, request);
+            child.prepare();
+            starts(child, j);
+            answered = child.call(request, text);
+            ends(j);
+            if (!answered) text = child.bury();
+        } catch (std::exception const& e) {
+            ends(j);
+            answered = false;
+            text = std::string{"the handler could not be run in a process of its own: "} + e.what();
+            if (child.begun()) static_cast<void>(child.bury());
+        }
+        if (!answered) begin_again(child);
+        return answered;
+    }
+    /// At once, not when the next job waits for it. If that fails, the next job tries again, and says why.
+    static void begin_again(detail::child_process& child) noexcept {
+        try {
+            child.begin();
+        } catch (std::exception const&) {}
+    }
+
+    // ---- which of them runs where
+
+    void starts(detail::child_process& child, policy::job& j) {
+        std::scoped_lock const lock{mutex_};
+        running_[j.thread] = &j;
+        for (auto const& w : early_) {
+            if (w.job == &j) apply(child, w.how);
+        }
+    }
+    void ends(policy::job& j) {
+        std::scoped_lock const lock{mutex_};
+        running_[j.thread] = nullptr;
+    }
+    void reach(policy::job& j, urgency how) noexcept {
+        std::scoped_lock const lock{mutex_};
+        auto const at = std::ranges::find(running_, &j);
+        if (at != running_.end())
+            return apply(*children_[static_cast<std::size_t>(at - running_.begin())], how);
+        early_.push_back({&j, how});  // it has not begun, or has ended and will be collected
+    }
+    static void apply(detail::child_process& child, urgency how) noexcept {
+        how == urgency::kill ? child.kill() : child.interrupt();
+    }
+    void forget(policy::job& j) noexcept {
+        std::scoped_lock const lock{mutex_};
+        std::erase_if(early_, [&](wish const& w) { return w.job == &j; });
+    }
+
+    detail::zygote zygote_;
+    detail::error_relay errors_;
+    child_list children_;
+    std::mutex mutex_;
+    std::vector<policy::job*> running_;  // by thread
+    std::vector<wish> early_;            // for jobs that nobody runs
+    detail::thread_pool<hand_over> pool_;
+};
+
+static_assert(policy::executor<process>);
+static_assert(policy::reaches_jobs<process>);
+
+}  // namespace fastqueue::executor
+
+// ---- <fastqueue/executor/selectable.hpp>
+
+namespace fastqueue::executor {
+
+/// One of several kinds of executor, chosen when the program runs: for a program that takes it as an option. Threads as the
+/// kind that was chosen; one branch a call.
+template <policy::executor... Executors>
+class selectable {
+public:
+    /// The first kind.
+    selectable(policy::executor_options options, std::function<void()> wake)
+        : selectable{std::make_unique<std::tuple_element_t<0, std::tuple<Executors...>>>(std::move(options),
+                                                                                         std::move(wake))} {}
+    /// That one, which must be there.
+    template <class E>
+    requires(std::is_same_v<E, Executors> || ...) explicit selectable(std::unique_ptr<E> chosen)
+        : chosen_{std::move(chosen)} {}
+
+    void submit(policy::job& j) noexcept {
+        visit([&](auto& e) { e.submit(j); });
+    }
+    void kick() noexcept {
+        visit([](auto& e) { e.kick(); });
+    }
+    bool retract(policy::job& j) noexcept {
+        return visit([&](auto& e) { return e.retract(j); });
+    }
+    policy::job* finished() noexcept {
+        return visit([](auto& e) { return e.finished(); });
+    }
+    void stop() noexcept {
+        visit([](auto& e) { e.stop(); });
+    }
+    /// Nothing, where the kind that was chosen runs jobs in this process.
+    void interrupt(policy::job& j) noexcept {
+        visit([&]<class E>(E& e) {
+            if constexpr (policy::reaches_jobs<E>) e.interrupt(j);
+        });
+    }
+    void kill(policy::job& j) noexcept {
+        visit([&]<class E>(E& e) {
+            if constexpr (policy::reaches_jobs<E>) e.kill(j);
+        });
+    }
+
+private:
+    template <class F>
+    auto visit(F&& f) noexcept {
+        return std::visit([&](auto& e) { return f(*e); }, chosen_);
+    }
+
+    std::variant<std::unique_ptr<Executors>...> chosen_;
+};
 
 }  // namespace fastqueue::executor
 

@@ -47,6 +47,13 @@ static int32_t call_abort(void const* s, context c, bytes t, bytes a, output o) 
     (void)s, (void)c, (void)t, (void)a, (void)o;
     abort();
 }
+/* Says why, and dies of it. */
+static int32_t say_and_die(void const* s, context c, bytes t, bytes a, output o) {
+    (void)s, (void)c, (void)t, (void)a, (void)o;
+    fprintf(stderr, "a first line\nthere is no such disk\n");
+    raise(SIGSEGV);
+    return FASTQUEUE_SUCCESS;
+}
 /* Does its work each time, and the first time dies before it can say so. */
 static int32_t work_and_die(void const* s, context c, bytes t, bytes a, output o) {
     (void)s, (void)t;
@@ -95,7 +102,7 @@ struct fastqueue_module const* fastqueue_module_entry(void) {
     static struct fastqueue_task const tasks[] = {
         TASK("crash.exit", call_exit), TASK("crash.abort", call_abort),   TASK("crash.work", work_and_die),
         TASK("crash.hang", hang),      TASK("crash.fork", fork_and_hang), TASK("crash.spawn", spawn),
-        TASK("crash.eat", eat),
+        TASK("crash.eat", eat),        TASK("crash.say", say_and_die),
     };
     static struct fastqueue_module const module = {
         FASTQUEUE_MODULE_STAMP, {"", 0}, tasks, sizeof tasks / sizeof tasks[0]};

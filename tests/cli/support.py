@@ -10,6 +10,7 @@ import pathlib
 import queue
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -31,6 +32,20 @@ def environment(**more):
     kept = {k: v for k, v in os.environ.items() if not k.startswith("FASTQUEUE_")}
     kept.update(more)
     return kept
+
+
+def build_module(case, source):
+    """The path of a module that a C file of this folder is built into, for all tests of the class `case`."""
+    here = pathlib.Path(__file__).resolve()
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if not compiler:
+        raise unittest.SkipTest(f"no C compiler: {source} cannot be built")
+    folder = tempfile.TemporaryDirectory(prefix="fastqueue-module-")
+    case.addClassCleanup(folder.cleanup)
+    module = str(pathlib.Path(folder.name, source).with_suffix(".so"))
+    subprocess.run([compiler, "-std=c99", "-shared", "-fPIC", f"-I{here.parents[2] / 'include'}", str(here.parent / source), "-o", module],
+                   check=True, timeout=60)
+    return module
 
 
 def is_free(port):

@@ -5,18 +5,14 @@ import json
 import os
 import pathlib
 import resource
-import shutil
 import signal
 import socket
-import subprocess
-import tempfile
 import threading
 import time
 import unittest
 
 import support
 
-HERE = pathlib.Path(__file__).resolve()
 SANITIZED = "FASTQUEUE_SANITIZED" in os.environ
 SOON = 15  # seconds: how long stopping may take with a grace of one second, on a busy machine
 
@@ -24,14 +20,7 @@ SOON = 15  # seconds: how long stopping may take with a grace of one second, on 
 class Faults(support.Case):
     @classmethod
     def setUpClass(cls):
-        compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-        if not compiler:
-            raise unittest.SkipTest("no C compiler: the module of tasks that crash cannot be built")
-        folder = tempfile.TemporaryDirectory(prefix="fastqueue-crash-")
-        cls.addClassCleanup(folder.cleanup)
-        cls.crash = str(pathlib.Path(folder.name, "crash_tasks.so"))
-        subprocess.run([compiler, "-std=c99", "-shared", "-fPIC", f"-I{HERE.parents[2] / 'include'}", str(HERE.parent / "crash_tasks.c"),
-                        "-o", cls.crash], check=True, timeout=60)
+        cls.crash = support.build_module(cls, "crash_tasks.c")
 
     def setUp(self):
         super().setUp()

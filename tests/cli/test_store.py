@@ -5,11 +5,9 @@ import json
 import os
 import pathlib
 import resource
-import shutil
 import signal
 import sqlite3
 import subprocess
-import tempfile
 import time
 import unittest
 
@@ -23,14 +21,7 @@ DONE, USAGE, REFUSED, NO_STORE = 0, 2, 5, 7
 class Store(support.Case):
     @classmethod
     def setUpClass(cls):
-        compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-        if not compiler:
-            raise unittest.SkipTest("no C compiler: the module of tasks that leave a trace cannot be built")
-        folder = tempfile.TemporaryDirectory(prefix="fastqueue-store-")
-        cls.addClassCleanup(folder.cleanup)
-        cls.module = str(pathlib.Path(folder.name, "store_tasks.so"))
-        subprocess.run([compiler, "-std=c99", "-shared", "-fPIC", f"-I{HERE.parents[2] / 'include'}", str(HERE.parent / "store_tasks.c"), "-o", cls.module],
-                       check=True, timeout=60)
+        cls.module = support.build_module(cls, "store_tasks.c")
 
     def setUp(self):
         super().setUp()

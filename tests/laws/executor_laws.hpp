@@ -10,14 +10,17 @@
 #include <cstdint>
 #include <memory>
 #include <random>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace laws {
 
-/// A job that counts its runs.
+/// A job that counts its runs: here, or the answers of another process.
 struct counted_job : fastqueue::policy::job {
     counted_job() {
         run = [](fastqueue::policy::job& j) noexcept { static_cast<counted_job&>(j).count(); };
+        transfer = &by_octets;
     }
     void count() noexcept {
         seen_running = state == fastqueue::policy::job_state::running;
@@ -26,6 +29,22 @@ struct counted_job : fastqueue::policy::job {
     std::atomic<int> runs{0};
     bool seen_running = false;
     bool held = false;
+
+    static fastqueue::policy::job_transfer const by_octets;
+};
+
+inline constexpr fastqueue::policy::job_transfer counted_job::by_octets{
+    [](fastqueue::policy::job const&, std::string& request) { request = "run"; },
+    [](fastqueue::policy::job& j, std::string_view answer) noexcept {
+        if (answer == "has run") static_cast<counted_job&>(j).count();
+    },
+    [](fastqueue::policy::job&, std::string_view) noexcept {}};
+
+/// Answers each request in the same way.
+struct counted_service : fastqueue::policy::job_service {
+    void accept(std::string_view) override {}
+    void run(std::string& answer) override { answer = "has run"; }
+    void interrupt() noexcept override {}
 };
 
 /// Drives an executor as a worker does, and keeps the account of every job.
@@ -35,12 +54,15 @@ public:
     using state = fastqueue::policy::job_state;
 
     executor_driver(std::uint32_t concurrency, std::uint32_t capacity, std::uint64_t seed)
-        : random_{seed}, executor_{fastqueue::policy::executor_options{concurrency, capacity}, [this] {
-                                       woken_.signal();
-                                   }} {
+        : random_{seed}, executor_{options(concurrency, capacity), [this] { woken_.signal(); }} {
         for (std::uint32_t i = 0; i < capacity; ++i) jobs_.push_back(std::make_unique<counted_job>());
     }
 
+    static fastqueue::policy::executor_options options(std::uint32_t concurrency, std::uint32_t capacity) {
+        return {.concurrency = concurrency, .capacity = capacity, .service = [](std::uint32_t) {
+                    return std::make_unique<counted_service>();
+                }};
+    }
     void random_call() {
         auto& j = *jobs_[random_() % jobs_.size()];
         switch (random_() % 8) {

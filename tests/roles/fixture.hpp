@@ -71,16 +71,17 @@ private:
     std::thread thread_;
 };
 
-class worker {
+template <class Policies = fq::default_policies>
+class basic_worker {
 public:
-    worker(
+    basic_worker(
         plane const& of, std::string name, fq::registry tasks = usual_tasks(),
         std::function<void(fq::subworker_options&)> change = [](fq::subworker_options&) {})
         : role_{options(of, std::move(name), change), std::move(tasks)} {
         role_.start();
         thread_ = std::thread{[this] { role_.run(); }};
     }
-    ~worker() { stop(); }
+    ~basic_worker() { stop(); }
     /// Drains it and waits for its end.
     void stop() {
         role_.stop();
@@ -99,9 +100,10 @@ private:
         change(o);
         return o;
     }
-    fq::subworker role_;
+    fq::basic_subworker<Policies> role_;
     std::thread thread_;
 };
+using worker = basic_worker<>;
 
 /// Asks until it is true, though not for ever.
 template <class Condition>

@@ -21,8 +21,8 @@ GUIDE = ROOT / "tests/cli/test_guide.py"
 # As few builds as all implementations need; what is not named stays as it is.
 BUNDLES = (
     {"eviction": "fifo", "balancing": "round_robin", "executor": "inline_"},
-    {"eviction": "lfu", "balancing": "power_of_two", "serialization": "portable_binary"},
-    {"eviction": "none", "balancing": "sticky", "serialization": "msgpack"},
+    {"eviction": "lfu", "balancing": "power_of_two", "serialization": "portable_binary", "executor": "process"},
+    {"eviction": "none", "balancing": "sticky", "serialization": "msgpack", "executor": "threads"},
     {"eviction": "s3fifo", "balancing": "weighted", "transport": "zmq"},
 )
 CHOSEN_BY_OPTIONS = ("store", "observer")

@@ -48,6 +48,7 @@ struct run_action {
         execute,  ///< hand it to the executor
         retract,  ///< take it back if it has not begun, and say so by `retracted`
         stop,     ///< let its stop token fire
+        end,      ///< its time is over: end what runs it, where that can be done; else as `stop`
     };
     kind what;
     std::uint32_t run;

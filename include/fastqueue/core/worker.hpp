@@ -124,7 +124,7 @@ public:
         while (auto const slot = soft_.pop(now_.steady)) actions_.push_back({run_action::kind::stop, *slot});
         while (auto const slot = hard_.pop(now_.steady)) {
             runs_[*slot].overtime = true;
-            actions_.push_back({run_action::kind::stop, *slot});
+            actions_.push_back({run_action::kind::end, *slot});
         }
         if (link_.tick(now_.steady, outstanding())) announce();
         send_owed();
@@ -166,7 +166,7 @@ public:
             for (auto slot = list->front(); slot != none; slot = runs_[slot].next) {
                 if (std::exchange(runs_[slot].given_up, true)) continue;
                 ++given_up_;
-                actions_.push_back({run_action::kind::stop, slot});
+                actions_.push_back({run_action::kind::end, slot});
             }
         }
         return count;

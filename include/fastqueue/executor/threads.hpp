@@ -1,55 +1,18 @@
 #pragma once
 
-#include <fastqueue/executor/finished_list.hpp>
-#include <fastqueue/executor/job_ring.hpp>
-#include <fastqueue/executor/sleepers.hpp>
-#include <fastqueue/model/error.hpp>
+#include <fastqueue/executor/thread_pool.hpp>
 #include <fastqueue/policy/executor.hpp>
 
-#include <algorithm>
-#include <array>
-#include <atomic>
-#include <cassert>
-#include <cstdint>
 #include <functional>
-#include <string>
-#include <thread>
 #include <utility>
-#include <vector>
-
-#include <pthread.h>
-#include <signal.h>
 
 namespace fastqueue::executor {
 
 namespace detail {
 
-/// While it lives this thread takes no signals, and threads begun by it never do, so that a program's signal
-/// handling stays in the program's own threads. Left out are those that a thread raises by its own mistake.
-class signals_blocked {
-public:
-    signals_blocked() noexcept {
-        sigset_t set;
-        sigfillset(&set);
-        for (int const own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS})
-            sigdelset(&set, own);
-        pthread_sigmask(SIG_BLOCK, &set, &before_);
-    }
-    ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    signals_blocked(signals_blocked const&) = delete;
-    signals_blocked& operator=(signals_blocked const&) = delete;
-
-private:
-    sigset_t before_;
+struct run_here {
+    void operator()(policy::job& j) const noexcept { j.run(j); }
 };
-
-inline void name_this_thread(std::string const& name) noexcept {
-#if defined(__APPLE__)
-    pthread_setname_np(name.c_str());
-#else
-    pthread_setname_np(pthread_self(), name.c_str());
-#endif
-}
 
 }  // namespace detail
 
@@ -59,141 +22,14 @@ inline void name_this_thread(std::string const& name) noexcept {
 ///
 /// `submit`, `kick`, `retract`, `finished` and `stop` belong to one thread at a time, the owner; none of them
 /// blocks but `stop`. Does not survive `fork`: the child has none of the threads.
-class threads {
+class threads : public detail::thread_pool<detail::run_here> {
 public:
     /// Begins the threads.
     /// \param wake  called by the threads; must not block, and must not call back
     /// \throws error (errc::bad_option) for a number out of range; std::system_error if the system gives no
     ///         thread, std::bad_alloc
     threads(policy::executor_options options, std::function<void()> wake)
-        : rings_{ring(options), ring(options), ring(options), ring(options)},
-          wake_{std::move(wake)},
-          thread_ends_{std::move(options.thread_ends)},
-          spin_{options.spin} {
-        pool_.reserve(options.concurrency);
-        detail::signals_blocked const blocked;
-        try {
-            for (std::uint32_t i = 0; i < options.concurrency; ++i)
-                pool_.emplace_back([this, i] { work(i); });
-        } catch (...) {
-            stop();
-            throw;
-        }
-    }
-    ~threads() { stop(); }
-    threads(threads const&) = delete;
-    threads& operator=(threads const&) = delete;
-
-    /// Puts `j` in line; a thread that is awake may begin it at once.
-    void submit(policy::job& j) noexcept {
-        assert(j.level < policy::job_levels);
-        j.state.store(policy::job_state::queued, std::memory_order_relaxed);
-        fresh_ += rings_[j.level].put(j);
-    }
-
-    /// Wakes as many threads as there are new jobs, and no more.
-    void kick() noexcept {
-        if (fresh_ > 0) sleepers_.rouse(std::exchange(fresh_, 0));
-    }
-
-    /// Also after `stop`, for all that was not begun.
-    bool retract(policy::job& j) noexcept {
-        if (!rings_[j.level].retract(j)) return false;
-        j.state.store(policy::job_state::retracted, std::memory_order_relaxed);
-        return true;
-    }
-
-    policy::job* finished() noexcept { return finished_.take_all(); }
-
-    /// Returns when the jobs that run have returned. What is still in line stays there until it is retracted.
-    void stop() noexcept {
-        stopping_.store(true, std::memory_order_release);
-        sleepers_.rouse(0);
-        sleepers_.call(static_cast<std::uint32_t>(pool_.size()));
-        for (auto& thread : pool_) thread.join();
-        pool_.clear();
-    }
-
-private:
-    static detail::job_ring ring(policy::executor_options const& options) {
-        check("concurrency", options.concurrency, 1024);
-        check("capacity", options.capacity, 1U << 24U);
-        return detail::job_ring{options.capacity};
-    }
-    static void check(char const* name, std::uint32_t value, std::uint32_t most) {
-        if (value >= 1 && value <= most) return;
-        throw error{errc::bad_option, std::string{"the executor's "} + name + " is " + std::to_string(value) +
-                                          ": it must be 1 to " + std::to_string(most)};
-    }
-
-    static constexpr std::uint64_t most_untold_us = 50;
-    static constexpr std::uint32_t most_untold_jobs = 128;
-
-    void work(std::uint32_t index) noexcept {
-        detail::name_this_thread("fq-exec-" + std::to_string(index));
-        untold owed;
-        while (!stopping_.load(std::memory_order_acquire)) {
-            if (auto* const j = claim()) {
-                j->thread = index;
-                run(*j, owed);
-            } else {
-                tell(owed);
-                if (!look_(spin_, [this] { return has_work(); })) rest();
-            }
-        }
-        tell(owed);
-        if (thread_ends_) thread_ends_(index);
-    }
-
-    /// What a thread has finished and its owner may not have been told of.
-    struct untold {
-        bool first = false;  // it found the list empty: nobody else tells of what is in it
-        std::uint32_t jobs = 0;
-        std::uint64_t us = 0;
-    };
-    void tell(untold& owed) noexcept {
-        if (owed.first && wake_) wake_();
-        owed = {};
-    }
-
-    policy::job* claim() noexcept {
-        for (auto& ring : rings_) {
-            if (auto* const j = ring.claim()) return j;
-        }
-        return nullptr;
-    }
-
-    /// Short jobs are told of together, when some have gathered or there is no other: being woken costs the owner
-    /// more than they do.
-    void run(policy::job& j, untold& owed) noexcept {
-        j.state.store(policy::job_state::running, std::memory_order_relaxed);
-        j.run(j);
-        owed.us += j.took_us;  // before the owner has it back
-        ++owed.jobs;
-        if (finished_.add(j)) owed.first = true;
-        if (owed.us >= most_untold_us || owed.jobs >= most_untold_jobs) tell(owed);
-    }
-
-    void rest() noexcept {
-        sleepers_.announce();
-        has_work() ? sleepers_.withdraw() : sleepers_.sleep();
-    }
-    /// Whether there is a reason not to sleep.
-    [[nodiscard]] bool has_work() const noexcept {
-        return stopping_.load(std::memory_order_acquire) ||
-               std::ranges::any_of(rings_, [](auto const& ring) { return !ring.empty(); });
-    }
-
-    std::array<detail::job_ring, policy::job_levels> rings_;
-    detail::sleepers sleepers_;
-    detail::finished_list finished_;
-    std::function<void()> wake_;
-    std::function<void(std::uint32_t)> thread_ends_;
-    std::chrono::microseconds spin_;
-    policy::spinner look_;
-    std::atomic<bool> stopping_{false};
-    std::uint32_t fresh_ = 0;  // submitted and not yet kicked: the owner's
-    std::vector<std::thread> pool_;
+        : thread_pool{std::move(options), std::move(wake)} {}
 };
 
 static_assert(policy::executor<threads>);

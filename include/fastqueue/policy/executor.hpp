@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fastqueue/policy/remote_job.hpp>
 #include <fastqueue/policy/spin.hpp>
 
 #include <atomic>
@@ -19,6 +20,7 @@ struct job {
     using function = void (*)(job&) noexcept;
 
     function run = nullptr;
+    job_transfer const* transfer = nullptr;  ///< for an executor that runs it in another process
     std::uint8_t level =
         0;  ///< 0 is begun before 1, 1 before 2, 2 before 3; first come first served within a level
     std::uint64_t took_us = 0;  ///< set by the function; an executor in virtual time sets it anew behind it
@@ -43,6 +45,8 @@ struct executor_options {
     std::uint32_t capacity = 1024;                        ///< jobs that may be held at once
     std::function<void(std::uint32_t)> thread_ends = {};  ///< called on each thread after its last job
     std::chrono::microseconds spin = usual_spin;  ///< how long a thread looks for more jobs before it sleeps
+    job_service_maker service =
+        {};  ///< for an executor that runs jobs in other processes: what runs them there
 };
 
 template <class E>
@@ -82,6 +86,20 @@ concept gives_back = requires(E e) {
 /// `finished` and `stop` are called from one thread at a time. Only the state may be read by that thread meanwhile.
 template <class E>
 concept executor = takes_jobs<E> && gives_back<E>;
+
+/// An executor that reaches jobs that run: in another process, where a flag in the job's own memory says nothing. Others need
+/// not; then the job is asked to stop through its flag, and is waited for.
+///
+/// expression             | throws    | law
+/// e.interrupt(j)         | never     | j has been submitted and has not come back by `finished`; if it runs, it is told to stop
+/// e.kill(j)              | never     | the same, and what runs it is ended: it comes back soon, lost
+template <class E>
+concept reaches_jobs = executor<E> && requires(E e, job& j) {
+    { e.interrupt(j) }
+    noexcept->std::same_as<void>;
+    { e.kill(j) }
+    noexcept->std::same_as<void>;
+};
 
 /// An executor that a role can make for itself. Another must be handed over as an instance.
 template <class E>

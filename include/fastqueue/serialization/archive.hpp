@@ -25,8 +25,8 @@ class named_output : public cereal::OutputArchive<Archive, cereal::AllowEmptyCla
     using base = cereal::OutputArchive<Archive, cereal::AllowEmptyClassElision>;
 
 public:
-    /// \param self  the archive itself, named by its own constructor: here it is not yet one, and no cast may say it is
-    named_output(Archive* self, Encoder& encoder) : base{self}, encoder_{encoder} {}
+    /// \param whole  the archive itself, named by its own constructor: here it is not yet one, and no cast may say it is
+    named_output(Archive* whole, Encoder& encoder) : base{whole}, encoder_{encoder} {}
 
     template <class... Ts>
     Archive& operator()(Ts&&... values) {
@@ -87,8 +87,8 @@ class named_input : public cereal::InputArchive<Archive, cereal::AllowEmptyClass
 public:
     using output_type = Output;
 
-    /// \param self  as for `named_output`
-    named_input(Archive* self, Decoder& decoder) : base{self}, decoder_{decoder} {}
+    /// \param whole  as for `named_output`
+    named_input(Archive* whole, Decoder& decoder) : base{whole}, decoder_{decoder} {}
 
     template <class... Ts>
     Archive& operator()(Ts&&... values) {

@@ -2,6 +2,7 @@
 
 #include <fastqueue/core/run_record.hpp>
 #include <fastqueue/policy/executor.hpp>
+#include <fastqueue/shell/packet.hpp>
 #include <fastqueue/tasks/context.hpp>
 #include <fastqueue/tasks/registry.hpp>
 
@@ -39,6 +40,7 @@ public:
         state = policy::job_state::idle;
         next = nullptr;
         run = [](policy::job& self) noexcept { static_cast<execution&>(self).execute(); };
+        transfer = &by_packets;
     }
     /// Lets the handler's stop token fire. Safe from any thread.
     void ask_to_stop() {
@@ -54,12 +56,62 @@ public:
         return result_;
     }
     [[nodiscard]] std::string_view text() const noexcept { return out_; }
+    // ---- for executors that run it in another process
+
+    /// Reads what was packed for the service there. \return the limit of payloads
+    static std::uint64_t unpack(std::string_view request, core::run_record& record) {
+        std::uint64_t max_payload = 0;
+        packet_reader{request}
+            .number(max_payload)
+            .number(record.lease.id)
+            .number(record.lease.attempt)
+            .number(record.level)
+            .text(record.name)
+            .text(record.content)
+            .text(record.arguments);
+        return max_payload;
+    }
+    void pack_answer(std::string& answer) const {
+        packet_writer{answer}
+            .number(result_.end)
+            .number(result_.code)
+            .number(result_.final)
+            .number(took_us)
+            .text(out_);
+    }
+
     /// Gives memory back after a large result.
     void tidy() noexcept {
         if (out_.capacity() > 64U << 10U) out_ = {};
     }
 
 private:
+    void pack(std::string& request) const {
+        packet_writer{request}
+            .number(max_payload_)
+            .number(record_->lease.id)
+            .number(record_->lease.attempt)
+            .number(record_->level)
+            .text(record_->name)
+            .text(record_->content)
+            .text(record_->arguments);
+    }
+    void settle(std::string_view answer) noexcept {
+        result_ = {};
+        packet_reader{answer}
+            .number(result_.end)
+            .number(result_.code)
+            .number(result_.final)
+            .number(took_us)
+            .text(out_);
+    }
+    void lost(std::string_view why) noexcept {
+        result_ = {};
+        result_.end = wire::run_end::failure;
+        write_error_text(out_, why);
+    }
+    static policy::job_transfer const by_packets;
+
     void execute() noexcept {
         using clock = std::chrono::steady_clock;
         auto const begin = clock::now();
@@ -116,5 +168,10 @@ private:
     std::mutex mutex_;  // of source_; taken when somebody is stopped or wants a token, not for each run
     std::optional<std::stop_source> source_;
 };
+
+inline constexpr policy::job_transfer execution::by_packets{
+    [](policy::job const& self, std::string& request) { static_cast<execution const&>(self).pack(request); },
+    [](policy::job& self, std::string_view answer) noexcept { static_cast<execution&>(self).settle(answer); },
+    [](policy::job& self, std::string_view why) noexcept { static_cast<execution&>(self).lost(why); }};
 
 }  // namespace fastqueue::shell

@@ -26,13 +26,16 @@ public:
         using transport_policy = transport::inproc;
     };
 
+    using executor_maker = typename policy_instances<policies>::executor_maker;
+
     /// \param door    where the control plane listens in `hub`
     /// \param window  runs a thread; 1: nothing is sent ahead, so that what dies with the process has begun
+    /// \param executor  makes it; empty: it is made as the policy's type can be
     local_worker(std::shared_ptr<transport::inproc_hub> hub, endpoint door, std::string id, registry tasks,
                  std::uint32_t concurrency, std::uint32_t window, std::chrono::microseconds spin,
-                 std::uint64_t seed)
+                 std::uint64_t seed, executor_maker executor)
         : worker_{options(std::move(door), std::move(id), concurrency, window, spin, seed), std::move(tasks),
-                  instances(std::move(hub))} {}
+                  instances(std::move(hub), std::move(executor))} {}
     ~local_worker() {
         worker_.abandon();
         if (thread_.joinable()) thread_.join();
@@ -62,8 +65,10 @@ private:
         o.seed = seed;
         return o;
     }
-    static policy_instances<policies> instances(std::shared_ptr<transport::inproc_hub> hub) {
+    static policy_instances<policies> instances(std::shared_ptr<transport::inproc_hub> hub,
+                                                executor_maker executor) {
         policy_instances<policies> made;
+        made.executor = std::move(executor);
         made.transport = std::make_unique<transport::inproc>(std::move(hub));
         return made;
     }

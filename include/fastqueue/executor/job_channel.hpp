@@ -1,0 +1,74 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+namespace fastqueue::executor::detail {
+
+/// What goes between an executor and a child of it: a number, a length, and so many octets.
+struct frame_head {
+    std::uint64_t serial = 0;
+    std::uint64_t size = 0;
+};
+
+/// \return false if the other side has gone
+[[nodiscard]] inline bool receive_octets(int fd, void* to, std::size_t size) noexcept {
+    auto* at = static_cast<char*>(to);
+    while (size > 0) {
+        auto const n = ::recv(fd, at, size, 0);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        at += n;
+        size -= static_cast<std::size_t>(n);
+    }
+    return true;
+}
+
+/// \return false if the other side has gone
+[[nodiscard]] inline bool send_frame(int fd, std::uint64_t serial, std::string_view octets) noexcept {
+    frame_head head{serial, octets.size()};
+    std::array<::iovec, 2> pieces{{{&head, sizeof head}, {const_cast<char*>(octets.data()), octets.size()}}};
+    ::msghdr message{};
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = pieces.size();
+    while (message.msg_iovlen > 0) {
+        auto const n = ::sendmsg(fd, &message, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return false;
+        auto sent = static_cast<std::size_t>(n);
+        for (; message.msg_iovlen > 0 && sent >= message.msg_iov->iov_len; --message.msg_iovlen)
+            sent -= message.msg_iov++->iov_len;
+        if (message.msg_iovlen == 0) break;
+        message.msg_iov->iov_base = static_cast<char*>(message.msg_iov->iov_base) + sent;
+        message.msg_iov->iov_len -= sent;
+    }
+    return true;
+}
+
+/// Room is made for what has come, not for what the other side says: it may be out of its mind.
+/// \return false if the other side has gone
+/// \throws std::bad_alloc
+[[nodiscard]] inline bool receive_frame(int fd, std::uint64_t& serial, std::string& octets) {
+    constexpr std::uint64_t piece = 1U << 20U;
+    frame_head head;
+    octets.clear();
+    if (!receive_octets(fd, &head, sizeof head)) return false;
+    serial = head.serial;
+    while (octets.size() < head.size) {
+        auto const have = octets.size();
+        auto const more = static_cast<std::size_t>(std::min(piece, head.size - have));
+        octets.resize(have + more);
+        if (!receive_octets(fd, octets.data() + have, more)) return false;
+    }
+    return true;
+}
+
+}  // namespace fastqueue::executor::detail
