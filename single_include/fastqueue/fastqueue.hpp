@@ -2192,20 +2192,216 @@ void CEREAL_LOAD_FUNCTION_NAME(Archive& archive, T& value) {
 
 }  // namespace fastqueue::serialization
 
+// ---- <fastqueue/serialization/decoder.hpp>
+
+namespace fastqueue::serialization::detail {
+
+/// What reading is like in every form of documents in which members have names: which value a type is read from, and all
+/// that is made of other values. One thread at a time.
+/// \tparam Form     derives from this; reads plain values and maps: `read_boolean`, `read_integer`, `read_real`, `read_text`,
+///                  `read_map`, and `read_octets`, which says whether it did
+/// \tparam Cursor   of the form
+/// \tparam Archive  the cereal archive that the user's functions are given
+template <class Form, class Cursor, class Archive>
+class decoder : public Cursor {
+public:
+    using place = typename Cursor::place;
+    using Cursor::Cursor;
+
+    /// Reads the document's value `at`.
+    /// \throws error (bad_value) with a sentence
+    template <class T>
+    void read(T& out, place const& at) {
+        static_assert(!std::is_same_v<T, std::string_view> && !std::is_pointer_v<T>,
+                      "a view or pointer owns nothing to read into: use std::string");
+        constexpr auto s = shape_of<T>;
+        if constexpr (s == shape::object) read_object(out, at);
+        if constexpr (s == shape::optional) read_optional(out, at);
+        if constexpr (s == shape::null) read_null(at);
+        if constexpr (s == shape::boolean) form().read_boolean(out, at);
+        if constexpr (s == shape::integer) form().read_integer(out, at);
+        if constexpr (s == shape::real) form().read_real(out, at);
+        if constexpr (s == shape::number) read_enumeration(out, at);
+        if constexpr (s == shape::text) form().read_text(out, at);
+        if constexpr (s == shape::choice) read_choice(out, at);
+        if constexpr (s == shape::tuple) read_tuple(out, at);
+        if constexpr (s == shape::fixed) read_fixed(out, at);
+        if constexpr (string_map<T>) form().read_map(out, at);
+        if constexpr (s == shape::sequence || (s == shape::map && !string_map<T>)) read_sequence(out, at);
+    }
+
+    /// Reads the next member or element of what is being read.
+    template <class T>
+    void get(T& out) {
+        auto const at = this->next();
+        if (this->is_there(at)) return read(out, at);
+        if constexpr (shape_of<T> != shape::optional)
+            this->missing();
+        else
+            out.reset();
+    }
+
+    /// Reads what a class of the user's becomes that is one plain value (`load_minimal`).
+    template <class T>
+    void get_here(T& out) {
+        auto const at = std::exchange(at_, Cursor::absent);
+        this->is_there(at) ? read(out, at) : get(out);
+    }
+
+    /// Around each class of the user's.
+    void begin_node() {
+        auto const at = std::exchange(at_, Cursor::absent);
+        this->enter(this->is_there(at) ? at : next_or_missing());
+    }
+    void end_node() noexcept { this->leave(); }
+
+private:
+    [[nodiscard]] Form& form() noexcept { return static_cast<Form&>(*this); }
+
+    place next_or_missing() {
+        auto const at = this->next();
+        if (!this->is_there(at)) this->missing();
+        return at;
+    }
+
+    void read_null(place const& at) const {
+        if (!this->is_null(at)) this->expected("null", at);
+    }
+
+    template <class Enumeration>
+    void read_enumeration(Enumeration& out, place const& at) {
+        std::underlying_type_t<Enumeration> number{};
+        form().read_integer(number, at);
+        out = static_cast<Enumeration>(number);
+    }
+
+    template <class Optional>
+    void read_optional(Optional& out, place const& at) {
+        if (this->is_null(at)) return out.reset();
+        read(out.emplace(), at);
+    }
+
+    template <class Variant>
+    void read_choice(Variant& out, place const& at) {
+        this->check_map(at, "an object with \"index\" and \"data\"");
+        this->enter(at);
+        std::size_t chosen = 0;
+        this->name("index");
+        get(chosen);
+        constexpr auto size = std::variant_size_v<Variant>;
+        if (chosen >= size)
+            this->fail("expected a number below " + std::to_string(size) + ", got " + std::to_string(chosen));
+        [&]<std::size_t... I>(std::index_sequence<I...>) {
+            auto const take = [&](auto& alternative) {
+                this->name("data");
+                get(alternative);
+            };
+            ((I == chosen ? take(out.template emplace<I>()) : void()), ...);
+        }
+        (std::make_index_sequence<size>{});
+        this->leave();
+    }
+
+    template <class Tuple>
+    void read_tuple(Tuple& out, place const& at) {
+        begin_list(at, std::tuple_size_v<Tuple>);
+        std::apply([&](auto&... each) { (get(each), ...); }, out);
+        this->leave();
+    }
+
+    template <class Array>
+    void read_fixed(Array& out, place const& at) {
+        begin_list(at, out.size());
+        for (auto& each : out) get(each);
+        this->leave();
+    }
+
+    void begin_list(place const& at, std::size_t size) {
+        this->check_list(at);
+        this->enter(at);
+        auto const found = this->list_size();
+        if (found == size) return;
+        this->leave();
+        this->fail("expected a list of " + std::to_string(size) + ", got one of " + std::to_string(found));
+    }
+
+    template <class Sequence>
+    void read_sequence(Sequence& out, place const& at) {
+        if (form().read_octets(out, at)) return;
+        this->check_list(at);
+        this->enter(at);
+        out.clear();
+        while (this->more()) {
+            if constexpr (requires { out.emplace_back(); } &&
+                          !std::is_same_v<typename Sequence::value_type, bool>) {
+                get(out.emplace_back());
+            } else if constexpr (shape_of<Sequence> == shape::map) {
+                std::pair<typename Sequence::key_type, typename Sequence::mapped_type> pair;
+                get(pair);
+                out.insert(std::move(pair));
+            } else {
+                auto element = typename Sequence::value_type();
+                get(element);
+                out.insert(out.end(), std::move(element));
+            }
+        }
+        this->leave();
+    }
+
+    template <class T>
+    void read_object(T& out, place const& at) {
+        at_ = at;
+        dispatch(archive_, form(), out);
+    }
+
+    Archive* archive_ = nullptr;  // while a class of the user's is being read
+    place at_ = Cursor::absent;   // the value of the class that is about to begin
+};
+
+}  // namespace fastqueue::serialization::detail
+
 // ---- <fastqueue/serialization/json_cursor.hpp>
 
-namespace fastqueue::serialization {
+// ---- <fastqueue/serialization/document_path.hpp>
 
-/// Where a decoder stands in a JSON document: which containers it is in, which member or element comes next, and how to
-/// say so when something is wrong. One thread at a time.
-class json_cursor {
+namespace fastqueue::serialization::detail {
+
+/// Which member or element of a container was taken last: what a cursor's nodes have in common. Left uninitialised until it
+/// is needed, so the name is no string_view.
+struct path_step {
+    std::uint32_t position;  // elements, or members without a name, taken so far
+    bool by_name;            // the last one was a member with the name `name`
+    char const* name;
+    std::size_t name_size;
+
+    void begin() noexcept {
+        position = 0;
+        by_name = false;
+        name = nullptr;
+        name_size = 0;
+    }
+    void set_name(std::string_view text) noexcept {
+        by_name = true;
+        name = text.data();
+        name_size = text.size();
+    }
+    /// `"width"`, or `element 2`
+    [[nodiscard]] std::string label() const {
+        if (!by_name) return "element " + std::to_string(position);
+        return '"' +
+               (name == nullptr ? "value" + std::to_string(position - 1) : std::string{name, name_size}) +
+               '"';
+    }
+};
+
+/// The containers that a decoder is in, from the outermost, and how to say where it stands when something is wrong.
+/// \tparam Node  a `path_step` and what a form of documents needs besides
+template <class Node, std::size_t Depth>
+class document_path {
 public:
-    using index = json::document::index;
-
-    /// \param document  must outlive the cursor
-    explicit json_cursor(json::document const& document) noexcept : document_{document} {}
-    json_cursor(json_cursor const&) = delete;
-    json_cursor& operator=(json_cursor const&) = delete;
+    document_path() = default;
+    document_path(document_path const&) = delete;
+    document_path& operator=(document_path const&) = delete;
 
     /// What is read next is an argument: messages then begin with `argument "x"`, or `argument 2` where it has no name.
     /// \param name      must outlive what is read; may be empty
@@ -2221,49 +2417,13 @@ public:
         named_ = true;
     }
 
-    /// How many elements the list that is being read has.
-    [[nodiscard]] std::size_t list_size() {
-        if (depth_ == 0) return 0;
-        auto const list = nodes_[depth_ - 1].container;
-        check_here(list, json::token::begin_array, "a list");
-        std::size_t size = 0;
-        for (auto i = list + 1; i < document_[list].next; i = document_[i].next) ++size;
-        return size;
-    }
-
-    /// Goes into the container at `container`, whose members or elements are read next, and out of it.
-    /// \throws error (bad_value) if it is nested too deep
-    void enter(index container) {
-        if (depth_ == nodes_.size()) fail("nested too deep");
-        nodes_[depth_++] = {container, container + 1, 0, true, false, nullptr, 0};
-    }
-    void leave() noexcept { --depth_; }
-
-    /// The node of the next member or element; `document::none` if it is not there.
-    [[nodiscard]] index next() {
-        if (depth_ == 0) return 0;
-        auto& top = nodes_[depth_ - 1];
-        bool const named = std::exchange(named_, false);
-        if (document_[top.container].kind == json::token::begin_array && !named) return next_element(top);
-        check_here(top.container, json::token::begin_object, "an object");
-        top.set_name(named ? name_ : std::string_view{});
-        if (named) return member(top, name_);
-        return member(top, "value" + std::to_string(top.position++));
-    }
-
-    /// What `next` gave last is a member with this name, which outlives its reading.
-    void at_member(std::string_view name) noexcept { nodes_[depth_ - 1].set_name(name); }
-
-    /// Whether an element is left of the list that is being read.
-    [[nodiscard]] bool more() const noexcept {
-        auto const& top = nodes_[depth_ - 1];
-        return top.cursor < document_[top.container].next;
-    }
+    /// What is being read is a member with this name, which outlives its reading.
+    void at_member(std::string_view name) noexcept { top().set_name(name); }
 
     /// \throws error (bad_value): what was asked for last is not there; `missing "width" in argument "box"`
     [[noreturn]] void missing() {
-        auto const what = label(nodes_[depth_ - 1]);
-        leave();  // what is missing is not where it is missing
+        auto const what = top().label();
+        --depth_;  // what is missing is not where it is missing
         auto const inside = path();
         throw error{errc::bad_value, "missing " + what + (inside.empty() ? "" : " in " + inside)};
     }
@@ -2273,63 +2433,27 @@ public:
         auto const where = path();
         throw error{errc::bad_value, where.empty() ? what : where + ": " + what};
     }
-    [[noreturn]] void expected(std::string const& what, index at) const {
-        fail("expected " + what + ", got " + describe(at));
-    }
-    void check(index at, json::token kind, char const* what) const {
-        if (document_[at].kind != kind) expected(what, at);
-    }
 
-    [[nodiscard]] json::document const& document() const noexcept { return document_; }
+protected:
+    ~document_path() = default;
+
+    [[nodiscard]] bool outside() const noexcept { return depth_ == 0; }
+    [[nodiscard]] Node& top() noexcept { return nodes_[depth_ - 1]; }
+    [[nodiscard]] Node const& top() const noexcept { return nodes_[depth_ - 1]; }
+    /// \throws error (bad_value) if it is nested too deep
+    [[nodiscard]] Node& push() {
+        if (depth_ == nodes_.size()) fail("nested too deep");
+        auto& node = nodes_[depth_++];
+        node.begin();
+        return node;
+    }
+    Node& pop() noexcept { return nodes_[--depth_]; }
+    /// What `name` said, once.
+    [[nodiscard]] bool take_name() noexcept { return std::exchange(named_, false); }
+    [[nodiscard]] std::string_view asked_for() const noexcept { return name_; }
 
 private:
-    struct node {
-        index container;         // what the members or elements are taken from
-        index cursor;            // where the next one is looked for first
-        std::uint32_t position;  // elements, or members without a name, taken so far
-        bool in_order;           // each member so far was found at the cursor
-        bool by_name;            // the last one was a member with the name `name`
-        char const* name;        // no string_view: a node is left uninitialised until it is needed
-        std::size_t name_size;
-
-        void set_name(std::string_view text) noexcept {
-            by_name = true;
-            name = text.data();
-            name_size = text.size();
-        }
-    };
-
-    index next_element(node& top) const noexcept {
-        ++top.position;
-        top.by_name = false;
-        auto const at = top.cursor;
-        if (at >= document_[top.container].next) return json::document::none;
-        top.cursor = document_[at].next;
-        return at;
-    }
-
-    // Members mostly come in the order in which they are asked for: then one comparison finds each.
-    index member(node& top, std::string_view name) {
-        auto const end = document_[top.container].next;
-        if (top.in_order && top.cursor < end && document_.text(top.cursor, scratch_) == name) {
-            auto const value = top.cursor + 1;
-            top.cursor = document_[value].next;
-            return value;
-        }
-        top.in_order = false;
-        return document_.find(top.container, name, scratch_);
-    }
-
-    // `"width"`, or `element 2`
-    [[nodiscard]] static std::string label(node const& n) {
-        if (!n.by_name) return "element " + std::to_string(n.position);
-        return '"' +
-               (n.name == nullptr ? "value" + std::to_string(n.position - 1)
-                                  : std::string{n.name, n.name_size}) +
-               '"';
-    }
-
-    // Where the cursor stands: `argument "box", "corner", element 2`
+    // `argument "box", "corner", element 2`
     [[nodiscard]] std::string path() const {
         std::string text;
         if (position_ != 0) text = argument_label(argument_, position_);
@@ -2337,13 +2461,116 @@ private:
             auto const& n = nodes_[i];
             if (n.position == 0 && !n.by_name) continue;
             if (!text.empty()) text += ", ";
-            text += label(n);
+            text += n.label();
         }
         return text;
     }
 
+    std::string_view argument_;
+    std::size_t position_ = 0;  // 0: what is read is no argument
+    std::string_view name_;
+    bool named_ = false;
+    unsigned depth_ = 0;
+    std::array<Node, Depth> nodes_;
+};
+
+}  // namespace fastqueue::serialization::detail
+
+namespace fastqueue::serialization {
+
+namespace detail {
+
+struct json_path_node : path_step {
+    json::document::index container;  // what the members or elements are taken from
+    json::document::index cursor;     // where the next one is looked for first
+    bool in_order;                    // each member so far was found at the cursor
+};
+
+}  // namespace detail
+
+/// Where a decoder stands in a JSON document: which containers it is in, which member or element comes next, and how to
+/// say so when something is wrong. One thread at a time.
+class json_cursor : public detail::document_path<detail::json_path_node, json::max_depth_limit> {
+public:
+    using place = json::document::index;  ///< a node of the document
+    static constexpr place absent = json::document::none;
+
+    /// \param document  must outlive the cursor
+    explicit json_cursor(json::document const& document) noexcept : document_{document} {}
+
+    /// How many elements the list that is being read has.
+    /// \throws error (bad_value) if it is no list
+    [[nodiscard]] std::size_t list_size() {
+        if (outside()) return 0;
+        auto const list = top().container;
+        check_here(list, json::token::begin_array, "a list");
+        std::size_t size = 0;
+        for (auto i = list + 1; i < document_[list].next; i = document_[i].next) ++size;
+        return size;
+    }
+
+    /// Goes into the container at `container`, whose members or elements are read next, and out of it.
+    /// \throws error (bad_value) if it is nested too deep
+    void enter(place container) {
+        auto& node = push();
+        node.container = container;
+        node.cursor = container + 1;
+        node.in_order = true;
+    }
+    void leave() noexcept { pop(); }
+
+    /// The node of the next member or element; `absent` if it is not there.
+    [[nodiscard]] place next() {
+        if (outside()) return 0;
+        auto& here = top();
+        bool const named = take_name();
+        if (document_[here.container].kind == json::token::begin_array && !named) return next_element(here);
+        check_here(here.container, json::token::begin_object, "an object");
+        here.set_name(named ? asked_for() : std::string_view{});
+        if (named) return member(here, asked_for());
+        return member(here, "value" + std::to_string(here.position++));
+    }
+
+    /// Whether an element is left of the list that is being read.
+    [[nodiscard]] bool more() const noexcept { return top().cursor < document_[top().container].next; }
+
+    [[nodiscard]] static bool is_there(place at) noexcept { return at != absent; }
+    [[nodiscard]] bool is_null(place at) const noexcept { return document_[at].kind == json::token::null; }
+    void check_list(place at) const { check(at, json::token::begin_array, "a list"); }
+    void check_map(place at, char const* what) const { check(at, json::token::begin_object, what); }
+    void check(place at, json::token kind, char const* what) const {
+        if (document_[at].kind != kind) expected(what, at);
+    }
+    [[noreturn]] void expected(std::string const& what, place at) const {
+        fail("expected " + what + ", got " + describe(at));
+    }
+
+    [[nodiscard]] json::document const& document() const noexcept { return document_; }
+
+private:
+    place next_element(detail::json_path_node& here) const noexcept {
+        ++here.position;
+        here.by_name = false;
+        auto const at = here.cursor;
+        if (at >= document_[here.container].next) return absent;
+        here.cursor = document_[at].next;
+        return at;
+    }
+
+    // Members mostly come in the order in which they are asked for: then one comparison finds each.
+    place member(detail::json_path_node& here, std::string_view name) {
+        auto const end = document_[here.container].next;
+        if (here.in_order && here.cursor < end && document_.text(here.cursor, scratch_) == name) {
+            auto const value = here.cursor + 1;
+            here.cursor = document_[value].next;
+            return value;
+        }
+        here.in_order = false;
+        return document_.find(here.container, name, scratch_);
+    }
+
     // `a string ("abc")`
-    [[nodiscard]] std::string describe(index at) const {
+    [[nodiscard]] std::string describe(place at) const {
         switch (document_[at].kind) {
             case json::token::begin_object:
                 return "an object";
@@ -2363,20 +2590,14 @@ private:
     }
 
     // As `check`, for the container itself, whose members are not part of the path.
-    void check_here(index at, json::token kind, char const* what) {
+    void check_here(place at, json::token kind, char const* what) {
         if (document_[at].kind == kind) return;
         leave();
         expected(what, at);
     }
 
     json::document const& document_;
-    std::string_view argument_;
-    std::size_t position_ = 0;  // 0: what is read is no argument
-    std::string_view name_;
-    bool named_ = false;
-    unsigned depth_ = 0;
     std::string scratch_;
-    std::array<node, json::max_depth_limit> nodes_;
 };
 
 }  // namespace fastqueue::serialization
@@ -2730,168 +2951,50 @@ class json_input;
 ///
 /// Each failure is a sentence that says where, what was expected and what came:
 /// `argument "box", "width": expected an integer, got a string ("abc")`; `missing "width" in argument "box"`.
-class json_decoder : public json_cursor {
+class json_decoder : public detail::decoder<json_decoder, json_cursor, json_input> {
 public:
-    using json_cursor::json_cursor;
-
-    /// Reads the document's node `at`.
-    /// \throws error (bad_value) with a sentence
-    template <class T>
-    void read(T& out, index at) {
-        static_assert(!std::is_same_v<T, std::string_view> && !std::is_pointer_v<T>,
-                      "a view or pointer owns nothing to read into: use std::string");
-        constexpr auto s = shape_of<T>;
-        if constexpr (s == shape::object) read_object(out, at);
-        if constexpr (s == shape::optional) read_optional(out, at);
-        if constexpr (s == shape::null) check(at, json::token::null, "null");
-        if constexpr (s == shape::boolean) read_boolean(out, at);
-        if constexpr (s == shape::integer || s == shape::real) read_number(out, at);
-        if constexpr (s == shape::number) read_enumeration(out, at);
-        if constexpr (s == shape::text) read_text(out, at);
-        if constexpr (s == shape::choice) read_choice(out, at);
-        if constexpr (s == shape::tuple) read_tuple(out, at);
-        if constexpr (s == shape::fixed) read_fixed(out, at);
-        if constexpr (string_map<T>) read_map(out, at);
-        if constexpr (s == shape::sequence || (s == shape::map && !string_map<T>)) read_sequence(out, at);
-    }
-
-    /// Reads the next member or element of what is being read.
-    template <class T>
-    void get(T& out) {
-        auto const at = next();
-        if (at != json::document::none) return read(out, at);
-        if constexpr (shape_of<T> != shape::optional)
-            missing();
-        else
-            out.reset();
-    }
-
-    /// Reads what a class of the user's becomes that is one plain value (`load_minimal`).
-    template <class T>
-    void get_here(T& out) {
-        auto const at = std::exchange(at_, json::document::none);
-        at != json::document::none ? read(out, at) : get(out);
-    }
-
-    /// Around each class of the user's.
-    void begin_node() {
-        auto const at = std::exchange(at_, json::document::none);
-        enter(at != json::document::none ? at : next_or_missing());
-    }
-    void end_node() noexcept { leave(); }
+    using decoder::decoder;
 
 private:
-    index next_or_missing() {
-        auto const at = next();
-        if (at == json::document::none) missing();
-        return at;
-    }
+    friend class detail::decoder<json_decoder, json_cursor, json_input>;
 
-    void read_boolean(bool& out, index at) const {
+    void read_boolean(bool& out, place at) const {
         auto const kind = document()[at].kind;
         if (kind != json::token::true_ && kind != json::token::false_) expected("a boolean", at);
         out = kind == json::token::true_;
     }
 
-    template <class Number>
-    void read_number(Number& out, index at) {
-        constexpr bool integral = std::is_integral_v<Number>;
-        check(at, json::token::number, integral ? "an integer" : "a number");
+    template <class Integer>
+    void read_integer(Integer& out, place at) {
+        using limits = std::numeric_limits<Integer>;
+        check(at, json::token::number, "an integer");
         auto const text = document().text(at, scratch_);
         if (json::read_number(text, out)) return;
-        if (!integral) fail("the number is out of range: " + document().excerpt(at));
         if (text.find_first_of(".eE") != text.npos) expected("an integer", at);
-        fail("expected an integer from " + std::to_string(std::numeric_limits<Number>::min()) + " to " +
-             std::to_string(std::numeric_limits<Number>::max()) + ", got " + document().excerpt(at));
+        fail("expected an integer from " + std::to_string(limits::min()) + " to " +
+             std::to_string(limits::max()) + ", got " + document().excerpt(at));
     }
 
-    template <class Enumeration>
-    void read_enumeration(Enumeration& out, index at) {
-        std::underlying_type_t<Enumeration> number{};
-        read_number(number, at);
-        out = static_cast<Enumeration>(number);
+    template <class Real>
+    void read_real(Real& out, place at) {
+        check(at, json::token::number, "a number");
+        if (!json::read_number(document().text(at, scratch_), out))
+            fail("the number is out of range: " + document().excerpt(at));
     }
 
-    void read_text(std::string& out, index at) {
+    void read_text(std::string& out, place at) {
         check(at, json::token::string, "a string");
         out = document().text(at, scratch_);
     }
 
-    template <class Optional>
-    void read_optional(Optional& out, index at) {
-        if (document()[at].kind == json::token::null) return out.reset();
-        read(out.emplace(), at);
-    }
-
-    template <class Variant>
-    void read_choice(Variant& out, index at) {
-        check(at, json::token::begin_object, "an object with \"index\" and \"data\"");
-        enter(at);
-        std::size_t chosen = 0;
-        name("index");
-        get(chosen);
-        constexpr auto size = std::variant_size_v<Variant>;
-        if (chosen >= size)
-            fail("expected a number below " + std::to_string(size) + ", got " + std::to_string(chosen));
-        [&]<std::size_t... I>(std::index_sequence<I...>) {
-            auto const take = [&](auto& alternative) {
-                name("data");
-                get(alternative);
-            };
-            ((I == chosen ? take(out.template emplace<I>()) : void()), ...);
-        }
-        (std::make_index_sequence<size>{});
-        leave();
-    }
-
-    template <class Tuple>
-    void read_tuple(Tuple& out, index at) {
-        begin_list(at, std::tuple_size_v<Tuple>);
-        std::apply([&](auto&... each) { (get(each), ...); }, out);
-        leave();
-    }
-
-    template <class Array>
-    void read_fixed(Array& out, index at) {
-        begin_list(at, out.size());
-        for (auto& each : out) get(each);
-        leave();
-    }
-
-    void begin_list(index at, std::size_t size) {
-        check(at, json::token::begin_array, "a list");
-        enter(at);
-        auto const found = list_size();
-        if (found == size) return;
-        leave();
-        fail("expected a list of " + std::to_string(size) + ", got one of " + std::to_string(found));
-    }
-
     template <class Sequence>
-    void read_sequence(Sequence& out, index at) {
-        check(at, json::token::begin_array, "a list");
-        enter(at);
-        out.clear();
-        while (more()) {
-            if constexpr (requires { out.emplace_back(); } &&
-                          !std::is_same_v<typename Sequence::value_type, bool>) {
-                get(out.emplace_back());
-            } else if constexpr (shape_of<Sequence> == shape::map) {
-                std::pair<typename Sequence::key_type, typename Sequence::mapped_type> item;
-                get(item);
-                out.insert(std::move(item));
-            } else {
-                auto item = typename Sequence::value_type();
-                get(item);
-                out.insert(out.end(), std::move(item));
-            }
-        }
-        leave();
+    static bool read_octets(Sequence&, place) noexcept {
+        return false;
     }
 
     template <class Map>
-    void read_map(Map& out, index at) {
-        check(at, json::token::begin_object, "an object");
+    void read_map(Map& out, place at) {
+        check_map(at, "an object");
         enter(at);
         out.clear();
         for (auto key = at + 1; key < document()[at].next; key = document()[key + 1].next) {
@@ -2903,11 +3006,6 @@ private:
         leave();
     }
 
-    template <class T>
-    void read_object(T& out, index at);
-
-    json_input* archive_ = nullptr;    // while a class of the user's is being read
-    index at_ = json::document::none;  // the node of the class that is about to begin
     std::string scratch_;
 };
 
@@ -2916,12 +3014,6 @@ class json_input : public detail::named_input<json_input, json_output, json_deco
 public:
     explicit json_input(json_decoder& decoder) : named_input{this, decoder} {}
 };
-
-template <class T>
-void json_decoder::read_object(T& out, index at) {
-    at_ = at;
-    detail::dispatch(archive_, *this, out);
-}
 
 }  // namespace fastqueue::serialization
 
@@ -10949,7 +11041,8 @@ namespace fastqueue::shell {
 /// task: that is what `async_cancel` is for.
 ///
 /// The error code says whether an answer was had: `unreachable`, `timed_out`, `stopped`, or what the control plane refused
-/// with. What became of the task is in the outcome.
+/// with. What became of the task is in the outcome. A coroutine with `asio::use_awaitable` gets the code alone, as
+/// std::system_error; `asio::as_tuple(asio::use_awaitable)` gives both, and the control plane's words are the outcome's text.
 ///
 /// Threads: all members may be called from any thread at once.
 template <class Policies>
@@ -13266,9 +13359,16 @@ public:
         if (t.overdue) return end(slot, task_state::expired, errc::expired, "expired before it began");
         detach(t);
         write_attempt(t, 0);
-        t.state = task_state::queued;
-        s_.dispatch.enqueue(slot);
-        s_.tell(t, {});
+        wait_again(slot);
+    }
+    /// The task waits again: its worker was asked for it and gave it back unbegun. Nothing ran under this attempt's number, so the
+    /// next one has it, and the store has nothing to remember.
+    void unassign(std::uint32_t slot) {
+        auto& t = s_.tasks[slot];
+        if (t.overdue) return end(slot, task_state::expired, errc::expired, "expired before it began");
+        detach(t);
+        --t.attempt;
+        wait_again(slot);
     }
 
     /// The task's worker was lost.
@@ -13591,6 +13691,12 @@ private:
         ++t.attempt;
         t.unsure = true;
         return true;
+    }
+    void wait_again(std::uint32_t slot) {
+        auto& t = s_.tasks[slot];
+        t.state = task_state::queued;
+        s_.dispatch.enqueue(slot);
+        s_.tell(t, {});
     }
     void leave_lane(std::uint32_t slot) {
         s_.tasks[slot].restored ? s_.reunion.tasks.erase(s_.tasks, slot) : s_.dispatch.dequeue(slot);
@@ -14442,7 +14548,7 @@ public:
                 break;
             case wire::run_end::returned:
                 if (!asked_back) workers_.pause(worker);
-                came_back(slot, begun);
+                came_back(worker, slot, begun, asked_back);
                 break;
         }
         workers_.answered(worker);
@@ -14636,7 +14742,7 @@ private:
             ++record.failed;
         s_.dispatch.room_changed(worker);
     }
-    void came_back(std::uint32_t slot, bool begun) {
+    void came_back(std::uint32_t worker, std::uint32_t slot, bool begun, bool asked_back) {
         ++s_.counters.returned;
         auto& t = s_.tasks[slot];
         if (begun && t.at_most_once) {
@@ -14644,7 +14750,8 @@ private:
                              "its worker stopped before it had ended, and it is to run at most once");
         }
         if (t.cancel_requested) return life_.end(slot, task_state::cancelled, errc::cancelled, "cancelled");
-        life_.requeue(slot);
+        bool const written = must_claim(t, s_.workers[worker]);
+        asked_back && !begun && !written ? life_.unassign(slot) : life_.requeue(slot);
     }
     void stale(std::uint32_t worker, wire::lease_name const& lease) {
         ++s_.counters.stale_answers;

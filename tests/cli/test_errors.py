@@ -59,7 +59,7 @@ class Mistakes(support.Case):
     def test_words(self):
         self.check(("submit", "--task-name", "a", "--priority", "hihg"), "--priority", "'hihg'", "critical, high, normal or low", "high?")
         self.check(("submit", "--task-name", "a", "--output", "xml"), "--output", "'xml'", "text or json")
-        self.check(("control-plane", "--local", "maybe"), "--local", "thread or off")
+        self.check(("control-plane", "--local", "maybe"), "--local", "thread, process or off")
         self.check(("control-plane", "--unknown-tasks", "no"), "--unknown-tasks", "auto, wait or refuse")
 
     def test_addresses(self):

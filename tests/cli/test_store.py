@@ -319,8 +319,10 @@ class Room(Store):
         plane.wait_for("^store: sqlite:")
         plane.base, plane.discovery = base, discovery
         accepted = []
-        for _ in range(200):
-            ended = self.submit(plane, "store.note", *self.note(), "x" * 50_000, options=("--non-blocking",), expect=None)
+        many = "x" * 50_000
+        for i in range(200):  # what fails keeps its arguments as a dead letter, and has its row written anew
+            task = ("store.note", *self.note(), many) if i % 2 else ("fail", many)
+            ended = self.submit(plane, *task, options=("--non-blocking",), expect=None)
             if ended.returncode != DONE:
                 break
             accepted.append(ended.stdout.strip())
@@ -329,7 +331,8 @@ class Room(Store):
         self.assertGreater(len(accepted), 3)
         self.assertIn("make room", self.run_cli("health", "--discovery-address", discovery, expect=REFUSED).stdout)
         self.helper("w", plane)
-        self.assertEqual({self.end_of(plane, task)["state"] for task in accepted}, {"success"})
+        self.assertEqual({self.end_of(plane, task)["state"] for task in accepted[1::2]}, {"success"})
+        self.assertEqual({self.end_of(plane, task)["state"] for task in accepted[::2]}, {"failure"})
         self.stops(plane, signal.SIGTERM)
 
 

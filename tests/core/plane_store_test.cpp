@@ -45,6 +45,26 @@ TEST_CASE("plane: the barrier: a cancel is not confirmed before it is stored", "
     CHECK(w.take(c).at(0).line == "cancelled " + text(1) + " cancelled");
 }
 
+TEST_CASE("plane: the barrier: what came back unbegun is sent on at once, for nothing of it is written",
+          "[core]") {
+    world w;
+    auto const worker = w.worker("w1", "concurrency=1 window=4");
+    auto const c = w.connect(port_role::normal);
+    w.ask1(c, "submit " + text(1) + " add");
+    w.done(worker, w.take(worker).at(0), "success took_us=10");
+    for (std::uint64_t n = 2; n <= 4; ++n) w.ask1(c, "submit " + text(n) + " add");
+    w.say(worker, "began " + text(2) + " 1");
+    w.turn();
+    w.take(worker);
+    auto const other = w.worker("w2", "concurrency=1", R"("add")", 2000);
+    w.commits = false;
+    w.say(worker, "done " + text(3) + " 1 returned");
+    w.turn();
+    auto const runs = w.take(other);
+    REQUIRE(runs.size() == 1);
+    CHECK(runs[0].line == "run " + text(3) + " 1 add");
+}
+
 TEST_CASE("plane: the barrier: what is to run at most once is not sent before it is stored", "[core]") {
     world w;
     auto const worker = w.worker("w1", "concurrency=2");

@@ -381,6 +381,7 @@ TEST_CASE("worker: fault 9: at the soft limit it asks to stop, at the hard one t
     CHECK(has(r.actions, run_action::kind::stop, a));
     r.pass(200ms);
     CHECK(r.actions.size() == 2);
+    CHECK(has(r.actions, run_action::kind::end, a));
     r.net.take();
     r.executed(a, {}, "8");
     auto const answer = r.net.take().at(0);
@@ -620,7 +621,7 @@ TEST_CASE("worker: what has not ended in time goes back, and its end is told to 
     auto const answers = r.net.take();
     REQUIRE(answers.size() == 1);
     CHECK(answers[0].line == "done " + text(1) + " 1 returned");
-    CHECK(has(r.actions, run_action::kind::stop, a));
+    CHECK(has(r.actions, run_action::kind::end, a));
     CHECK(r.machine.finished());
     CHECK(r.machine.hand_back() == 0);
     r.executed(a);

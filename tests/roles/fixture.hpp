@@ -71,6 +71,13 @@ private:
     std::thread thread_;
 };
 
+/// The usual ones of a control plane that leaves all to subworkers.
+inline fq::control_plane_options without_local() {
+    auto o = plane::usual();
+    o.local = false;
+    return o;
+}
+
 template <class Policies = fq::default_policies>
 class basic_worker {
 public:

@@ -43,11 +43,6 @@ fq::registry tasks() {
     });
     return r;
 }
-fq::control_plane_options without_local() {
-    auto o = plane::usual();
-    o.local = false;
-    return o;
-}
 
 }  // namespace
 

@@ -15,16 +15,6 @@
 
 using namespace roles;
 
-namespace {
-
-fq::control_plane_options without_local() {
-    auto o = plane::usual();
-    o.local = false;
-    return o;
-}
-
-}  // namespace
-
 TEST_CASE("subworker: interceptors run around each task, the first outermost, and see how it ended",
           "[roles]") {
     plane there{{}, without_local()};

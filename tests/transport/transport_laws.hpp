@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "support/catch.hpp"
+#include "transport/random_talk.hpp"
 #include "transport/recording_sink.hpp"
 
 namespace fastqueue::test {
@@ -41,6 +42,15 @@ struct transport_laws {
             [&] { return t.server.sink.arrivals.size() == 1 && t.client.sink.arrivals.size() == 1; }));
         t.at_server = t.server.sink.arrivals[0].peer;
         return t;
+    }
+
+    void random_calls_lose_and_repeat_nothing() {
+        auto const seed = GENERATE(take(10, Catch::Generators::random<std::uint64_t>(0, ~0ULL >> 1U)));
+        CAPTURE(seed);
+        random_talk<World> random{world, seed};
+        for (int i = 0; i < 1000; ++i) random.step();
+        random.settle();
+        CHECK(random.received() > 100);
     }
 
     void both_ends_are_told_of_a_connection() {
@@ -332,6 +342,7 @@ struct transport_laws {
 
 /// All the laws for a World; `name` begins each test's name.
 #define FASTQUEUE_TRANSPORT_LAWS(World, name) \
+    FASTQUEUE_TRANSPORT_LAW(World, random_calls_lose_and_repeat_nothing, name ": random calls lose and repeat nothing") \
     FASTQUEUE_TRANSPORT_LAW(World, both_ends_are_told_of_a_connection, name ": both ends are told of a connection") \
     FASTQUEUE_TRANSPORT_LAW(World, messages_come_whole_and_in_order, name ": messages come whole and in order") \
     FASTQUEUE_TRANSPORT_LAW(World, a_turn_follows_when_a_long_queue_has_become_shorter, name ": a turn follows when a long queue has become shorter") \

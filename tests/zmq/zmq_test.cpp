@@ -144,6 +144,8 @@ struct echo {
 // other end has all; libzmq lets go of a large message one round of its own loop after it has written it: see the test below.
 // `after_stop_listening_nobody_comes_but_those_there_stay`: libzmq ends a listener's connections when it ends the listener, so the
 // port stays open while one of them lives, and who dials it is cut and not refused: see the test below.
+FASTQUEUE_TRANSPORT_LAW(zmq_world, random_calls_lose_and_repeat_nothing,
+                        "zmq: random calls lose and repeat nothing")
 FASTQUEUE_TRANSPORT_LAW(zmq_world, both_ends_are_told_of_a_connection,
                         "zmq: both ends are told of a connection")
 FASTQUEUE_TRANSPORT_LAW(zmq_world, messages_come_whole_and_in_order, "zmq: messages come whole and in order")

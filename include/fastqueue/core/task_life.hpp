@@ -51,9 +51,16 @@ public:
         if (t.overdue) return end(slot, task_state::expired, errc::expired, "expired before it began");
         detach(t);
         write_attempt(t, 0);
-        t.state = task_state::queued;
-        s_.dispatch.enqueue(slot);
-        s_.tell(t, {});
+        wait_again(slot);
+    }
+    /// The task waits again: its worker was asked for it and gave it back unbegun. Nothing ran under this attempt's number, so the
+    /// next one has it, and the store has nothing to remember.
+    void unassign(std::uint32_t slot) {
+        auto& t = s_.tasks[slot];
+        if (t.overdue) return end(slot, task_state::expired, errc::expired, "expired before it began");
+        detach(t);
+        --t.attempt;
+        wait_again(slot);
     }
 
     /// The task's worker was lost.
@@ -376,6 +383,12 @@ private:
         ++t.attempt;
         t.unsure = true;
         return true;
+    }
+    void wait_again(std::uint32_t slot) {
+        auto& t = s_.tasks[slot];
+        t.state = task_state::queued;
+        s_.dispatch.enqueue(slot);
+        s_.tell(t, {});
     }
     void leave_lane(std::uint32_t slot) {
         s_.tasks[slot].restored ? s_.reunion.tasks.erase(s_.tasks, slot) : s_.dispatch.dequeue(slot);

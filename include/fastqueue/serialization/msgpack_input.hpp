@@ -2,20 +2,16 @@
 
 #include <fastqueue/json/number.hpp>
 #include <fastqueue/serialization/archive.hpp>
+#include <fastqueue/serialization/decoder.hpp>
 #include <fastqueue/serialization/msgpack_cursor.hpp>
 #include <fastqueue/serialization/msgpack_document.hpp>
 #include <fastqueue/serialization/msgpack_output.hpp>
-#include <fastqueue/serialization/shape.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
-#include <string_view>
-#include <tuple>
 #include <type_traits>
-#include <utility>
-#include <variant>
 #include <vector>
 
 namespace fastqueue::serialization {
@@ -42,73 +38,20 @@ inline constexpr bool is_octet_vector<std::vector<std::byte, A>> = true;
 ///
 /// Each failure is a sentence that says where, what was expected and what came:
 /// `argument "box", "width": expected an integer, got a string ("abc")`; `missing "width" in argument "box"`.
-class msgpack_decoder : public msgpack_cursor {
+class msgpack_decoder : public detail::decoder<msgpack_decoder, msgpack_cursor, msgpack_input> {
 public:
-    using msgpack_cursor::msgpack_cursor;
-
-    /// Reads the document's value `at`.
-    /// \throws error (bad_value) with a sentence
-    template <class T>
-    void read(T& out, item const& at) {
-        static_assert(!std::is_same_v<T, std::string_view> && !std::is_pointer_v<T>,
-                      "a view or pointer owns nothing to read into: use std::string");
-        constexpr auto s = shape_of<T>;
-        if constexpr (s == shape::object) read_object(out, at);
-        if constexpr (s == shape::optional) read_optional(out, at);
-        if constexpr (s == shape::null) check(at, msgpack_kind::nil, "null");
-        if constexpr (s == shape::boolean) read_boolean(out, at);
-        if constexpr (s == shape::integer) read_integer(out, at);
-        if constexpr (s == shape::real) read_real(out, at);
-        if constexpr (s == shape::number) read_enumeration(out, at);
-        if constexpr (s == shape::text) read_text(out, at);
-        if constexpr (s == shape::choice) read_choice(out, at);
-        if constexpr (s == shape::tuple) read_tuple(out, at);
-        if constexpr (s == shape::fixed) read_fixed(out, at);
-        if constexpr (string_map<T>) read_map(out, at);
-        if constexpr (s == shape::sequence || (s == shape::map && !string_map<T>)) read_sequence(out, at);
-    }
-
-    /// Reads the next member or element of what is being read.
-    template <class T>
-    void get(T& out) {
-        auto const at = next();
-        if (at.kind != msgpack_kind::absent) return read(out, at);
-        if constexpr (shape_of<T> != shape::optional)
-            missing();
-        else
-            out.reset();
-    }
-
-    /// Reads what a class of the user's becomes that is one plain value (`load_minimal`).
-    template <class T>
-    void get_here(T& out) {
-        auto const at = std::exchange(at_, absent);
-        at.kind != msgpack_kind::absent ? read(out, at) : get(out);
-    }
-
-    /// Around each class of the user's.
-    void begin_node() {
-        auto const at = std::exchange(at_, absent);
-        enter(at.kind != msgpack_kind::absent ? at : next_or_missing());
-    }
-    void end_node() noexcept { leave(); }
+    using decoder::decoder;
 
 private:
-    static constexpr item absent{msgpack_kind::absent, 0, 0, 0};
+    friend class detail::decoder<msgpack_decoder, msgpack_cursor, msgpack_input>;
 
-    item next_or_missing() {
-        auto const at = next();
-        if (at.kind == msgpack_kind::absent) missing();
-        return at;
-    }
-
-    void read_boolean(bool& out, item const& at) const {
+    void read_boolean(bool& out, place const& at) const {
         check(at, msgpack_kind::boolean, "a boolean");
         out = at.bits != 0;
     }
 
     template <class Integer>
-    void read_integer(Integer& out, item const& at) const {
+    void read_integer(Integer& out, place const& at) const {
         using limits = std::numeric_limits<Integer>;
         bool fits = false;
         if (at.kind == msgpack_kind::natural)
@@ -125,7 +68,7 @@ private:
     }
 
     template <class Real>
-    void read_real(Real& out, item const& at) const {
+    void read_real(Real& out, place const& at) const {
         if (at.kind == msgpack_kind::natural) {
             out = static_cast<Real>(at.bits);
         } else if (at.kind == msgpack_kind::negative) {
@@ -151,104 +94,28 @@ private:
         }
     }
 
-    template <class Enumeration>
-    void read_enumeration(Enumeration& out, item const& at) {
-        std::underlying_type_t<Enumeration> number{};
-        read_integer(number, at);
-        out = static_cast<Enumeration>(number);
-    }
-
-    void read_text(std::string& out, item const& at) const {
+    void read_text(std::string& out, place const& at) const {
         check(at, msgpack_kind::text, "a string");
         out = document().text(at);
     }
 
-    template <class Optional>
-    void read_optional(Optional& out, item const& at) {
-        if (at.kind == msgpack_kind::nil) return out.reset();
-        read(out.emplace(), at);
-    }
-
-    template <class Variant>
-    void read_choice(Variant& out, item const& at) {
-        check(at, msgpack_kind::map, "an object with \"index\" and \"data\"");
-        enter(at);
-        std::size_t chosen = 0;
-        name("index");
-        get(chosen);
-        constexpr auto size = std::variant_size_v<Variant>;
-        if (chosen >= size)
-            fail("expected a number below " + std::to_string(size) + ", got " + std::to_string(chosen));
-        [&]<std::size_t... I>(std::index_sequence<I...>) {
-            auto const take = [&](auto& alternative) {
-                name("data");
-                get(alternative);
-            };
-            ((I == chosen ? take(out.template emplace<I>()) : void()), ...);
-        }
-        (std::make_index_sequence<size>{});
-        leave();
-    }
-
-    template <class Tuple>
-    void read_tuple(Tuple& out, item const& at) {
-        begin_list(at, std::tuple_size_v<Tuple>);
-        std::apply([&](auto&... each) { (get(each), ...); }, out);
-        leave();
-    }
-
-    template <class Array>
-    void read_fixed(Array& out, item const& at) {
-        begin_list(at, out.size());
-        for (auto& each : out) get(each);
-        leave();
-    }
-
-    void begin_list(item const& at, std::size_t size) {
-        check(at, msgpack_kind::list, "a list");
-        enter(at);
-        auto const found = list_size();
-        if (found == size) return;
-        leave();
-        fail("expected a list of " + std::to_string(size) + ", got one of " + std::to_string(found));
-    }
-
     template <class Sequence>
-    void read_sequence(Sequence& out, item const& at) {
-        if constexpr (detail::is_octet_vector<Sequence>) {
-            if (at.kind == msgpack_kind::octets) return read_octets(out, at);
+    bool read_octets(Sequence& out, place const& at) const {
+        if constexpr (!detail::is_octet_vector<Sequence>) {
+            return false;
+        } else {
+            if (at.kind != msgpack_kind::octets) return false;
+            using octet = typename Sequence::value_type;
+            auto const octets = document().text(at);
+            auto const* const first = reinterpret_cast<octet const*>(octets.data());
+            out.assign(first, first + octets.size());
+            return true;
         }
-        check(at, msgpack_kind::list, "a list");
-        enter(at);
-        out.clear();
-        while (more()) {
-            if constexpr (requires { out.emplace_back(); } &&
-                          !std::is_same_v<typename Sequence::value_type, bool>) {
-                get(out.emplace_back());
-            } else if constexpr (shape_of<Sequence> == shape::map) {
-                std::pair<typename Sequence::key_type, typename Sequence::mapped_type> pair;
-                get(pair);
-                out.insert(std::move(pair));
-            } else {
-                auto element = typename Sequence::value_type();
-                get(element);
-                out.insert(out.end(), std::move(element));
-            }
-        }
-        leave();
-    }
-
-    template <class Octets>
-    void read_octets(Octets& out, item const& at) const {
-        using octet = typename Octets::value_type;
-        auto const octets = document().text(at);
-        auto const* const first = reinterpret_cast<octet const*>(octets.data());
-        out.assign(first, first + octets.size());
     }
 
     template <class Map>
-    void read_map(Map& out, item const& at) {
-        check(at, msgpack_kind::map, "an object");
+    void read_map(Map& out, place const& at) {
+        check_map(at, "an object");
         enter(at);
         out.clear();
         while (more()) {
@@ -260,12 +127,6 @@ private:
         }
         leave();
     }
-
-    template <class T>
-    void read_object(T& out, item const& at);
-
-    msgpack_input* archive_ = nullptr;  // while a class of the user's is being read
-    item at_ = absent;                  // the value of the class that is about to begin
 };
 
 /// The cereal archive that the user's `serialize` and `load` functions are given. See `msgpack_decoder`.
@@ -273,12 +134,6 @@ class msgpack_input : public detail::named_input<msgpack_input, msgpack_output, 
 public:
     explicit msgpack_input(msgpack_decoder& decoder) : named_input{this, decoder} {}
 };
-
-template <class T>
-void msgpack_decoder::read_object(T& out, item const& at) {
-    at_ = at;
-    detail::dispatch(archive_, *this, out);
-}
 
 }  // namespace fastqueue::serialization
 

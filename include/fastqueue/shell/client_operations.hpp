@@ -28,7 +28,8 @@ namespace fastqueue::shell {
 /// task: that is what `async_cancel` is for.
 ///
 /// The error code says whether an answer was had: `unreachable`, `timed_out`, `stopped`, or what the control plane refused
-/// with. What became of the task is in the outcome.
+/// with. What became of the task is in the outcome. A coroutine with `asio::use_awaitable` gets the code alone, as
+/// std::system_error; `asio::as_tuple(asio::use_awaitable)` gives both, and the control plane's words are the outcome's text.
 ///
 /// Threads: all members may be called from any thread at once.
 template <class Policies>

@@ -82,7 +82,9 @@ private:
 
     void write() {
         begin_.run();
-        batch_.replay(writer_);
+        batch_.replay(writer_, [this] {
+            if (full_) go_on_with_less();
+        });
         writer_.end();
         commit_.run();
         exchange_.wrote(batch_.octets());
@@ -93,6 +95,15 @@ private:
             auto found = writer_.take_fetched();
             std::ranges::move(found, std::back_inserter(news.fetched));
         });
+    }
+
+    /// Where room is short each end has a transaction of its own and the log is put into the file between them: a task that
+    /// failed has its whole row written anew, and all of them at once could need more than is left.
+    void go_on_with_less() {
+        writer_.end();
+        commit_.run();
+        shorten_log();
+        begin_.run();
     }
 
     /// Puts the log into the file when it is long; the next transaction then begins it anew.
