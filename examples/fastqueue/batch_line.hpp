@@ -34,9 +34,13 @@ public:
 
 private:
     using index = json::document::index;
-    static constexpr std::array<std::string_view, 8> members{"task",      "args",    "kwargs",  "priority",
-                                                             "countdown", "timeout", "retries", "id"};
-    enum member : std::size_t { task, args, kwargs, priority, countdown, timeout, retries, id };
+    /// First those that are no wish, then a member for each of these.
+    static constexpr auto members = [] {
+        std::array<std::string_view, 4 + task_wish_list.size()> all{"task", "args", "kwargs", "id"};
+        for (std::size_t i = 0; i < task_wish_list.size(); ++i) all[4 + i] = task_wish_list[i].member;
+        return all;
+    }();
+    enum member : std::size_t { task, args, kwargs, id, first_wish };
 
     explicit batch_line(task_wishes usual) : wishes_{std::move(usual)} {}
 
@@ -72,25 +76,25 @@ private:
         detail::write_again(w, document_, value);
     }
     void take_wish(std::size_t which, index value) {
-        using ms = std::chrono::milliseconds;
-        bool const words = which == task || which == priority || which == id;
+        bool const words = which < first_wish || task_wish_list[which - first_wish].is_text;
         if (document_[value].kind != (words ? json::token::string : json::token::number))
             wrong("has a '" + std::string{members[which]} + "' that is no JSON " +
                   (words ? "string" : "number"));
         std::string scratch;
         auto const name = members[which];
         auto const text = document_.text(value, scratch);
-        if (which == task) wishes_.name = read_name(name, text);
-        if (which == priority) wishes_.level = read_priority(name, text);
-        if (which == countdown) wishes_.countdown = read_seconds(name, text);
-        if (which == timeout) wishes_.limit = read_seconds(name, text, ms{1});
-        if (which == retries) wishes_.retries = read_number<std::uint32_t>(name, text, 0, max_retries);
-        if (which == id) wishes_.id = read_id(name, text);
+        if (which == task)
+            wishes_.name = read_name(name, text);
+        else if (which == id)
+            wishes_.id = read_id(name, text);
+        else
+            task_wish_list[which - first_wish].read(wishes_, name, text);
     }
     [[noreturn]] static void strange(std::string const& name) {
         auto const near = nearest_names(name, members, 1);
-        wrong("has '" + name +
-              "', which is none of task, args, kwargs, priority, countdown, timeout, retries, id" +
+        std::string known;
+        for (auto const& each : members) known.append(known.empty() ? "" : ", ").append(each);
+        wrong("has '" + name + "', which is none of " + known +
               (near.empty() ? "" : "; did you mean " + near.front() + "?"));
     }
     [[noreturn]] static void wrong(std::string const& why) { throw error{errc::bad_option, why}; }

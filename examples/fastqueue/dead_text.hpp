@@ -1,5 +1,6 @@
 #pragma once
 
+#include "history_table.hpp"
 #include "json_rows.hpp"
 #include "output.hpp"
 #include "report.hpp"
@@ -23,22 +24,6 @@ namespace detail {
     return one_line(words.substr(0, end)) + "...";
 }
 
-[[nodiscard]] inline std::string worker_of(json_rows const& rows, std::size_t i) {
-    return rows.has(i, "worker") ? rows.get(i, "worker") : "-";
-}
-
-/// The attempts that went wrong, as far as they are kept.
-[[nodiscard]] inline std::string history_table(std::string const& attempts) {
-    json_rows const rows{attempts};
-    if (rows.size() == 0) return {};
-    table out{{{"ATTEMPT", true}, {"ENDED"}, {"WORKER"}, {"CODE"}, {"TEXT"}}};
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        out.row({rows.get(i, "attempt"), utc(rows.number(i, "at_us")), worker_of(rows, i),
-                 rows.get(i, "code"), one_line(rows.get(i, "text"))});
-    }
-    return "\n\n" + out.text();
-}
-
 }  // namespace detail
 
 /// Of `dead list`.
@@ -53,8 +38,8 @@ namespace detail {
                {"TEXT"}}};
     for (std::size_t i = 0; i < rows.size(); ++i) {
         out.row({rows.get(i, "id"), rows.get(i, "name"), rows.get(i, "code"), rows.get(i, "attempt"),
-                 rows.get(i, "deaths"), detail::worker_of(rows, i),
-                 span_text(rows.number(i, "age_ms") * 1000), detail::brief(rows.get(i, "text"))});
+                 rows.get(i, "deaths"), worker_of(rows, i), span_text(rows.number(i, "age_ms") * 1000),
+                 detail::brief(rows.get(i, "text"))});
     }
     return out.text();
 }
@@ -80,7 +65,7 @@ namespace detail {
     line("arguments", one_line(one_line_value(rows.get(0, "arguments"))));
     line("submitted", utc(rows.number(0, "submitted_us")));
     line("finished", utc(rows.number(0, "finished_us")));
-    return out + detail::history_table(rows.raw(0, "history"));
+    return out + history_table(rows.raw(0, "history"));
 }
 
 }  // namespace fastqueue::cli

@@ -65,7 +65,7 @@ private:
         "  fastqueue submit --task-name add --args 5 3\n"
         "  fastqueue submit --task-name add --kwargs x=5 y=3 --priority high --timeout 10 --retries 3\n"
         "  fastqueue submit --from tasks.jsonl     # a line a task: {\"task\": \"add\", \"args\": [5, 3]}\n"
-        "  A line may have kwargs (in place of args), priority, countdown, timeout, retries and id, too.\n"
+        "  A line may have kwargs (in place of args), an id, and what the options say: \"retry_delay\": 0.5\n"
         "Exit codes: 0 done, 1 a task failed, 2 usage, or a line that cannot be read, 3 nobody there,\n"
         "            4 timed out, 5 refused by the control plane. Of many, the first of 2, 5, 4, 1 that "
         "occurred.";
@@ -85,18 +85,12 @@ private:
         add_wishes();
     }
     void add_wishes() {
-        using ms = std::chrono::milliseconds;
-        options_.one("--priority", "LEVEL", "critical, high, normal or low (default: normal)",
-                     [this](text n, text v) { wishes_.level = read_priority(n, v); });
-        options_.one("--countdown", "SECONDS", "Do not run it before so long from now",
-                     [this](text n, text v) { wishes_.countdown = read_seconds(n, v); });
-        options_.one(
-            "--timeout", "SECONDS", "End an attempt that takes longer (default: never)",
-            [this](text n, text v) { wishes_.limit = read_seconds(n, v, ms{1}); }, "FASTQUEUE_TASK_TIMEOUT");
-        options_.one(
-            "--retries", "N", "Run it again so often after it failed (default: 0)",
-            [this](text n, text v) { wishes_.retries = read_number<std::uint32_t>(n, v, 0, max_retries); },
-            "FASTQUEUE_TASK_RETRIES");
+        for (auto const& wish : task_wish_list) {
+            options_.one(
+                std::string{wish.option}, std::string{wish.kind}, std::string{wish.help},
+                [this, read = wish.read](text n, text v) { read(wishes_, n, v); },
+                std::string{wish.variable});
+        }
     }
     int run_many(command_line const& line) const {
         if (line.arguments || line.named)
@@ -127,8 +121,7 @@ private:
         }
     }
     int accepted(task_id const& id) const {
-        bool const later = wishes_.countdown && wishes_.countdown->count() > 0;
-        auto const state = later ? task_state::scheduled : task_state::queued;
+        auto const state = wishes_.later() ? task_state::scheduled : task_state::queued;
         say(connection_.json() ? as_json(id, {state, {}, {}, {}}) : id.text());
         return done;
     }

@@ -2,6 +2,7 @@
 
 #include "connection.hpp"
 #include "exit_code.hpp"
+#include "history_table.hpp"
 #include "json_rows.hpp"
 #include "options.hpp"
 #include "output.hpp"
@@ -152,7 +153,8 @@ private:
             out.append(out.empty() ? "" : "\n").append(each.head).append(14 - each.head.size(), ' ');
             out += value(rows, each.key);
         }
-        return out;
+        auto const history = rows.raw(0, "history");
+        return history.empty() ? out : out + history_table(history);
     }
     /// What a member's unit says about how to write it.
     [[nodiscard]] static std::string value(json_rows const& rows, std::string_view key) {

@@ -45,6 +45,18 @@ template <std::unsigned_integral Number>
     return number;
 }
 
+/// A decimal number from `least` to `most`.
+[[nodiscard]] inline double read_fraction(std::string_view option, std::string_view text, int least,
+                                          int most) {
+    double number = 0;
+    auto const [end, problem] =
+        std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+    bool const read = problem == std::errc{} && end == text.data() + text.size();
+    if (!read || !(number >= least && number <= most) || std::signbit(number))
+        bad_value(option, text, "a number from " + std::to_string(least) + " to " + std::to_string(most));
+    return number;
+}
+
 /// `30`, `0.5`: for messages.
 [[nodiscard]] inline std::string seconds_text(std::chrono::milliseconds time) {
     auto const ms = time.count();
@@ -104,6 +116,13 @@ template <std::unsigned_integral Number>
 
 [[nodiscard]] inline std::string read_name(std::string_view option, std::string_view text) {
     if (!is_valid_name(text)) bad_value(option, text, "a name: 1 to 255 of A-Z a-z 0-9 . _ : -");
+    return std::string{text};
+}
+
+[[nodiscard]] inline std::string read_token(std::string_view option, std::string_view text) {
+    bool const good = !text.empty() && text.size() <= 255 &&
+                      std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
+    if (!good) bad_value(option, text, "1 to 255 printable ASCII characters without spaces");
     return std::string{text};
 }
 

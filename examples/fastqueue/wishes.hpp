@@ -1,35 +1,150 @@
 #pragma once
 
+#include "instant_text.hpp"
+#include "values.hpp"
+
 #include <fastqueue/model/priority.hpp>
 #include <fastqueue/model/task_id.hpp>
+#include <fastqueue/model/task_options.hpp>
 #include <fastqueue/tasks/invocation.hpp>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace fastqueue::cli {
 
 /// Which task shall run and how, as options or a line of a file say.
 struct task_wishes {
+    using ms = std::chrono::milliseconds;
+
     std::string name;
     std::optional<priority> level;
-    std::optional<std::chrono::milliseconds> countdown;
-    std::optional<std::chrono::milliseconds> limit;  ///< of one attempt
+    std::optional<ms> countdown;
+    std::optional<instant_text::instant> eta;
+    std::optional<ms> expires;
+    std::optional<ms> limit;  ///< of one attempt
+    std::optional<ms> soft_limit;
     std::uint32_t retries = 0;
+    ms retry_delay{task_options{}.retry_delay_ms};
+    double retry_backoff = task_options{}.retry_backoff;
+    ms retry_max_delay{task_options{}.retry_max_ms};
+    double retry_jitter = task_options{}.retry_jitter;
+    std::string key;
+    bool at_most_once = false;
     task_id id;  ///< empty: a new one
 
+    /// Whether it is not to begin at once.
+    [[nodiscard]] bool later() const {
+        if (countdown) return countdown->count() > 0;
+        return eta && *eta > std::chrono::system_clock::now();
+    }
     [[nodiscard]] invocation<void> made(std::string arguments) const {
         invocation<void> task{name, std::move(arguments)};
-        task.retries(retries);
+        task.retries(retries)
+            .retry_delay(retry_delay, retry_backoff, retry_max_delay)
+            .retry_jitter(retry_jitter);
         if (!id.empty()) task.id(id);
         if (level) task.at(*level);
         if (countdown) task.countdown(*countdown);
+        if (eta) task.eta(*eta);
+        if (expires) task.expires_in(*expires);
         if (limit) task.timeout(*limit);
+        if (soft_limit) task.soft_timeout(*soft_limit);
+        if (!key.empty()) task.key(key);
+        if (at_most_once) task.at_most_once();
         return task;
     }
+};
+
+/// One of them that an option (`--retry-delay`) and a member of a line (`retry_delay`) may say.
+struct task_wish {
+    std::string_view option;
+    std::string_view member;
+    std::string_view kind;
+    std::string_view help;
+    bool is_text;  ///< a line has it as a string, not as a number
+    void (*read)(task_wishes&, std::string_view from, std::string_view value);
+    std::string_view variable = {};  ///< that stands in for the option; empty: the one of its name
+};
+
+namespace detail {
+
+using wish_text = std::string_view;
+inline constexpr std::chrono::milliseconds moment{1};
+
+}  // namespace detail
+
+inline constexpr std::array task_wish_list{
+    task_wish{
+        "--priority", "priority", "LEVEL", "critical, high, normal or low (default: normal)", true,
+        [](task_wishes& w, detail::wish_text n, detail::wish_text v) { w.level = read_priority(n, v); }},
+    task_wish{"--countdown", "countdown", "SECONDS", "Do not run it before so long from now", false,
+              [](task_wishes& w, detail::wish_text n, detail::wish_text v) {
+                  w.countdown = read_seconds(n, v);
+                  w.eta.reset();
+              }},
+    task_wish{
+        "--eta", "eta", "TIME",
+        "Do not run it before this time, with its offset from UTC: 2026-12-24T18:00:00+01:00, or Z for none",
+        true,
+        [](task_wishes& w, detail::wish_text n, detail::wish_text v) {
+            w.eta = read_instant(n, v);
+            w.countdown.reset();
+        }},
+    task_wish{"--expires", "expires", "SECONDS",
+              "Give it up if it has not begun so long from now (default: never)", false,
+              [](task_wishes& w, detail::wish_text n, detail::wish_text v) {
+                  w.expires = read_seconds(n, v, detail::moment);
+              }},
+    task_wish{"--timeout", "timeout", "SECONDS", "End an attempt that takes longer (default: never)", false,
+              [](task_wishes& w, detail::wish_text n, detail::wish_text v) {
+                  w.limit = read_seconds(n, v, detail::moment);
+              },
+              "FASTQUEUE_TASK_TIMEOUT"},
+    task_wish{"--soft-timeout", "soft_timeout", "SECONDS",
+              "Ask an attempt to stop that takes longer (default: never)", false,
+              [](task_wishes& w, detail::wish_text n, detail::wish_text v) {
+                  w.soft_limit = read_seconds(n, v, detail::moment);
+              }},
+    task_wish{"--retries", "retries", "N", "Run it again so often after it failed (default: 0)", false,
+              [](task_wishes& w, detail::wish_text n, detail::wish_text v) {
+                  w.retries = read_number<std::uint32_t>(n, v, 0, max_retries);
+              },
+              "FASTQUEUE_TASK_RETRIES"},
+    task_wish{
+        "--retry-delay", "retry_delay", "SECONDS", "How long to wait before the first retry (default: 1)",
+        false,
+        [](task_wishes& w, detail::wish_text n, detail::wish_text v) { w.retry_delay = read_seconds(n, v); }},
+    task_wish{"--retry-backoff", "retry_backoff", "FACTOR",
+              "Each further wait is so many times longer (default: 2)", false,
+              [](task_wishes& w, detail::wish_text n, detail::wish_text v) {
+                  w.retry_backoff = read_fraction(n, v, 1, 100);
+              }},
+    task_wish{"--retry-max-delay", "retry_max_delay", "SECONDS", "No wait is longer (default: 600)", false,
+              [](task_wishes& w, detail::wish_text n, detail::wish_text v) {
+                  w.retry_max_delay = read_seconds(n, v);
+              }},
+    task_wish{"--retry-jitter", "retry_jitter", "PART",
+              "So much of each wait is left to chance (default: 0.1)", false,
+              [](task_wishes& w, detail::wish_text n, detail::wish_text v) {
+                  w.retry_jitter = read_fraction(n, v, 0, 1);
+              }},
+    task_wish{
+        "--delivery", "delivery", "HOW",
+        "at_least_once, or at_most_once: not again after its subworker was lost (default: at_least_once)",
+        true,
+        [](task_wishes& w, detail::wish_text n, detail::wish_text v) {
+            w.at_most_once =
+                read_word(n, v, std::array<detail::wish_text, 2>{"at_least_once", "at_most_once"}) == 1;
+        }},
+    task_wish{"--key", "key", "KEY", "Where balancing goes by keys, tasks of one key go to one subworker",
+              true,
+              [](task_wishes& w, detail::wish_text n, detail::wish_text v) { w.key = read_token(n, v); }},
 };
 
 }  // namespace fastqueue::cli

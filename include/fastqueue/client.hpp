@@ -118,6 +118,11 @@ public:
     [[nodiscard]] task_status wait_status(task_id const& id, std::chrono::milliseconds timeout) {
         return shell::status_of(ask(this->requests().wait(id, timeout)));
     }
+    /// The task's attempts that went wrong, the latest last: while it lives, and as long as its result is kept.
+    /// \throws error (unknown_task)
+    [[nodiscard]] std::vector<failed_attempt> history(task_id const& id) {
+        return shell::history_of(document("inspect", id.text()));
+    }
     /// Cancels a task.
     /// \return `cancelled` where it had not begun, `running` where its handler was asked to stop
     /// \throws error (unknown_task, already_finished)

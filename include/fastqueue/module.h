@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 #define FASTQUEUE_MODULE_MAGIC 0x314d5146u /* "FQM1" */
-#define FASTQUEUE_MODULE_VERSION 1u        /* grows with each change that an old module would not survive */
+#define FASTQUEUE_MODULE_VERSION 2u        /* grows with each change that an old module would not survive */
 
 /* How a run ended. */
 enum fastqueue_status {
@@ -45,6 +45,9 @@ struct fastqueue_context {
        At most one a run; never called after unwatch_stop has returned. */
     void (*watch_stop)(void* host, void (*notify)(void* argument), void* argument);
     void (*unwatch_stop)(void* host);
+    /* If this run ends as FASTQUEUE_HANDLER_ERROR, the next one begins after so many milliseconds, and not after the task's own
+       delay. */
+    void (*retry_after)(void* host, uint64_t milliseconds);
 };
 
 /* Where a run puts its result, or the text of its error. Not 0: no memory, stop writing. */

@@ -54,7 +54,7 @@ private:
     std::optional<std::stop_source> source_;
 };
 
-[[nodiscard]] inline std::int32_t to_status(invocation_result result) noexcept {
+[[nodiscard]] inline std::int32_t to_status(invocation_result const& result) noexcept {
     if (result.ok()) return FASTQUEUE_SUCCESS;
     switch (result.code) {
         case errc::bad_arguments:
@@ -79,6 +79,7 @@ private:
     std::string out;
     auto const result = task.invoke(ctx, to_view(content), to_view(arguments), out);
     if (output.append(output.host, out.data(), out.size()) != 0) return FASTQUEUE_HANDLER_ERROR;
+    if (result.retry_after_ms) host->retry_after(host->host, *result.retry_after_ms);
     return to_status(result);
 }
 

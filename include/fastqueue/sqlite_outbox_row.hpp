@@ -54,12 +54,11 @@ private:
         auto const at = [](std::uint64_t n) {
             return std::chrono::sys_time<microseconds>{microseconds{static_cast<std::int64_t>(n)}};
         };
-        if (o.retry_jitter != task_options{}.retry_jitter)
-            throw error{errc::bad_option, "retry_jitter has no place in an outbox"};
         if (o.priority) task.at(*o.priority);
         if (o.delivery == delivery::at_most_once) task.at_most_once();
         if (o.meta) task.with_meta();
         task.retries(o.retries).retry_delay(ms(o.retry_delay_ms), o.retry_backoff, ms(o.retry_max_ms));
+        task.retry_jitter(o.retry_jitter);
         if (o.timeout_ms != 0) task.timeout(ms(o.timeout_ms));
         if (o.soft_timeout_ms != 0) task.soft_timeout(ms(o.soft_timeout_ms));
         if (o.countdown_ms) task.countdown(ms(*o.countdown_ms));

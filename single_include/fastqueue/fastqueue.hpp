@@ -3211,6 +3211,13 @@ public:
         return std::move(retry_delay(first, backoff, longest));
     }
 
+    /// So much of each wait before a retry is left to chance, 0 to 1: then tasks that failed together do not come back together.
+    invocation& retry_jitter(double part) & {
+        if (!(part >= 0 && part <= 1)) detail::bad_option("retry_jitter", "the part is 0 to 1");
+        return options_.retry_jitter = part, *this;
+    }
+    invocation&& retry_jitter(double part) && { return std::move(retry_jitter(part)); }
+
     /// An attempt that takes longer ends as `timeout`. Longer than 0.
     template <class Rep, class Period>
     invocation& timeout(std::chrono::duration<Rep, Period> limit) & {
@@ -3549,6 +3556,15 @@ struct task_meta {
     std::uint64_t submitted_us = 0;  ///< the control plane's clock, microseconds UTC; 0: not yet
     std::uint64_t started_us = 0;
     std::uint64_t finished_us = 0;
+};
+
+/// One attempt that ended without a result, of those that a control plane remembers: the last sixteen of a task.
+struct failed_attempt {
+    std::uint32_t attempt = 0;
+    std::uint64_t at_us = 0;  ///< when it ended: the control plane's clock, microseconds UTC
+    std::string worker;       ///< may be empty
+    std::error_code code;     ///< `handler_error`, `timeout`, `worker_lost` ...
+    std::string text;         ///< the beginning of what was said of it
 };
 
 /// What became of a task that has ended: its value, or why there is none. No result type needs a default
@@ -9806,6 +9822,44 @@ template <class R, class Serialization>
     return s;
 }
 
+namespace detail {
+
+// As the document `inspect` has them.
+struct attempt_row {
+    std::uint32_t attempt = 0;
+    std::uint64_t at_us = 0;
+    std::optional<std::string> worker;
+    std::string code;
+    std::string text;
+
+    template <class Archive>
+    void serialize(Archive& a) {
+        a(CEREAL_NVP(attempt), CEREAL_NVP(at_us), CEREAL_NVP(worker), CEREAL_NVP(code), CEREAL_NVP(text));
+    }
+};
+struct task_row {
+    std::optional<std::vector<attempt_row>> history;
+
+    template <class Archive>
+    void serialize(Archive& a) {
+        a(CEREAL_NVP(history));
+    }
+};
+
+}  // namespace detail
+
+/// The attempts that a document of the verb `inspect` tells of. \throws error (bad_value) if it is none
+[[nodiscard]] inline std::vector<failed_attempt> history_of(std::string_view document) {
+    std::vector<failed_attempt> made;
+    auto row = serialization::json::decode<detail::task_row>(document);
+    if (!row.history) return made;
+    for (auto& a : *row.history) {
+        made.push_back({a.attempt, a.at_us, std::move(a.worker).value_or(""),
+                        make_error_code(errc_from_name(a.code, errc::handler_error)), std::move(a.text)});
+    }
+    return made;
+}
+
 }  // namespace fastqueue::shell
 
 // ---- <fastqueue/shell/client_requests.hpp>
@@ -10320,6 +10374,20 @@ public:
     using std::runtime_error::runtime_error;
 };
 
+/// Thrown by a handler that knows when trying again is worth while: the attempt has failed with this text, and the next one, if
+/// the task has retries left, begins after this wait in place of the task's own delay.
+class retry_after : public std::runtime_error {
+public:
+    /// \param wait  from the attempt's end; below 0 is 0
+    retry_after(std::chrono::milliseconds wait, std::string const& what)
+        : std::runtime_error{what}, wait_{std::max(wait, std::chrono::milliseconds{})} {}
+
+    [[nodiscard]] std::chrono::milliseconds wait() const noexcept { return wait_; }
+
+private:
+    std::chrono::milliseconds wait_;
+};
+
 /// Thrown by a handler that was asked to stop and did: the attempt ends as cancelled, not as failed.
 class task_cancelled : public std::runtime_error {
 public:
@@ -10420,8 +10488,9 @@ namespace fastqueue {
 
 /// What became of one run of a handler. The value, or the error's text, is in the string that `invoke` was given.
 struct invocation_result {
-    errc code{};            ///< zero: success
-    bool is_final = false;  ///< of a failure: trying again is useless
+    errc code{};                                       ///< zero: success
+    bool is_final = false;                             ///< of a failure: trying again is useless
+    std::optional<std::uint64_t> retry_after_ms = {};  ///< of another one: when it is worth while
 
     [[nodiscard]] constexpr bool ok() const noexcept { return code == errc{}; }
 };
@@ -10463,6 +10532,9 @@ inline invocation_result report_exception(std::string& out, run_phase phase) {
     } catch (permanent_failure const& e) {
         write_error_text(out, e.what());
         return {errc::handler_error, true};
+    } catch (retry_after const& e) {
+        write_error_text(out, e.what());
+        return {errc::handler_error, false, static_cast<std::uint64_t>(e.wait().count())};
     } catch (task_cancelled const& e) {
         write_error_text(out, e.what());
         return {errc::cancelled, true};
@@ -11390,6 +11462,11 @@ public:
     /// The same, at its end or when `timeout` is over. \throws error (unknown_task)
     [[nodiscard]] task_status wait_status(task_id const& id, std::chrono::milliseconds timeout) {
         return shell::status_of(ask(this->requests().wait(id, timeout)));
+    }
+    /// The task's attempts that went wrong, the latest last: while it lives, and as long as its result is kept.
+    /// \throws error (unknown_task)
+    [[nodiscard]] std::vector<failed_attempt> history(task_id const& id) {
+        return shell::history_of(document("inspect", id.text()));
     }
     /// Cancels a task.
     /// \return `cancelled` where it had not begun, `running` where its handler was asked to stop
@@ -12782,6 +12859,7 @@ struct cached_result {
     std::string value;                  ///< the value, or the error's text
     policy::store_sequence stored = 0;  ///< the write that made the end durable
     policy::task_number number = 0;     ///< its name in the store
+    shared_text history;                ///< of its attempts that went wrong, as a `trouble_log`
 };
 
 /// Keeps the latest results: so many, so many octets, so long after their end. Who has to leave a full cache
@@ -12807,7 +12885,7 @@ public:
     template <class Gone>
     std::uint32_t insert(std::uint32_t ledger, std::uint64_t hash, cached_result const& result,
                          std::string_view value, instant ended, Gone&& gone) {
-        auto const size = value.size() + result.worker.view().size();
+        auto const size = octets_of(result) + value.size();
         if (items_.empty() || size > limit_.octets) return none;
         while (free_.empty() || octets_ + size > limit_.octets) drop(eviction_.victim(), gone);
         auto const slot = free_.back();
@@ -12866,7 +12944,7 @@ private:
     };
 
     static std::uint64_t octets_of(cached_result const& r) noexcept {
-        return r.value.size() + r.worker.view().size();
+        return r.value.size() + r.worker.view().size() + r.history.view().size();
     }
     [[nodiscard]] bool expired(entry const& i, instant now) const noexcept {
         return saturating_add(i.ended, limit_.ttl) <= now;
@@ -13285,6 +13363,17 @@ public:
         }
     }
 
+    /// As a JSON list, the value of a key that has been written.
+    static void write(json::writer& w, std::string_view log) {
+        w.begin_array();
+        each(log, [&](trouble const& t) {
+            w.begin_object().key("attempt").value(t.attempt).key("at_us").value(t.at_us);
+            if (!t.worker.empty()) w.key("worker").value(t.worker);
+            w.key("code").value(name_of(t.code)).key("text").value(t.text).end_object();
+        });
+        w.end_array();
+    }
+
 private:
     static std::size_t count(std::string_view log) noexcept {
         std::size_t lines = 0;
@@ -13464,7 +13553,8 @@ public:
                                    s_.shared_worker_name(t.worker),
                                    {},
                                    after,
-                                   t.number};
+                                   t.number,
+                                   shared_text{history_of(t)}};
         answer_waiters(slot, result, value, after);
         s_.tell(t, worker);
         if (dead) bury(t, result, value);
@@ -13563,7 +13653,8 @@ public:
                                     s_.shared_worker_name(t.worker),
                                     {},
                                     t.stored,
-                                    t.number};
+                                    t.number,
+                                    {}};
         write_result(header, t.id, present, ref, true);
     }
     /// What a result cache is to call for each result that leaves it: its value need not be stored any longer.
@@ -13651,6 +13742,10 @@ public:
             s_.dispatch.enqueue(slot);
         }
     }
+    /// Of its attempts that went wrong, as a `trouble_log`.
+    [[nodiscard]] std::string_view history_of(task const& t) const noexcept {
+        return t.terms == none ? std::string_view{} : std::string_view{s_.terms[t.terms].history};
+    }
     /// Writes what is known of the task after an attempt without a result.
     void write_attempt(task& t, std::uint64_t due_us) {
         auto const [failures, deaths] = s_.troubles_of(t);
@@ -13700,9 +13795,6 @@ private:
     }
     void leave_lane(std::uint32_t slot) {
         s_.tasks[slot].restored ? s_.reunion.tasks.erase(s_.tasks, slot) : s_.dispatch.dequeue(slot);
-    }
-    [[nodiscard]] std::string_view history_of(task const& t) const noexcept {
-        return t.terms == none ? std::string_view{} : std::string_view{s_.terms[t.terms].history};
     }
     void note_trouble(task& t, errc code, std::string_view worker, std::string_view text) {
         if (t.terms == none) {
@@ -14947,7 +15039,7 @@ public:
         if (!is_final(s_.ledger.state(entry)))
             write_whole(w, s_.ledger[entry].reference);
         else if (auto const* const r = kept(entry))
-            write_result(w, id, *r);
+            write_result(w, id, *r), write_history(w, r->history.view());
         else
             w.key("id").value(id.text()).key("state").value(name_of(s_.ledger.state(entry)));
         w.end_object();
@@ -15028,6 +15120,10 @@ private:
         w.key("content").value(s_.contents[t.content]).key("payload_octets").value(t.octets);
         w.key("submitted_us").value(t.submitted_us);
         if (t.started_us != 0) w.key("started_us").value(t.started_us);
+        write_history(w, life_.history_of(t));
+    }
+    static void write_history(json::writer& w, std::string_view history) {
+        if (!history.empty()) trouble_log::write(w.key("history"), history);
     }
     void write_result(json::writer& w, task_id const& id, cached_result const& r) const {
         w.key("id").value(id.text()).key("name").value(s_.dispatch.names()[r.name].name);
@@ -15215,13 +15311,9 @@ private:
         w.key("retries").value(l->options.retries).key("timeout_ms").value(l->options.timeout_ms);
         w.key("content").value(l->content.empty() ? std::string_view{"json"} : std::string_view{l->content});
         w.key("arguments").value(l->arguments).key("submitted_us").value(l->submitted_us);
-        w.key("finished_us").value(l->finished_us).key("history").begin_array();
-        trouble_log::each(l->history, [&](trouble const& t) {
-            w.begin_object().key("attempt").value(t.attempt).key("at_us").value(t.at_us);
-            if (!t.worker.empty()) w.key("worker").value(t.worker);
-            w.key("code").value(name_of(t.code)).key("text").value(t.text).end_object();
-        });
-        w.end_array().end_object();
+        w.key("finished_us").value(l->finished_us).key("history");
+        trouble_log::write(w, l->history);
+        w.end_object();
         s_.show(r, h, h.verb(), l->id.text(), out);
     }
     /// The task is accepted anew, under another id: the first one has its end, and that stands.
@@ -15846,7 +15938,8 @@ public:
                                    worker_named(r.worker),
                                    {},
                                    0,
-                                   task.number};
+                                   task.number,
+                                   shared_text{r.history}};
         if (r.dead) bury(stored);
         auto const kept = stored.has_value ? s_.cache.insert(entry, task.id.hash(0), result, r.value,
                                                              ended_at(r.finished_us), life_.gone())
@@ -17262,12 +17355,7 @@ public:
         return max_payload;
     }
     void pack_answer(std::string& answer) const {
-        packet_writer{answer}
-            .number(result_.end)
-            .number(result_.code)
-            .number(result_.final)
-            .number(took_us)
-            .text(out_);
+        packet_writer{answer}.number(result_).number(took_us).text(out_);
     }
 
     /// Gives memory back after a large result.
@@ -17287,13 +17375,7 @@ private:
             .text(record_->arguments);
     }
     void settle(std::string_view answer) noexcept {
-        result_ = {};
-        packet_reader{answer}
-            .number(result_.end)
-            .number(result_.code)
-            .number(result_.final)
-            .number(took_us)
-            .text(out_);
+        packet_reader{answer}.number(result_).number(took_us).text(out_);
     }
     void lost(std::string_view why) noexcept {
         result_ = {};
@@ -17313,6 +17395,7 @@ private:
         result_.end = made.code == errc::cancelled ? wire::run_end::cancelled : wire::run_end::failure;
         result_.code = made.code;
         result_.final = made.is_final;
+        if (made.retry_after_ms) result_.retry_after_ms = std::min(*made.retry_after_ms, wire::max_number);
     }
     [[nodiscard]] invocation_result invoke() noexcept {
         if (task_ == nullptr) {
@@ -19930,7 +20013,7 @@ extern "C" {
 #endif
 
 #define FASTQUEUE_MODULE_MAGIC 0x314d5146u /* "FQM1" */
-#define FASTQUEUE_MODULE_VERSION 1u        /* grows with each change that an old module would not survive */
+#define FASTQUEUE_MODULE_VERSION 2u        /* grows with each change that an old module would not survive */
 
 /* How a run ended. */
 enum fastqueue_status {
@@ -19958,6 +20041,9 @@ struct fastqueue_context {
        At most one a run; never called after unwatch_stop has returned. */
     void (*watch_stop)(void* host, void (*notify)(void* argument), void* argument);
     void (*unwatch_stop)(void* host);
+    /* If this run ends as FASTQUEUE_HANDLER_ERROR, the next one begins after so many milliseconds, and not after the task's own
+       delay. */
+    void (*retry_after)(void* host, uint64_t milliseconds);
 };
 
 /* Where a run puts its result, or the text of its error. Not 0: no memory, stop writing. */
@@ -20064,7 +20150,7 @@ private:
     std::optional<std::stop_source> source_;
 };
 
-[[nodiscard]] inline std::int32_t to_status(invocation_result result) noexcept {
+[[nodiscard]] inline std::int32_t to_status(invocation_result const& result) noexcept {
     if (result.ok()) return FASTQUEUE_SUCCESS;
     switch (result.code) {
         case errc::bad_arguments:
@@ -20089,6 +20175,7 @@ private:
     std::string out;
     auto const result = task.invoke(ctx, to_view(content), to_view(arguments), out);
     if (output.append(output.host, out.data(), out.size()) != 0) return FASTQUEUE_HANDLER_ERROR;
+    if (result.retry_after_ms) host->retry_after(host->host, *result.retry_after_ms);
     return to_status(result);
 }
 
@@ -20898,19 +20985,22 @@ public:
     static invocation_result run(void const* state, context& ctx, std::string_view content,
                                  std::string_view arguments, std::string& out) {
         auto const& self = *static_cast<module_task const*>(state);
-        run_host host{ctx, {}};
+        run_host host{ctx, {}, {}};
         auto const id = ctx.id().octets();
-        fastqueue_context const shown{&host,           id.data(),   ctx.attempt(),
-                                      &stop_requested, &watch_stop, &unwatch_stop};
+        fastqueue_context const shown{&host,       id.data(),     ctx.attempt(), &stop_requested,
+                                      &watch_stop, &unwatch_stop, &retry_after};
         auto const status = self.task_->run(self.task_->state, &shown, {content.data(), content.size()},
                                             {arguments.data(), arguments.size()}, {&out, &append});
-        return to_result(status, out);
+        auto result = to_result(status, out);
+        if (status == FASTQUEUE_HANDLER_ERROR) result.retry_after_ms = host.retry_after_ms;
+        return result;
     }
 
 private:
     struct run_host {
         context& ctx;
         std::optional<std::stop_callback<std::function<void()>>> watch;
+        std::optional<std::uint64_t> retry_after_ms;
     };
 
     static int stop_requested(void* host) noexcept {
@@ -20922,6 +21012,10 @@ private:
         self.watch.emplace(self.ctx.stop(), [notify, argument] { notify(argument); });
     }
     static void unwatch_stop(void* host) noexcept { static_cast<run_host*>(host)->watch.reset(); }
+
+    static void retry_after(void* host, std::uint64_t ms) noexcept {
+        static_cast<run_host*>(host)->retry_after_ms = ms;
+    }
 
     static int append(void* host, char const* data, std::size_t size) noexcept {
         try {

@@ -142,7 +142,9 @@ class Batch(support.Case):
                  ('{"task": "add", "args": 5}', "'args' that are no JSON array"), ('{"task": "add", "kwargs": [5]}', "'kwargs' that are no JSON object"),
                  ('{"task": "add", "args": [1], "kwargs": {}}', "both 'args' and 'kwargs'"), ('{"task": "add", "args": [1], "args": [2]}', "'args' twice"),
                  ('{"task": "add", "priority": "hihg"}', "priority 'hihg' .* high"), ('{"task": "add", "countdown": -1}', "countdown '-1'"),
-                 ('{"task": "add", "timeout": 0}', "timeout '0'"), ('{"task": "add", "retries": 1.5}', "retries '1.5'"), ('{"task": "add", "id": "17"}', "id '17'")]
+                 ('{"task": "add", "timeout": 0}', "timeout '0'"), ('{"task": "add", "retries": 1.5}', "retries '1.5'"), ('{"task": "add", "id": "17"}', "id '17'"),
+                 ('{"task": "add", "retry_jitter": 2}', "retry_jitter '2'"), ('{"task": "add", "eta": 5}', "'eta' that is no JSON string"),
+                 ('{"task": "add", "eta": "noon"}', "eta 'noon' is not a time"), ('{"task": "add", "retry-delay": 5}', "did you mean retry_delay")]
         ended = self.pipe("".join(line + "\n" for line, _ in lines), "--output", "json", expect=2)
         rows = [json.loads(line) for line in ended.stdout.splitlines()]
         self.assertEqual([(row["line"], row["state"], row["code"]) for row in rows], [(i + 1, "refused", "bad_line") for i in range(len(lines))])
@@ -150,6 +152,14 @@ class Batch(support.Case):
             with self.subTest(line=line):
                 self.assertRegex(row["error"], why)
                 self.assertRegex(ended.stderr, f"line {row['line']} refused: .*{why}")
+
+    def test_a_line_says_what_options_say(self):
+        lines = ['{"task": "fail", "args": ["once"], "retries": 1, "retry_delay": 0.01, "retry_backoff": 1, "retry_max_delay": 1, "retry_jitter": 0}',
+                 '{"task": "sleep_ms", "args": [20000], "soft_timeout": 0.1, "priority": "high", "delivery": "at_most_once", "key": "a"}',
+                 '{"task": "add", "args": [1, 1], "countdown": 60, "expires": 0.1}', '{"task": "add", "args": [1, 1], "eta": "2001-02-03T04:05:06Z"}']
+        rows = [json.loads(line) for line in self.pipe("\n".join(lines), "--output", "json", expect=1).stdout.splitlines()]
+        ended = {row["line"]: row for row in rows}
+        self.assertEqual([ended[i + 1]["state"] for i in range(4)], ["failure", "success", "expired", "success"])
 
     def test_a_file_as_editors_leave_it_is_read(self):
         path = pathlib.Path(self.folder) / "odd.jsonl"

@@ -56,7 +56,19 @@ class Mistakes(support.Case):
         self.check(("submit", "--task-name", "a", "--timeout", "1e99"), "--timeout", "'1e99'")
         self.check(("submit", "--task-name", "a", "--retries", "99999999999999999999"), "--retries")
 
+        self.check(("submit", "--task-name", "a", "--retry-backoff", "0.5"), "--retry-backoff", "'0.5'", "1 to 100")
+        self.check(("submit", "--task-name", "a", "--retry-jitter", "2"), "--retry-jitter", "'2'", "0 to 1")
+        self.check(("submit", "--task-name", "a", "--expires", "0"), "--expires", "'0'", "over 0")
+
+    def test_times(self):
+        for wrong in ("tomorrow", "2026-12-24", "2026-12-24T18:00:00", "2026-02-30T18:00:00Z", "2026-12-24T24:00:00Z", "2026-12-24T18:61Z",
+                      "2026-12-24T18:00:00.Z", "2026-12-24T18:00:00+25:00", "2026-12-24T18:00:00Z and more", "26-12-24T18:00:00Z"):
+            with self.subTest(time=wrong):
+                self.check(("submit", "--task-name", "a", "--eta", wrong), "--eta", f"'{wrong}'", "2026-12-24T18:00:00+01:00")
+
     def test_words(self):
+        self.check(("submit", "--task-name", "a", "--delivery", "once"), "--delivery", "'once'", "at_least_once or at_most_once")
+        self.check(("submit", "--task-name", "a", "--key", "a b"), "--key", "'a b'", "without spaces")
         self.check(("submit", "--task-name", "a", "--priority", "hihg"), "--priority", "'hihg'", "critical, high, normal or low", "high?")
         self.check(("submit", "--task-name", "a", "--output", "xml"), "--output", "'xml'", "text or json")
         self.check(("control-plane", "--local", "maybe"), "--local", "thread, process or off")

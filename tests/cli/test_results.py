@@ -83,6 +83,18 @@ class Results(support.Case):
         self.assertEqual((row["state"], row["retries"], row["timeout_ms"], row["priority"]), ("running", 3, 60000, "high"))
         self.assertRegex(self.ask("inspect", task).stdout, r"(?m)^priority +high$")
 
+    def test_inspect_shows_the_attempts_that_went_wrong(self):
+        task = self.begin_task(self.there, "fail", "no luck", options=("--retries", "2", "--retry-delay", "0.01"))
+        self.end_of(self.there, task)
+        history = json.loads(self.ask("inspect", task, "--output", "json").stdout)["history"]
+        self.assertEqual([(row["attempt"], row["code"], row["text"], row["worker"]) for row in history],
+                         [(n, "handler_error", "no luck", "control-plane.local") for n in (1, 2, 3)])
+        self.assertEqual(sorted(row["at_us"] for row in history), [row["at_us"] for row in history])
+        self.assertRegex(self.ask("inspect", task).stdout, r"(?m)^ *3 +20\S+Z +control-plane.local +handler_error +no luck$")
+        fine = self.begin_task(self.there, "add", 5, 3)
+        self.end_of(self.there, fine)
+        self.assertNotIn("history", self.ask("inspect", fine, "--output", "json").stdout)
+
     def test_why_answers_in_a_sentence(self):
         running = self.begin_task(self.there, "sleep_ms", 30000, options=("--timeout", "60"))
         self.until_running(self.there, running)

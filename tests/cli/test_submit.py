@@ -1,5 +1,6 @@
 """Clients' commands: what is printed where, and every exit code."""
 
+import datetime
 import json
 import socket
 import subprocess
@@ -79,6 +80,37 @@ class Answers(support.Case):
         status = self.end_of(self.shared, task)
         self.assertEqual(status["value"], 2)
         self.assertGreaterEqual(status["started_us"] - status["submitted_us"], 400_000)
+
+    def test_an_eta_is_waited_for_wherever_its_clock_stands(self):
+        for zone in (datetime.timezone.utc, datetime.timezone(datetime.timedelta(hours=5, minutes=30)), datetime.timezone(datetime.timedelta(hours=-8))):
+            with self.subTest(zone=zone):
+                when = datetime.datetime.now(zone) + datetime.timedelta(seconds=0.5)
+                task = self.begin_task(self.shared, "add", 1, 1, options=("--eta", when.isoformat()))
+                status = self.end_of(self.shared, task)
+                self.assertGreaterEqual(status["started_us"], int(when.timestamp() * 1e6))
+                self.assertLess(status["started_us"], int(when.timestamp() * 1e6) + 20_000_000)
+        soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)
+        task = self.begin_task(self.shared, "add", 1, 1, options=("--eta", soon.strftime("%Y-%m-%d %H:%MZ")))
+        self.assertEqual(self.status(self.shared, task)["state"], "scheduled")
+        self.assertEqual(self.value(self.shared, "add", 5, 3, options=("--eta", "2001-02-03T04:05:06.789+01")), 8, "its time has come")
+
+    def test_a_task_that_has_not_begun_in_time_expires(self):
+        task = self.begin_task(self.shared, "add", 1, 1, options=("--countdown", "60", "--expires", "0.2"))
+        self.assertEqual(self.end_of(self.shared, task)["state"], "expired")
+
+    def test_an_attempt_over_its_soft_limit_is_asked_to_stop(self):
+        value = self.value(self.shared, "sleep_ms", 20_000, options=("--soft-timeout", "0.2"))
+        self.assertLess(value, 20_000, "it returns how long it slept")
+
+    def test_retries_wait_as_long_as_they_are_told_to(self):
+        options = ("--retries", "2", "--retry-delay", "0.1", "--retry-backoff", "3", "--retry-jitter", "0")
+        task = self.begin_task(self.shared, "fail", "no luck", options=options)
+        self.assertEqual(self.end_of(self.shared, task)["attempt"], 3)
+        ends = [row["at_us"] for row in json.loads(self.run_cli("inspect", task, "--discovery-address", self.shared.discovery, "--output", "json").stdout)["history"]]
+        self.assertGreaterEqual(ends[1] - ends[0], 100_000)
+        self.assertGreaterEqual(ends[2] - ends[1], 300_000)
+        options = ("--retries", "2", "--retry-delay", "60", "--retry-max-delay", "0.05")
+        self.assertIn("no luck", self.submit(self.shared, "fail", "no luck", options=options, expect=1).stderr)
 
     def test_a_task_that_has_not_begun_is_cancelled(self):
         task = self.begin_task(self.shared, "add", 1, 1, options=("--countdown", "60"))

@@ -511,7 +511,7 @@ TEST_CASE("plane: short tasks are sent ahead, and recalled when the worker turns
     REQUIRE(runs.size() == 1);
     // Back at its place, before those that came later; and the attempt that never began was none.
     CHECK(runs[0].line == "run " + text(3) + " 1 add");
-    w.say(worker, "began " + text(4) + " 1");            // begun before the recall came: it stays
+    w.say(worker, "began " + text(4) + " 1");  // begun before the recall came: it stays
     w.turn();
     CHECK(w.ask1(c, "get " + text(4)).line == "result " + text(4) + " running");
 }

@@ -66,10 +66,13 @@ class Documents(support.Case):
                 self.assertEqual(shape_of(value), shape_of(example_of(document)))
 
     def test_the_documents_of_a_task_and_of_a_worker_have_the_members_of_their_examples(self):
-        plane = self.plane()
-        self.worker("sw1", plane)
+        plane = self.plane("--local", "off")
+        lost = self.worker("sw2", plane)
         task = self.begin_task(plane, "sleep_ms", 30000, options=("--task-retries", "3", "--task-timeout", "60"))
         management = f"tcp://127.0.0.1:{plane.management}"
+        self.until_running(plane, task)
+        lost.kill()
+        self.worker("sw1", plane)
         self.until(lambda: self.ask(management, f"why {task}")[1]["reason"] == "running", "it runs")
         for verb, expected in (("tasks name=sleep_ms", "tasks"), (f"inspect {task}", f"inspect {task}"),
                                (f"why {task}", f"why {task}"), ("drain sw1", "drain sw1")):

@@ -187,3 +187,53 @@ TEST_CASE("client: goes on by itself when the control plane starts again", "[rol
     CHECK(later.get().value() == 7);
     CHECK(client.call(add(5, 6)) == 11);
 }
+
+TEST_CASE("client: a task's history tells of each attempt that went wrong, also when it has succeeded",
+          "[roles]") {
+    auto tasks = usual_tasks();
+    std::atomic<int> calls{0};
+    constexpr fq::task<int()> third_time{"third_time"};
+    tasks.define(third_time, [&]() -> int {
+        switch (++calls) {
+            case 1:
+                throw fq::retry_after{1ms, "come back later"};
+            case 2:
+                throw std::runtime_error{"no luck"};
+            default:
+                return 8;
+        }
+    });
+    plane there{tasks};
+    fq::client client{there.client()};
+    auto const id = client.new_id();
+    CHECK(client.call(third_time().id(id).retries(2).retry_delay(2ms)) == 8);
+    auto const history = client.history(id);
+    REQUIRE(history.size() == 2);
+    CHECK(history[0].attempt == 1);
+    CHECK(history[0].text == "come back later");
+    CHECK(history[0].code == fq::errc::handler_error);
+    CHECK(history[0].worker == "control-plane.local");
+    CHECK(history[1].attempt == 2);
+    CHECK(history[1].at_us >= history[0].at_us);
+    CHECK(history[1].text == "no luck");
+    CHECK(client.history(client.delay(add(1, 2))).empty());
+    CHECK_THROWS_AS(client.history(client.new_id()), fq::error);
+}
+
+TEST_CASE("client: a handler that names the time of its next attempt gets it, and not the task's own delay",
+          "[roles]") {
+    auto tasks = usual_tasks();
+    std::atomic<int> calls{0};
+    constexpr fq::task<int()> patient{"patient"};
+    tasks.define(patient, [&]() -> int {
+        if (++calls == 1) throw fq::retry_after{1ms, "in a moment"};
+        return 8;
+    });
+    plane there{tasks};
+    fq::client client{there.client()};
+    CHECK(client.call(patient().retries(1).retry_delay(1h)) == 8);
+    calls = 0;
+    auto const given_up = client.call_outcome(patient());
+    REQUIRE_FALSE(given_up);
+    CHECK(given_up.text() == "in a moment");
+}

@@ -71,6 +71,7 @@ TEST_CASE("invocation: options are set fluently", "[tasks]") {
                           .at(fq::priority::critical)
                           .retries(3)
                           .retry_delay(250ms, 1.5, 2s)
+                          .retry_jitter(0.5)
                           .timeout(2s)
                           .soft_timeout(1500us)
                           .countdown(1min)
@@ -85,6 +86,7 @@ TEST_CASE("invocation: options are set fluently", "[tasks]") {
     CHECK(o.retry_delay_ms == 250);
     CHECK(o.retry_backoff == 1.5);
     CHECK(o.retry_max_ms == 2000);
+    CHECK(o.retry_jitter == 0.5);
     CHECK(o.timeout_ms == 2000);
     CHECK(o.soft_timeout_ms == 2);  // rounded up
     CHECK(o.countdown_ms == 60'000);
@@ -129,6 +131,8 @@ TEST_CASE("invocation: values out of range are refused and name the option", "[t
     CHECK(problem([](auto& c) {
               c.retry_delay(1s, std::numeric_limits<double>::quiet_NaN());
           }).starts_with("retry_delay: "));
+    CHECK(problem([](auto& c) { c.retry_jitter(1.5); }) == "retry_jitter: the part is 0 to 1");
+    CHECK(problem([](auto& c) { c.retry_jitter(-0.1); }).starts_with("retry_jitter: "));
     CHECK(problem([](auto& c) { c.key(""); }).starts_with("key: "));
     CHECK(problem([](auto& c) { c.key("a b"); }).starts_with("key: "));
     CHECK(problem([](auto& c) { c.key("a=\n"); }).starts_with("key: "));

@@ -52,7 +52,8 @@ std::string run(fq::registry const& r, std::string_view name, std::string_view a
     std::string out;
     auto const result = r.find(name)->invoke(ctx, "json", arguments, out);
     if (result.ok()) return out;
-    return std::string{name_of(result.code)} + (result.is_final ? "!: " : ": ") + out;
+    auto const later = result.retry_after_ms ? " in " + std::to_string(*result.retry_after_ms) + " ms" : "";
+    return std::string{name_of(result.code)} + later + (result.is_final ? "!: " : ": ") + out;
 }
 
 }  // namespace
@@ -79,6 +80,7 @@ TEST_CASE("module_loader: failures cross the boundary as codes and texts", "[tas
     CHECK(run(r, "throw.std", R"(["went \u00e9 wrong"])") == "handler_error: went \u00e9 wrong");
     CHECK(run(r, "throw.int", "") == "handler_error: unknown exception");
     CHECK(run(r, "throw.permanent", "") == "handler_error!: never again");
+    CHECK(run(r, "throw.later", "") == "handler_error in 5000 ms: in a while");
     CHECK(run(r, "throw.error", "") == "handler_error: an error of ours");
     CHECK(run(r, "sum", "[5]") == "bad_arguments!: argument \"xs\": expected a list, got a number (5)");
     fq::context ctx{{}, 1, "sum", std::stop_token{}};
@@ -128,7 +130,7 @@ TEST_CASE("module_loader: what is wrong with a module is one sentence that names
                                      " has no entry point: it does not export fastqueue_module_entry");
     auto const abi = problem("wrong_abi");
     CHECK(abi.starts_with("task module " + file("wrong_abi") +
-                          " was built for module ABI 99 (1/2/3/4), this program has 1 ("));
+                          " was built for module ABI 99 (1/2/3/4), this program has 2 ("));
     CHECK(problem("wrong_magic").ends_with("is no FastQueue module: its stamp begins with something else"));
     CHECK(problem("entry_throws").ends_with("could not be set up: the licence has run out"));
     CHECK(problem("entry_null").ends_with("could not be set up: its entry point returned nothing"));

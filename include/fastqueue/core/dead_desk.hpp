@@ -61,13 +61,9 @@ private:
         w.key("retries").value(l->options.retries).key("timeout_ms").value(l->options.timeout_ms);
         w.key("content").value(l->content.empty() ? std::string_view{"json"} : std::string_view{l->content});
         w.key("arguments").value(l->arguments).key("submitted_us").value(l->submitted_us);
-        w.key("finished_us").value(l->finished_us).key("history").begin_array();
-        trouble_log::each(l->history, [&](trouble const& t) {
-            w.begin_object().key("attempt").value(t.attempt).key("at_us").value(t.at_us);
-            if (!t.worker.empty()) w.key("worker").value(t.worker);
-            w.key("code").value(name_of(t.code)).key("text").value(t.text).end_object();
-        });
-        w.end_array().end_object();
+        w.key("finished_us").value(l->finished_us).key("history");
+        trouble_log::write(w, l->history);
+        w.end_object();
         s_.show(r, h, h.verb(), l->id.text(), out);
     }
     /// The task is accepted anew, under another id: the first one has its end, and that stands.

@@ -50,7 +50,8 @@ public:
                                    worker_named(r.worker),
                                    {},
                                    0,
-                                   task.number};
+                                   task.number,
+                                   shared_text{r.history}};
         if (r.dead) bury(stored);
         auto const kept = stored.has_value ? s_.cache.insert(entry, task.id.hash(0), result, r.value,
                                                              ended_at(r.finished_us), life_.gone())

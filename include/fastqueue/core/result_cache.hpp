@@ -32,6 +32,7 @@ struct cached_result {
     std::string value;                  ///< the value, or the error's text
     policy::store_sequence stored = 0;  ///< the write that made the end durable
     policy::task_number number = 0;     ///< its name in the store
+    shared_text history;                ///< of its attempts that went wrong, as a `trouble_log`
 };
 
 /// Keeps the latest results: so many, so many octets, so long after their end. Who has to leave a full cache
@@ -57,7 +58,7 @@ public:
     template <class Gone>
     std::uint32_t insert(std::uint32_t ledger, std::uint64_t hash, cached_result const& result,
                          std::string_view value, instant ended, Gone&& gone) {
-        auto const size = value.size() + result.worker.view().size();
+        auto const size = octets_of(result) + value.size();
         if (items_.empty() || size > limit_.octets) return none;
         while (free_.empty() || octets_ + size > limit_.octets) drop(eviction_.victim(), gone);
         auto const slot = free_.back();
@@ -116,7 +117,7 @@ private:
     };
 
     static std::uint64_t octets_of(cached_result const& r) noexcept {
-        return r.value.size() + r.worker.view().size();
+        return r.value.size() + r.worker.view().size() + r.history.view().size();
     }
     [[nodiscard]] bool expired(entry const& i, instant now) const noexcept {
         return saturating_add(i.ended, limit_.ttl) <= now;

@@ -3,6 +3,7 @@
 #include <fastqueue/core/plane_state.hpp>
 #include <fastqueue/core/task_life.hpp>
 #include <fastqueue/core/task_reasons.hpp>
+#include <fastqueue/core/trouble_log.hpp>
 #include <fastqueue/core/worker_desk.hpp>
 #include <fastqueue/json/writer.hpp>
 
@@ -53,7 +54,7 @@ public:
         if (!is_final(s_.ledger.state(entry)))
             write_whole(w, s_.ledger[entry].reference);
         else if (auto const* const r = kept(entry))
-            write_result(w, id, *r);
+            write_result(w, id, *r), write_history(w, r->history.view());
         else
             w.key("id").value(id.text()).key("state").value(name_of(s_.ledger.state(entry)));
         w.end_object();
@@ -134,6 +135,10 @@ private:
         w.key("content").value(s_.contents[t.content]).key("payload_octets").value(t.octets);
         w.key("submitted_us").value(t.submitted_us);
         if (t.started_us != 0) w.key("started_us").value(t.started_us);
+        write_history(w, life_.history_of(t));
+    }
+    static void write_history(json::writer& w, std::string_view history) {
+        if (!history.empty()) trouble_log::write(w.key("history"), history);
     }
     void write_result(json::writer& w, task_id const& id, cached_result const& r) const {
         w.key("id").value(id.text()).key("name").value(s_.dispatch.names()[r.name].name);

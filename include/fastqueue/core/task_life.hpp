@@ -156,7 +156,8 @@ public:
                                    s_.shared_worker_name(t.worker),
                                    {},
                                    after,
-                                   t.number};
+                                   t.number,
+                                   shared_text{history_of(t)}};
         answer_waiters(slot, result, value, after);
         s_.tell(t, worker);
         if (dead) bury(t, result, value);
@@ -255,7 +256,8 @@ public:
                                     s_.shared_worker_name(t.worker),
                                     {},
                                     t.stored,
-                                    t.number};
+                                    t.number,
+                                    {}};
         write_result(header, t.id, present, ref, true);
     }
     /// What a result cache is to call for each result that leaves it: its value need not be stored any longer.
@@ -343,6 +345,10 @@ public:
             s_.dispatch.enqueue(slot);
         }
     }
+    /// Of its attempts that went wrong, as a `trouble_log`.
+    [[nodiscard]] std::string_view history_of(task const& t) const noexcept {
+        return t.terms == none ? std::string_view{} : std::string_view{s_.terms[t.terms].history};
+    }
     /// Writes what is known of the task after an attempt without a result.
     void write_attempt(task& t, std::uint64_t due_us) {
         auto const [failures, deaths] = s_.troubles_of(t);
@@ -392,9 +398,6 @@ private:
     }
     void leave_lane(std::uint32_t slot) {
         s_.tasks[slot].restored ? s_.reunion.tasks.erase(s_.tasks, slot) : s_.dispatch.dequeue(slot);
-    }
-    [[nodiscard]] std::string_view history_of(task const& t) const noexcept {
-        return t.terms == none ? std::string_view{} : std::string_view{s_.terms[t.terms].history};
     }
     void note_trouble(task& t, errc code, std::string_view worker, std::string_view text) {
         if (t.terms == none) {

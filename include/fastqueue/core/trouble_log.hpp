@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fastqueue/json/writer.hpp>
 #include <fastqueue/model/error.hpp>
 
 #include <cstddef>
@@ -51,6 +52,17 @@ public:
             t.text = line;
             if (good) f(t);
         }
+    }
+
+    /// As a JSON list, the value of a key that has been written.
+    static void write(json::writer& w, std::string_view log) {
+        w.begin_array();
+        each(log, [&](trouble const& t) {
+            w.begin_object().key("attempt").value(t.attempt).key("at_us").value(t.at_us);
+            if (!t.worker.empty()) w.key("worker").value(t.worker);
+            w.key("code").value(name_of(t.code)).key("text").value(t.text).end_object();
+        });
+        w.end_array();
     }
 
 private:

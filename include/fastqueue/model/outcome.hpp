@@ -23,6 +23,15 @@ struct task_meta {
     std::uint64_t finished_us = 0;
 };
 
+/// One attempt that ended without a result, of those that a control plane remembers: the last sixteen of a task.
+struct failed_attempt {
+    std::uint32_t attempt = 0;
+    std::uint64_t at_us = 0;  ///< when it ended: the control plane's clock, microseconds UTC
+    std::string worker;       ///< may be empty
+    std::error_code code;     ///< `handler_error`, `timeout`, `worker_lost` ...
+    std::string text;         ///< the beginning of what was said of it
+};
+
 /// What became of a task that has ended: its value, or why there is none. No result type needs a default
 /// constructor. A value; one thread at a time.
 template <class R>

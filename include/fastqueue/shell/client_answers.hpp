@@ -6,9 +6,15 @@
 #include <fastqueue/serialization/json.hpp>
 #include <fastqueue/shell/pending_answer.hpp>
 
+#include <cereal/cereal.hpp>
+
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace fastqueue::shell {
 
@@ -47,6 +53,44 @@ template <class R, class Serialization>
     s.value = std::move(answer.payload);
     s.meta = std::move(answer.meta);
     return s;
+}
+
+namespace detail {
+
+// As the document `inspect` has them.
+struct attempt_row {
+    std::uint32_t attempt = 0;
+    std::uint64_t at_us = 0;
+    std::optional<std::string> worker;
+    std::string code;
+    std::string text;
+
+    template <class Archive>
+    void serialize(Archive& a) {
+        a(CEREAL_NVP(attempt), CEREAL_NVP(at_us), CEREAL_NVP(worker), CEREAL_NVP(code), CEREAL_NVP(text));
+    }
+};
+struct task_row {
+    std::optional<std::vector<attempt_row>> history;
+
+    template <class Archive>
+    void serialize(Archive& a) {
+        a(CEREAL_NVP(history));
+    }
+};
+
+}  // namespace detail
+
+/// The attempts that a document of the verb `inspect` tells of. \throws error (bad_value) if it is none
+[[nodiscard]] inline std::vector<failed_attempt> history_of(std::string_view document) {
+    std::vector<failed_attempt> made;
+    auto row = serialization::json::decode<detail::task_row>(document);
+    if (!row.history) return made;
+    for (auto& a : *row.history) {
+        made.push_back({a.attempt, a.at_us, std::move(a.worker).value_or(""),
+                        make_error_code(errc_from_name(a.code, errc::handler_error)), std::move(a.text)});
+    }
+    return made;
 }
 
 }  // namespace fastqueue::shell

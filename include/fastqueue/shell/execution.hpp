@@ -5,7 +5,9 @@
 #include <fastqueue/shell/packet.hpp>
 #include <fastqueue/tasks/context.hpp>
 #include <fastqueue/tasks/registry.hpp>
+#include <fastqueue/wire/number.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -72,12 +74,7 @@ public:
         return max_payload;
     }
     void pack_answer(std::string& answer) const {
-        packet_writer{answer}
-            .number(result_.end)
-            .number(result_.code)
-            .number(result_.final)
-            .number(took_us)
-            .text(out_);
+        packet_writer{answer}.number(result_).number(took_us).text(out_);
     }
 
     /// Gives memory back after a large result.
@@ -97,13 +94,7 @@ private:
             .text(record_->arguments);
     }
     void settle(std::string_view answer) noexcept {
-        result_ = {};
-        packet_reader{answer}
-            .number(result_.end)
-            .number(result_.code)
-            .number(result_.final)
-            .number(took_us)
-            .text(out_);
+        packet_reader{answer}.number(result_).number(took_us).text(out_);
     }
     void lost(std::string_view why) noexcept {
         result_ = {};
@@ -123,6 +114,7 @@ private:
         result_.end = made.code == errc::cancelled ? wire::run_end::cancelled : wire::run_end::failure;
         result_.code = made.code;
         result_.final = made.is_final;
+        if (made.retry_after_ms) result_.retry_after_ms = std::min(*made.retry_after_ms, wire::max_number);
     }
     [[nodiscard]] invocation_result invoke() noexcept {
         if (task_ == nullptr) {

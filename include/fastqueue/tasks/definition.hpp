@@ -9,8 +9,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,8 +22,9 @@ namespace fastqueue {
 
 /// What became of one run of a handler. The value, or the error's text, is in the string that `invoke` was given.
 struct invocation_result {
-    errc code{};            ///< zero: success
-    bool is_final = false;  ///< of a failure: trying again is useless
+    errc code{};                                       ///< zero: success
+    bool is_final = false;                             ///< of a failure: trying again is useless
+    std::optional<std::uint64_t> retry_after_ms = {};  ///< of another one: when it is worth while
 
     [[nodiscard]] constexpr bool ok() const noexcept { return code == errc{}; }
 };
@@ -63,6 +66,9 @@ inline invocation_result report_exception(std::string& out, run_phase phase) {
     } catch (permanent_failure const& e) {
         write_error_text(out, e.what());
         return {errc::handler_error, true};
+    } catch (retry_after const& e) {
+        write_error_text(out, e.what());
+        return {errc::handler_error, false, static_cast<std::uint64_t>(e.wait().count())};
     } catch (task_cancelled const& e) {
         write_error_text(out, e.what());
         return {errc::cancelled, true};

@@ -107,6 +107,13 @@ public:
         return std::move(retry_delay(first, backoff, longest));
     }
 
+    /// So much of each wait before a retry is left to chance, 0 to 1: then tasks that failed together do not come back together.
+    invocation& retry_jitter(double part) & {
+        if (!(part >= 0 && part <= 1)) detail::bad_option("retry_jitter", "the part is 0 to 1");
+        return options_.retry_jitter = part, *this;
+    }
+    invocation&& retry_jitter(double part) && { return std::move(retry_jitter(part)); }
+
     /// An attempt that takes longer ends as `timeout`. Longer than 0.
     template <class Rep, class Period>
     invocation& timeout(std::chrono::duration<Rep, Period> limit) & {

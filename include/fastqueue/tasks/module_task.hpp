@@ -28,19 +28,22 @@ public:
     static invocation_result run(void const* state, context& ctx, std::string_view content,
                                  std::string_view arguments, std::string& out) {
         auto const& self = *static_cast<module_task const*>(state);
-        run_host host{ctx, {}};
+        run_host host{ctx, {}, {}};
         auto const id = ctx.id().octets();
-        fastqueue_context const shown{&host,           id.data(),   ctx.attempt(),
-                                      &stop_requested, &watch_stop, &unwatch_stop};
+        fastqueue_context const shown{&host,       id.data(),     ctx.attempt(), &stop_requested,
+                                      &watch_stop, &unwatch_stop, &retry_after};
         auto const status = self.task_->run(self.task_->state, &shown, {content.data(), content.size()},
                                             {arguments.data(), arguments.size()}, {&out, &append});
-        return to_result(status, out);
+        auto result = to_result(status, out);
+        if (status == FASTQUEUE_HANDLER_ERROR) result.retry_after_ms = host.retry_after_ms;
+        return result;
     }
 
 private:
     struct run_host {
         context& ctx;
         std::optional<std::stop_callback<std::function<void()>>> watch;
+        std::optional<std::uint64_t> retry_after_ms;
     };
 
     static int stop_requested(void* host) noexcept {
@@ -52,6 +55,10 @@ private:
         self.watch.emplace(self.ctx.stop(), [notify, argument] { notify(argument); });
     }
     static void unwatch_stop(void* host) noexcept { static_cast<run_host*>(host)->watch.reset(); }
+
+    static void retry_after(void* host, std::uint64_t ms) noexcept {
+        static_cast<run_host*>(host)->retry_after_ms = ms;
+    }
 
     static int append(void* host, char const* data, std::size_t size) noexcept {
         try {

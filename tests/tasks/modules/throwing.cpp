@@ -1,6 +1,7 @@
 // A module whose handlers fail in every way, and one that waits to be stopped.
 #include <fastqueue/module.hpp>
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <stdexcept>
@@ -18,6 +19,7 @@ fq::registry make() {
         .describe("Throws.");
     r.define("throw.int", [] { throw 42; });
     r.define("throw.permanent", [] { throw fq::permanent_failure{"never again"}; });
+    r.define("throw.later", [] { throw fq::retry_after{std::chrono::seconds{5}, "in a while"}; });
     r.define("throw.error", [] { throw fq::error{fq::errc::timeout, "an error of ours"}; });
     r.define(
         "sum",
