@@ -59,6 +59,8 @@ public:
         if (workers_.app()) return workers_.run();
         if (queues_.app()) return queues_.run();
         if (drain_.app()) return drain_.run();
+        if (pause_.app()) return pause_.run();
+        if (resume_.app()) return resume_.run();
         if (health_.app()) return health_.run();
         if (dead_.app()) return dead_.run();
         if (backup_.app()) return backup_.run();
@@ -135,6 +137,8 @@ private:
     workers_command workers_{app_};
     queues_command queues_{app_};
     drain_command drain_{app_};
+    pause_command pause_{app_, "pause", "Hold back the tasks of a priority, or of a name"};
+    pause_command resume_{app_, "resume", "Let tasks that are held back go on"};
     health_command health_{app_};
     dead_command dead_{app_};
     backup_command backup_{app_};

@@ -5,10 +5,15 @@
 #include "json_rows.hpp"
 #include "options.hpp"
 #include "output.hpp"
+#include "values.hpp"
+
+#include <fastqueue/model/priority.hpp>
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace fastqueue::cli {
 
@@ -40,12 +45,12 @@ public:
 
 private:
     static void show(json_rows const& rows) {
-        table out{{{"PRIORITY"}, {"WAITING", true}, {"OLDEST", true}, {"RATE", true}}};
+        table out{{{"PRIORITY"}, {"WAITING", true}, {"OLDEST", true}, {"RATE", true}, {"PAUSED"}}};
         for (std::size_t i = 0; i < rows.size(); ++i) {
             bool const waits = rows.number(i, "waiting") > 0;
             out.row({rows.name(i), rows.get(i, "waiting"),
-                     waits ? span_text(rows.number(i, "oldest_ms") * 1000) : "-",
-                     rows.get(i, "rate") + "/s"});
+                     waits ? span_text(rows.number(i, "oldest_ms") * 1000) : "-", rows.get(i, "rate") + "/s",
+                     rows.get(i, "paused") == "true" ? "yes" : "-"});
         }
         say(out.text());
     }
@@ -124,6 +129,59 @@ private:
     connection connection_;
     CLI::Option* worker_ = nullptr;
     bool undo_ = false;
+};
+
+/// `fastqueue pause` and `fastqueue resume`
+class pause_command {
+public:
+    pause_command(CLI::App& app, std::string verb, std::string const& help)
+        : verb_{std::move(verb)}, options_{*app.add_subcommand(verb_, help)} {
+        options_.one("--priority", "LEVEL", "The tasks of this priority",
+                     [this](std::string_view n, std::string_view v) { level_ = read_priority(n, v); });
+        options_.one("--task-name", "NAME", "The tasks of this name",
+                     [this](std::string_view n, std::string_view v) { name_ = read_name(n, v); });
+        connection_.add_to(options_);
+        options_.app().footer(
+            "Tasks that are held back are taken and wait; what runs is not touched. With --store sqlite:PATH "
+            "a pause outlives a "
+            "restart.\n"
+            "fastqueue queues shows which priorities are held back, fastqueue why ID what a task waits for.\n"
+            "Examples: fastqueue " +
+            verb_ + " --priority low\n          fastqueue " + verb_ + " --task-name add");
+    }
+
+    [[nodiscard]] CLI::App& app() const noexcept { return options_.app(); }
+
+    int run() {
+        options_.read();
+        if (!level_ && name_.empty())
+            throw error{errc::bad_option,
+                        "which tasks? Name a priority with --priority, or a task with --task-name"};
+        std::string arguments;
+        if (level_) arguments = "priority=" + std::string{name_of(*level_)};
+        if (!name_.empty()) arguments += (arguments.empty() ? "name=" : " name=") + name_;
+        auto const document = connection_.ask({}, [&](client& c) { return c.document(verb_, arguments); });
+        json_rows const rows{document, json_rows::form::one};
+        say(connection_.json() ? rows.lines() : words(rows));
+        return done;
+    }
+
+private:
+    /// What is held back now.
+    [[nodiscard]] static std::string words(json_rows const& rows) {
+        std::string out;
+        for (auto const* const what : {"priorities", "names"}) {
+            auto const list = rows.raw(0, what);
+            if (list != "[]") out += (out.empty() ? "" : "; ") + std::string{what} + ' ' + list;
+        }
+        return out.empty() ? "nothing is held back" : "held back: " + out;
+    }
+
+    std::string verb_;
+    option_set options_;
+    connection connection_;
+    std::optional<priority> level_;
+    std::string name_;
 };
 
 }  // namespace fastqueue::cli

@@ -4049,7 +4049,7 @@ public:
     virtual void task(stored_task const& stored) = 0;
     /// Each that has, in the order of their ends.
     virtual void end(stored_end const& stored) = 0;
-    /// Each worker that was a member.
+    /// Each name that was a member.
     virtual void member(std::string_view name) = 0;
 
 protected:
@@ -4116,7 +4116,8 @@ concept tells_commits = requires(S s, store_sequence awaited, store_news& news) 
 /// s.finish(result)        | bad_alloc | the task has ended; the first one stands
 /// s.forget(number)        | bad_alloc | drops a result's value, and a dead letter's arguments; the id stays used
 /// s.erase(number)         | bad_alloc | drops a task that has ended: its id is not known any more
-/// s.member(name, there)   | bad_alloc | a worker has joined, or left with nothing in its hands
+/// s.member(name, there)   | bad_alloc | a worker has joined, or left with nothing in its hands; or a pause was made or
+///                         |           | ended, whose name has a `=` in it
 /// s.flush(awaited)        | never     | at the end of a turn: what was appended may be written now, as one batch; somebody
 ///                         |           | waits for the writes up to `awaited`, the rest may wait a moment for company
 /// s.poll(news)            | bad_alloc | what was committed, fetched, found taken or failed since; sequences grow by one a
@@ -11651,7 +11652,8 @@ struct name_entry {
     std::uint32_t cost_us = 0;  ///< how long a run takes, smoothed; 0: not known yet
     std::uint64_t succeeded = 0;
     std::uint64_t failed = 0;
-    bool known = false;  ///< a worker has announced it, once
+    bool known = false;   ///< a worker has announced it, once
+    bool paused = false;  ///< an operator holds its tasks back
 
     /// Takes a run's duration into account: quickly upwards, slowly downwards, for the damage is done by a
     /// long task that was taken for a short one.
@@ -12338,6 +12340,18 @@ public:
         place(c.ahead, c.ahead_count, r.among_ahead, ahead, w);
     }
 
+    /// From now on no task of this priority is given out, or they are again. What waits keeps its place.
+    void pause(priority level, bool paused) {
+        paused_[index_of(level)] = paused;
+        for (std::uint32_t name = 0; name < names_.size(); ++name) head_changed(name, level);
+    }
+    /// The same for the tasks of a name.
+    void pause(std::uint32_t name, bool paused) {
+        names_[name].paused = paused;
+        heads_changed(name);
+    }
+    [[nodiscard]] bool is_paused(priority level) const noexcept { return paused_[index_of(level)]; }
+
     /// The next task and its worker; the task has left its lane. Empty when nothing that waits has a place.
     [[nodiscard]] std::optional<choice> next() {
         if (waiting_ == 0) return std::nullopt;
@@ -12389,8 +12403,8 @@ private:
         for (auto const c : names_[name].classes) show_head(*classes_[c], name, index_of(level), first);
     }
     void show_head(worker_class& c, std::uint32_t name, std::size_t level, std::uint32_t first) {
-        bool const hidden =
-            c.local && names_[name].able > 0;  // this process works only where nobody else can
+        bool const others_can = c.local && names_[name].able > 0;  // then this process leaves it to them
+        bool const hidden = others_can || names_[name].paused || paused_[level];
         if (first == none || hidden)
             c.heads[level].erase(name);
         else
@@ -12400,6 +12414,9 @@ private:
         auto& e = names_[name];
         more ? ++e.able : --e.able;
         if (e.able > 1 || (e.able == 1 && !more)) return;
+        heads_changed(name);
+    }
+    void heads_changed(std::uint32_t name) {
         for (std::size_t level = 0; level < priority_count; ++level) {
             head_changed(name, static_cast<priority>(level));
         }
@@ -12510,6 +12527,7 @@ private:
     std::vector<std::unique_ptr<worker_class>> classes_;
     std::map<class_key, std::uint32_t> by_names_;
     std::vector<bool> serving_;
+    std::array<bool, priority_count> paused_{};
     std::uint32_t waiting_ = 0;
 };
 
@@ -14947,6 +14965,11 @@ private:
                 "reunion",
                 "the control plane has restarted: workers of before have a moment to say that they run it"};
         auto const& name = s_.dispatch.names()[t.name].name;
+        if (s_.dispatch.is_paused(t.level))
+            return {"paused", "tasks of its priority are held back: fastqueue resume --priority " +
+                                  std::string{name_of(t.level)}};
+        if (s_.dispatch.names()[t.name].paused)
+            return {"paused", "tasks of its name are held back: fastqueue resume --task-name " + name};
         std::uint32_t ready = 0;
         std::uint32_t away = 0;
         std::string who;
@@ -15403,6 +15426,113 @@ private:
 
 }  // namespace fastqueue::core
 
+// ---- <fastqueue/core/pause_desk.hpp>
+
+// ---- <fastqueue/core/pause_name.hpp>
+
+namespace fastqueue::core {
+
+/// How a store keeps what an operator holds back: among the names of workers, which have no `=` in theirs.
+namespace pause_name {
+
+inline constexpr std::string_view level_key = "priority=";
+inline constexpr std::string_view task_key = "name=";
+
+[[nodiscard]] inline std::string of(priority level) {
+    return std::string{level_key} + std::string{name_of(level)};
+}
+[[nodiscard]] inline std::string of(std::string_view task) {
+    return std::string{task_key} + std::string{task};
+}
+
+/// Whether a name that was kept is no worker's but a pause's.
+[[nodiscard]] inline bool is_one(std::string_view kept) noexcept { return kept.find('=') != kept.npos; }
+
+/// Holds back in `dispatcher` what the name says, as before a restart. What it cannot read it leaves alone.
+template <class Dispatcher>
+void restore(std::string_view kept, Dispatcher& dispatcher) {
+    auto const value = kept.substr(kept.find('=') + 1);
+    if (kept.starts_with(level_key)) {
+        if (auto const level = parse_priority(value)) dispatcher.pause(*level, true);
+    } else if (kept.starts_with(task_key)) {
+        dispatcher.pause(dispatcher.names().intern(value), true);
+    }
+}
+
+}  // namespace pause_name
+
+}  // namespace fastqueue::core
+
+namespace fastqueue::core {
+
+/// What an operator holds back: tasks of a priority, or of a name, are taken and wait, and none of them begins until he lets them
+/// go on. With a durable store a pause outlives a restart.
+template <class P>
+class pause_desk {
+public:
+    pause_desk(plane_state<P>& state, worker_desk<P> const& workers, run_desk<P>& runs)
+        : s_{state}, workers_{workers}, runs_{runs} {}
+
+    /// \return false: it is none of its verbs
+    bool verb(request& r, wire::header const& h) {
+        bool const pauses = h.verb() == "pause";
+        if (!pauses && h.verb() != "resume") return false;
+        auto const name = h.get("name");
+        auto const level = h.get("priority");
+        auto const p = parse_priority(level);
+        if (!h.positional().empty() || (name.empty() && level.empty()))
+            s_.refuse(r, h, "the verb takes name=, or priority=, or both");
+        else if (!level.empty() && !p)
+            s_.refuse(r, h, "priority= is critical, high, normal or low");
+        else if (!name.empty() && s_.dispatch.names().find(name) == none)
+            s_.error(r, "-", errc::unknown_task_name, ref_of(h),
+                     "no task of that name was ever seen here; see names");
+        else
+            set(r, h, name, p, pauses);
+        return true;
+    }
+
+private:
+    void set(request& r, wire::header const& h, std::string_view name, std::optional<priority> level,
+             bool paused) {
+        if (level) {
+            s_.dispatch.pause(*level, paused);
+            keep(r, pause_name::of(*level), paused);
+        }
+        if (!name.empty()) {
+            s_.dispatch.pause(s_.dispatch.names().find(name), paused);
+            keep(r, pause_name::of(name), paused);
+        }
+        if (paused) {  // what is at workers and has not begun comes back; the rest of it is given out again
+            for (auto const& [id, w] : workers_.by_name()) runs_.recall_ahead(w);
+        }
+        s_.show(r, h, h.verb(), {}, document());
+    }
+    void keep(request& r, std::string const& what, bool paused) {
+        if (s_.keeps()) s_.rests_on(r, s_.store.member(what, paused));
+    }
+    [[nodiscard]] std::string document() const {
+        std::string out;
+        json::writer w{out};
+        w.begin_object().key("priorities").begin_array();
+        for (std::size_t level = 0; level < priority_count; ++level) {
+            if (s_.dispatch.is_paused(static_cast<priority>(level))) w.value(priority_names[level]);
+        }
+        w.end_array().key("names").begin_array();
+        for (auto const& entry : s_.dispatch.names()) {
+            if (entry.paused) w.value(entry.name);
+        }
+        w.end_array().end_object();
+        return out;
+    }
+
+    plane_state<P>& s_;
+    worker_desk<P> const& workers_;
+    run_desk<P>& runs_;
+};
+
+}  // namespace fastqueue::core
+
 // ---- <fastqueue/core/plane_documents.hpp>
 
 namespace fastqueue::core {
@@ -15472,7 +15602,7 @@ public:
                 .value(n->failed)
                 .key("typical_us")
                 .value(n->cost_us);
-            w.end_object();
+            w.key("paused").value(n->paused).end_object();
         }
         w.end_array();
         return out;
@@ -15570,7 +15700,8 @@ private:
         }
         w.key(priority_names[level]).begin_object().key("waiting").value(waiting);
         w.key("oldest_ms").value(s_.ms_since(oldest));
-        w.key("rate").value(s_.rates[level].per_second(s_.now.steady)).end_object();
+        w.key("rate").value(s_.rates[level].per_second(s_.now.steady));
+        w.key("paused").value(s_.dispatch.is_paused(static_cast<priority>(level))).end_object();
     }
 
     plane_state<P> const& s_;
@@ -15946,7 +16077,9 @@ public:
                                            : none;
         life_.close_id(entry, result, kept);
     }
-    void member(std::string_view name) override { s_.reunion.expect(name); }
+    void member(std::string_view name) override {
+        pause_name::is_one(name) ? pause_name::restore(name, s_.dispatch) : s_.reunion.expect(name);
+    }
 
     /// All has been told.
     void finish() { s_.reunion.begin(s_.now.steady, s_.options.reunion); }
@@ -16006,11 +16139,11 @@ private:
 namespace fastqueue::wire {
 
 /// Every verb that some port serves, whoever listens there.
-inline constexpr std::array<std::string_view, 30> verbs{
+inline constexpr std::array<std::string_view, 32> verbs{
     "submit",    "call",       "get",    "wait",  "watch",    "cancel", "forget", "register",
     "heartbeat", "unregister", "run",    "began", "progress", "done",   "recall", "hello",
     "discover",  "workers",    "queues", "stats", "tasks",    "health", "names",  "inspect",
-    "why",       "drain",      "dead",   "rerun", "purge",    "backup"};
+    "why",       "drain",      "dead",   "rerun", "purge",    "backup", "pause",  "resume"};
 
 /// What a peer is told whose verb is not served where it was sent: it exists elsewhere, or nowhere.
 [[nodiscard]] constexpr errc misplaced(std::string_view verb) noexcept {
@@ -16038,7 +16171,8 @@ public:
           requests_{s_, life_, runs_},
           documents_{s_, workers_},
           admin_{s_, life_, workers_, runs_},
-          dead_{s_, life_} {}
+          dead_{s_, life_},
+          pauses_{s_, workers_, runs_} {}
 
     /// The time of this turn. A gap far over what was asked for means that the process stood still: nobody's silence in
     /// it is held against him.
@@ -16257,7 +16391,7 @@ private:
         else if (verb == "health")
             document(r, h, documents_.health());
         else
-            return dead_.verb(r, h) || admin_.verb(r, h, payload);
+            return dead_.verb(r, h) || pauses_.verb(r, h) || admin_.verb(r, h, payload);
         return true;
     }
     bool discovery_verb(request& r, wire::header const& h) {
@@ -16408,6 +16542,7 @@ private:
     plane_documents<P> documents_;
     admin_desk<P> admin_;
     dead_desk<P> dead_;
+    pause_desk<P> pauses_;
     instant next_sweep_{};
     instant expected_{};
 };

@@ -23,7 +23,7 @@ class Operator(support.Case):
         rows = {row["priority"]: row for row in self.rows("queues", "--discovery-address", plane.discovery)}
         self.assertEqual(list(rows), ["critical", "high", "normal", "low"])
         self.assertEqual([row["waiting"] for row in rows.values()], [0, 3, 0, 0])
-        self.assertRegex(self.run_cli("queues", "--discovery-address", plane.discovery).stdout, r"(?m)^high +3 +\S+ m?s +0/s$")
+        self.assertRegex(self.run_cli("queues", "--discovery-address", plane.discovery).stdout, r"(?m)^high +3 +\S+ m?s +0/s +-$")
 
     def test_tasks_lists_by_state_and_name(self):
         plane = self.plane()
@@ -53,6 +53,35 @@ class Operator(support.Case):
         self.assertEqual(self.workers(plane)["sw1"]["state"], "drained")
         self.assertEqual(self.rows(*drain, "--undo")[0]["state"], "active")
         self.assertEqual(self.end_of(plane, task)["value"], 8)
+
+    def test_a_paused_priority_and_a_paused_name_wait_and_go_on_also_after_a_restart(self):
+        base, management, discovery = support.free_ports()
+        where = {"base": base, "port": management, "discovery": discovery}
+        store = ("--store", f"sqlite:{self.folder}/queue.db")
+        plane = self.plane(*store, **where)
+        at = ("--discovery-address", plane.discovery)
+        self.assertEqual(self.run_cli("pause", *at, "--priority", "low").stdout, 'held back: priorities ["low"]\n')
+        self.assertEqual(self.run_cli("pause", *at, "--task-name", "greet").stdout, 'held back: priorities ["low"]; names ["greet"]\n')
+        low = self.begin_task(plane, "add", 5, 3, options=("--priority", "low"))
+        greeting = self.begin_task(plane, "greet", "Ada")
+        self.assertEqual(self.value(plane, "add", 20, 3), 23)
+        self.assertRegex(self.run_cli("queues", *at).stdout, r"(?m)^low +1 .* yes$")
+        self.assertIn("fastqueue resume --priority low", self.run_cli("why", low, *at).stdout)
+        plane.kill()
+        plane = self.plane(*store, **where)
+        self.assertEqual([self.status(plane, task)["state"] for task in (low, greeting)], ["queued", "queued"])
+        self.assertEqual(self.run_cli("resume", *at, "--task-name", "greet").stdout, 'held back: priorities ["low"]\n')
+        self.assertEqual(self.end_of(plane, greeting)["state"], "success")
+        self.assertEqual(self.status(plane, low)["state"], "queued")
+        self.assertEqual(self.run_cli("resume", *at, "--priority", "low").stdout, "nothing is held back\n")
+        self.assertEqual(self.end_of(plane, low)["value"], 8)
+
+    def test_what_is_not_there_cannot_be_paused(self):
+        plane = self.plane()
+        at = ("--discovery-address", plane.discovery)
+        self.assertIn("--priority", self.error("pause", *at, expect=2))
+        self.assertIn("no task of that name", self.error("pause", *at, "--task-name", "ad", expect=5))
+        self.assertIn("'urgent'", self.error("resume", *at, "--priority", "urgent", expect=2))
 
     def test_a_worker_that_is_not_there_cannot_be_drained(self):
         plane = self.plane()

@@ -191,7 +191,7 @@ TEST_CASE("admin: queues tells how many tasks of each priority end a second", "[
         o.done(worker, run[0], "success", "3");
     }
     o.pass(1s);
-    CHECK(count(o.ask_for("queues"), R"("high":{"waiting":0,"oldest_ms":0,"rate":2})") == 1);
+    CHECK(count(o.ask_for("queues"), R"("high":{"waiting":0,"oldest_ms":0,"rate":2,)") == 1);
 }
 
 TEST_CASE("plane: what runs at most once and is handed back after it began does not run again", "[core]") {
@@ -206,4 +206,74 @@ TEST_CASE("plane: what runs at most once and is handed back after it began does 
     auto const end = o.ask1(o.client, "get " + text(1));
     CHECK(end.line == "result " + text(1) + " failure");
     CHECK(end.field("code") == "worker_lost");
+}
+
+TEST_CASE(
+    "admin: a priority that is paused is taken and waits, the others go on, and it goes on in its order",
+    "[core]") {
+    office o;
+    CHECK(o.ask_for("pause priority=high") == R"({"priorities":["high"],"names":[]})");
+    auto const worker = o.worker("w1", "concurrency=2");
+    o.submit(1, "add priority=high");
+    o.submit(2, "add priority=high");
+    o.submit(3, "add priority=low");
+    auto runs = o.take(worker);
+    REQUIRE(runs.size() == 1);
+    CHECK(runs[0].line == "run " + text(3) + " 1 add");
+    CHECK(o.why(1) == "paused");
+    CHECK(o.says("fastqueue resume --priority high"));
+    CHECK(count(o.ask_for("queues"), "\"paused\":true") == 1);
+    CHECK(o.ask_for("resume priority=low") == R"({"priorities":["high"],"names":[]})");
+    CHECK(o.take(worker).empty());
+    CHECK(o.ask_for("resume priority=high") == R"({"priorities":[],"names":[]})");
+    runs = o.take(worker);
+    REQUIRE(runs.size() == 1);
+    CHECK(runs[0].line == "run " + text(1) + " 1 add");
+    CHECK(o.why(2) == "all_busy");
+}
+
+TEST_CASE("admin: a task's name that is paused holds nobody else up, also one that comes to be known later",
+          "[core]") {
+    office o;
+    auto const worker = o.worker("w1", "concurrency=1", R"("add","slow")");
+    CHECK(o.ask_for("pause name=add") == R"({"priorities":[],"names":["add"]})");
+    o.submit(1);
+    o.submit(2, "slow");
+    CHECK(o.take(worker).at(0).line == "run " + text(2) + " 1 slow");
+    CHECK(o.why(1) == "paused");
+    CHECK(o.says("fastqueue resume --task-name add"));
+    auto const another = o.worker("w2", "concurrency=1", R"("add")", 2000);
+    CHECK(o.take(another).empty());
+    CHECK(count(o.ask_for("names"), "\"paused\":true") == 1);
+    o.ask_for("resume name=add");
+    CHECK(o.take(another).at(0).line == "run " + text(1) + " 1 add");
+}
+
+TEST_CASE("admin: what was sent ahead and is paused comes back; what runs is not touched", "[core]") {
+    office o;
+    auto const worker = o.worker("w1", "concurrency=1 window=4");
+    o.submit(1);
+    o.done(worker, o.take(worker).at(0), "success took_us=10");
+    for (std::uint64_t n = 2; n <= 4; ++n) o.submit(n);
+    CHECK(o.take(worker).size() == 3);
+    o.ask_for("pause name=add");
+    auto const recalls = o.take(worker);
+    REQUIRE(recalls.size() == 3);
+    o.say(worker, "began " + text(2) + " 1");  // it had begun when the word came
+    for (auto const& n : {3, 4}) o.say(worker, "done " + text(static_cast<std::uint64_t>(n)) + " 1 returned");
+    o.say(worker, "done " + text(2) + " 1 success");
+    o.turn();
+    CHECK(o.take(worker).empty());
+    CHECK(o.why(3) == "paused");
+    o.ask_for("resume name=add");
+    CHECK(o.take(worker).size() == 2);
+}
+
+TEST_CASE("admin: a pause of what is not there is refused", "[core]") {
+    office o;
+    for (auto const* const wrong : {"pause", "pause add", "pause priority=urgent", "resume", "resume low"}) {
+        CAPTURE(wrong);
+        CHECK(o.ask1(o.operators, wrong).line == "error - bad_request");
+    }
+    CHECK(o.ask1(o.operators, "pause name=ad").line == "error - unknown_task_name");
 }

@@ -114,6 +114,39 @@ TEST_CASE("restore: what was given to nobody does not wait for anybody", "[core]
     CHECK(runs_in(worker_with(w, "w2", 60, "").first) == 2);
 }
 
+TEST_CASE("restore: what was paused is paused after a restart, until it is let go on", "[core]") {
+    auto const disk = new_disk();
+    {
+        world w{disk};
+        auto const c = w.connect(port_role::normal);
+        w.ask1(c, "submit " + text(1) + " add", "[1]");
+        w.ask1(c, "submit " + text(2) + " add priority=low", "[2]");
+        auto const o = w.connect(port_role::management);
+        w.ask1(o, "pause name=add");
+        w.ask1(o, "pause priority=low");
+        w.ask1(o, "pause priority=high");
+        w.ask1(o, "resume priority=high");
+    }
+    world w{disk};
+    auto const worker = worker_with(w, "w1", 50, "");
+    CHECK(runs_in(worker.first) == 0);
+    auto const o = w.connect(port_role::management);
+    CHECK(w.ask1(o, "resume name=add").payload == R"({"priorities":["low"],"names":[]})");
+    auto const runs = w.take(worker.peer);
+    REQUIRE(runs.size() == 1);
+    CHECK(runs[0].payload == "[1]");
+}
+
+TEST_CASE("restore: a pause is answered when it is on the disk", "[core]") {
+    world w{new_disk()};
+    auto const o = w.connect(port_role::management);
+    w.commits = false;
+    CHECK(w.ask(o, "pause priority=low").empty());
+    w.store.commit_all();
+    w.turn();
+    CHECK(w.take(o).size() == 1);
+}
+
 TEST_CASE("restore: results, ids and ends are there after a restart", "[core]") {
     auto const disk = new_disk();
     {

@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "tests" / "cli"))
 import support  # noqa: E402
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
-DOCUMENTS = ("nodes", "workers", "queues", "names", "tasks", "inspect", "why", "drain", "dead", "rerun", "purge", "stats", "health")
+DOCUMENTS = ("nodes", "workers", "queues", "names", "tasks", "inspect", "why", "drain", "pause", "dead", "rerun", "purge", "stats", "health")
 ALONE = ("nodes", "workers", "queues", "names", "stats", "health")
 
 
@@ -75,7 +75,8 @@ class Documents(support.Case):
         self.worker("sw1", plane)
         self.until(lambda: self.ask(management, f"why {task}")[1]["reason"] == "running", "it runs")
         for verb, expected in (("tasks name=sleep_ms", "tasks"), (f"inspect {task}", f"inspect {task}"),
-                               (f"why {task}", f"why {task}"), ("drain sw1", "drain sw1")):
+                               (f"why {task}", f"why {task}"), ("drain sw1", "drain sw1"),
+                               ("pause name=add priority=low", "pause")):
             with self.subTest(verb):
                 header, value = self.ask(management, verb)
                 self.assertEqual(header, f"FQ1 {expected}")

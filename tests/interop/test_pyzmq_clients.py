@@ -538,7 +538,6 @@ class Documents(Client):
         self.assertEqual(self.document(self.at, "health")["status"], "ok")
         self.assertEqual(set(self.document(self.at, "queues")), set(peers.PRIORITIES))
 
-    @not_in_this_version
     def test_verbs_that_show_or_change_the_whole(self):
         task = self.submit()
         self.end_of(task)
@@ -570,10 +569,6 @@ class NotInThisVersion(Client):
                 task = new_id()
                 self.refused("bad_request", f"FQ1 submit {task} add {option}", subject=task)
                 self.refused("unknown_task", f"FQ1 get {task}", b"", self.results, subject=task)
-
-    def test_admin_verbs_are_refused_as_documented(self):
-        for verb in ("pause", "resume"):
-            self.refused("unknown_verb", f"FQ1 {verb}", b"", self.peer(self.at.management))
 
     def test_watching_a_task_is_refused_as_documented(self):
         task = self.submit()

@@ -111,6 +111,18 @@ public:
         place(c.ahead, c.ahead_count, r.among_ahead, ahead, w);
     }
 
+    /// From now on no task of this priority is given out, or they are again. What waits keeps its place.
+    void pause(priority level, bool paused) {
+        paused_[index_of(level)] = paused;
+        for (std::uint32_t name = 0; name < names_.size(); ++name) head_changed(name, level);
+    }
+    /// The same for the tasks of a name.
+    void pause(std::uint32_t name, bool paused) {
+        names_[name].paused = paused;
+        heads_changed(name);
+    }
+    [[nodiscard]] bool is_paused(priority level) const noexcept { return paused_[index_of(level)]; }
+
     /// The next task and its worker; the task has left its lane. Empty when nothing that waits has a place.
     [[nodiscard]] std::optional<choice> next() {
         if (waiting_ == 0) return std::nullopt;
@@ -162,8 +174,8 @@ private:
         for (auto const c : names_[name].classes) show_head(*classes_[c], name, index_of(level), first);
     }
     void show_head(worker_class& c, std::uint32_t name, std::size_t level, std::uint32_t first) {
-        bool const hidden =
-            c.local && names_[name].able > 0;  // this process works only where nobody else can
+        bool const others_can = c.local && names_[name].able > 0;  // then this process leaves it to them
+        bool const hidden = others_can || names_[name].paused || paused_[level];
         if (first == none || hidden)
             c.heads[level].erase(name);
         else
@@ -173,6 +185,9 @@ private:
         auto& e = names_[name];
         more ? ++e.able : --e.able;
         if (e.able > 1 || (e.able == 1 && !more)) return;
+        heads_changed(name);
+    }
+    void heads_changed(std::uint32_t name) {
         for (std::size_t level = 0; level < priority_count; ++level) {
             head_changed(name, static_cast<priority>(level));
         }
@@ -283,6 +298,7 @@ private:
     std::vector<std::unique_ptr<worker_class>> classes_;
     std::map<class_key, std::uint32_t> by_names_;
     std::vector<bool> serving_;
+    std::array<bool, priority_count> paused_{};
     std::uint32_t waiting_ = 0;
 };
 

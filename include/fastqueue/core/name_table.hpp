@@ -23,7 +23,8 @@ struct name_entry {
     std::uint32_t cost_us = 0;  ///< how long a run takes, smoothed; 0: not known yet
     std::uint64_t succeeded = 0;
     std::uint64_t failed = 0;
-    bool known = false;  ///< a worker has announced it, once
+    bool known = false;   ///< a worker has announced it, once
+    bool paused = false;  ///< an operator holds its tasks back
 
     /// Takes a run's duration into account: quickly upwards, slowly downwards, for the damage is done by a
     /// long task that was taken for a short one.

@@ -2,6 +2,7 @@
 
 #include <fastqueue/core/admin_desk.hpp>
 #include <fastqueue/core/dead_desk.hpp>
+#include <fastqueue/core/pause_desk.hpp>
 #include <fastqueue/core/plane_documents.hpp>
 #include <fastqueue/core/plane_state.hpp>
 #include <fastqueue/core/request_desk.hpp>
@@ -44,7 +45,8 @@ public:
           requests_{s_, life_, runs_},
           documents_{s_, workers_},
           admin_{s_, life_, workers_, runs_},
-          dead_{s_, life_} {}
+          dead_{s_, life_},
+          pauses_{s_, workers_, runs_} {}
 
     /// The time of this turn. A gap far over what was asked for means that the process stood still: nobody's silence in
     /// it is held against him.
@@ -263,7 +265,7 @@ private:
         else if (verb == "health")
             document(r, h, documents_.health());
         else
-            return dead_.verb(r, h) || admin_.verb(r, h, payload);
+            return dead_.verb(r, h) || pauses_.verb(r, h) || admin_.verb(r, h, payload);
         return true;
     }
     bool discovery_verb(request& r, wire::header const& h) {
@@ -414,6 +416,7 @@ private:
     plane_documents<P> documents_;
     admin_desk<P> admin_;
     dead_desk<P> dead_;
+    pause_desk<P> pauses_;
     instant next_sweep_{};
     instant expected_{};
 };

@@ -79,7 +79,7 @@ public:
                 .value(n->failed)
                 .key("typical_us")
                 .value(n->cost_us);
-            w.end_object();
+            w.key("paused").value(n->paused).end_object();
         }
         w.end_array();
         return out;
@@ -177,7 +177,8 @@ private:
         }
         w.key(priority_names[level]).begin_object().key("waiting").value(waiting);
         w.key("oldest_ms").value(s_.ms_since(oldest));
-        w.key("rate").value(s_.rates[level].per_second(s_.now.steady)).end_object();
+        w.key("rate").value(s_.rates[level].per_second(s_.now.steady));
+        w.key("paused").value(s_.dispatch.is_paused(static_cast<priority>(level))).end_object();
     }
 
     plane_state<P> const& s_;

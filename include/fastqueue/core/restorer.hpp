@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fastqueue/core/pause_name.hpp>
 #include <fastqueue/core/plane_state.hpp>
 #include <fastqueue/core/task_life.hpp>
 
@@ -58,7 +59,9 @@ public:
                                            : none;
         life_.close_id(entry, result, kept);
     }
-    void member(std::string_view name) override { s_.reunion.expect(name); }
+    void member(std::string_view name) override {
+        pause_name::is_one(name) ? pause_name::restore(name, s_.dispatch) : s_.reunion.expect(name);
+    }
 
     /// All has been told.
     void finish() { s_.reunion.begin(s_.now.steady, s_.options.reunion); }

@@ -89,6 +89,11 @@ private:
                 "reunion",
                 "the control plane has restarted: workers of before have a moment to say that they run it"};
         auto const& name = s_.dispatch.names()[t.name].name;
+        if (s_.dispatch.is_paused(t.level))
+            return {"paused", "tasks of its priority are held back: fastqueue resume --priority " +
+                                  std::string{name_of(t.level)}};
+        if (s_.dispatch.names()[t.name].paused)
+            return {"paused", "tasks of its name are held back: fastqueue resume --task-name " + name};
         std::uint32_t ready = 0;
         std::uint32_t away = 0;
         std::string who;
