@@ -19878,15 +19878,24 @@ public:
             why += "; its last lines on stderr:\n" + lines;
         return why;
     }
-    /// Lets it end in its own time, when it is not in a call.
+    /// Lets it end in its own time, when it is not in a call; though what it does then may hang as well.
     /// \return its status
     int end() noexcept {
-        jobs_.close();
+        ::shutdown(jobs_.get(), SHUT_WR);
         stops_.close();
+        if (!is_gone_in(patience_ms)) zygote_->kill(pid_);
+        jobs_.close();
         return zygote_->reap(std::exchange(pid_, -1));
     }
 
 private:
+    static constexpr int patience_ms = 5000;
+
+    [[nodiscard]] bool is_gone_in(int ms) const noexcept {
+        ::pollfd end{jobs_.get(), POLLIN, 0};
+        return ::poll(&end, 1, ms) != 0;
+    }
+
     zygote* zygote_;
     error_relay* errors_;
     std::uint32_t number_;
@@ -19930,7 +19939,10 @@ public:
     process(process const&) = delete;
     process& operator=(process const&) = delete;
 
-    void submit(policy::job& j) noexcept { pool_.submit(j); }
+    void submit(policy::job& j) noexcept {
+        forget(j);  // what was wished of it in an earlier life
+        pool_.submit(j);
+    }
     void kick() noexcept { pool_.kick(); }
     bool retract(policy::job& j) noexcept {
         if (!pool_.retract(j)) return false;

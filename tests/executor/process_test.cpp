@@ -209,6 +209,27 @@ TEST_CASE("process: a job that runs is told to stop, also one that is just begin
     }
 }
 
+TEST_CASE("process: a wish that comes too late is not the next job's", "[executor]") {
+    room r;
+    auto& j = r.done("once");
+    r.executor.interrupt(j);
+    r.executor.kill(j);
+    j.state = job_state::idle;
+    j.answer.clear();
+    r.executor.submit(j);
+    r.executor.kick();
+    r.await(1);
+    CHECK(j.answer == "once");
+}
+
+TEST_CASE("process: a child that does not end when it should is ended", "[executor]") {
+    auto const begin = std::chrono::steady_clock::now();
+    {
+        room const r{1, [](std::uint32_t) { std::this_thread::sleep_for(10min); }};
+    }
+    CHECK(std::chrono::steady_clock::now() - begin < 60s);
+}
+
 TEST_CASE("process: a job that hangs is ended with its child, and others are not", "[executor]") {
     room r{2};
     auto& other = r.begin("wait");

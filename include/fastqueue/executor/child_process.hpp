@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -83,15 +84,24 @@ public:
             why += "; its last lines on stderr:\n" + lines;
         return why;
     }
-    /// Lets it end in its own time, when it is not in a call.
+    /// Lets it end in its own time, when it is not in a call; though what it does then may hang as well.
     /// \return its status
     int end() noexcept {
-        jobs_.close();
+        ::shutdown(jobs_.get(), SHUT_WR);
         stops_.close();
+        if (!is_gone_in(patience_ms)) zygote_->kill(pid_);
+        jobs_.close();
         return zygote_->reap(std::exchange(pid_, -1));
     }
 
 private:
+    static constexpr int patience_ms = 5000;
+
+    [[nodiscard]] bool is_gone_in(int ms) const noexcept {
+        ::pollfd end{jobs_.get(), POLLIN, 0};
+        return ::poll(&end, 1, ms) != 0;
+    }
+
     zygote* zygote_;
     error_relay* errors_;
     std::uint32_t number_;

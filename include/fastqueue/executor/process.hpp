@@ -50,7 +50,10 @@ public:
     process(process const&) = delete;
     process& operator=(process const&) = delete;
 
-    void submit(policy::job& j) noexcept { pool_.submit(j); }
+    void submit(policy::job& j) noexcept {
+        forget(j);  // what was wished of it in an earlier life
+        pool_.submit(j);
+    }
     void kick() noexcept { pool_.kick(); }
     bool retract(policy::job& j) noexcept {
         if (!pool_.retract(j)) return false;
