@@ -7,6 +7,7 @@ import unittest.mock
 import support
 
 
+@unittest.skipIf(os.environ.get("FASTQUEUE_SANITIZED") == "thread", "ThreadSanitizer begins no threads in a fork of a program that has some")
 class ProcessExecutor(support.Case):
     @classmethod
     def setUpClass(cls):
