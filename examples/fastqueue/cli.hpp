@@ -6,6 +6,7 @@
 #include "completion.hpp"
 #include "control_plane.hpp"
 #include "dead.hpp"
+#include "events.hpp"
 #include "exit_code.hpp"
 #include "list.hpp"
 #include "operations.hpp"
@@ -59,6 +60,7 @@ public:
         if (workers_.app()) return workers_.run();
         if (queues_.app()) return queues_.run();
         if (drain_.app()) return drain_.run();
+        if (events_.app()) return events_.run();
         if (pause_.app()) return pause_.run();
         if (resume_.app()) return resume_.run();
         if (health_.app()) return health_.run();
@@ -137,6 +139,7 @@ private:
     workers_command workers_{app_};
     queues_command queues_{app_};
     drain_command drain_{app_};
+    events_command events_{app_};
     pause_command pause_{app_, "pause", "Hold back the tasks of a priority, or of a name"};
     pause_command resume_{app_, "resume", "Let tasks that are held back go on"};
     health_command health_{app_};

@@ -12533,6 +12533,100 @@ private:
 
 }  // namespace fastqueue::core
 
+// ---- <fastqueue/core/event_stream.hpp>
+
+namespace fastqueue::core {
+
+/// The peers that asked for events, and what they are told. Costs nothing where nobody asked. One thread at a time.
+class event_stream {
+public:
+    static constexpr std::size_t most = 64;  ///< peers
+
+    /// \return false: there are too many
+    [[nodiscard]] bool add(peer_id peer) {
+        if (std::ranges::find(watchers_, peer) != watchers_.end()) return true;
+        if (watchers_.size() == most) return false;
+        watchers_.push_back(peer);
+        return true;
+    }
+    void remove(peer_id peer) noexcept { std::erase(watchers_, peer); }
+    [[nodiscard]] bool is_heard() const noexcept { return !watchers_.empty(); }
+
+    /// What the name of an event is, that has befallen a task.
+    [[nodiscard]] static std::string_view name_of_task(task_state state) noexcept {
+        switch (state) {
+            case task_state::scheduled:
+                return "task.scheduled";
+            case task_state::running:
+                return "task.started";
+            case task_state::retrying:
+                return "task.retrying";
+            case task_state::success:
+                return "task.succeeded";
+            case task_state::failure:
+                return "task.failed";
+            case task_state::cancelled:
+                return "task.cancelled";
+            case task_state::expired:
+                return "task.expired";
+            default:
+                return "task.queued";
+        }
+    }
+    /// \param after  the write on which it rests: it is told when that is committed
+    /// \param code   of an attempt or a task that failed
+    template <class State>
+    void tell_task(State& s, std::string_view event, task const& t, std::uint64_t at_us,
+                   std::string_view worker, errc code, policy::store_sequence after) const {
+        std::string document;
+        json::writer w{document};
+        begin(w, event, at_us)
+            .key("id")
+            .value(t.id.text())
+            .key("name")
+            .value(s.dispatch.names()[t.name].name);
+        w.key("priority")
+            .value(name_of(t.level))
+            .key("state")
+            .value(name_of(t.state))
+            .key("attempt")
+            .value(t.attempt);
+        if (!worker.empty()) w.key("worker").value(worker);
+        if (code != errc{}) w.key("code").value(name_of(code));
+        w.end_object();
+        send(s, event, document, after);
+    }
+    template <class State>
+    void tell_worker(State& s, policy::worker_event const& e) const {
+        auto const event = "worker." + std::string{name_of(e.change)};
+        std::string document;
+        json::writer w{document};
+        begin(w, event, s.now_us()).key("worker").value(e.worker).key("reason").value(e.reason).end_object();
+        send(s, event, document, 0);
+    }
+
+private:
+    static json::writer& begin(json::writer& w, std::string_view event, std::uint64_t at_us) {
+        return w.begin_object().key("event").value(event).key("at_us").value(at_us);
+    }
+    template <class State>
+    void send(State& s, std::string_view event, std::string_view document,
+              policy::store_sequence after) const {
+        for (auto const peer : watchers_) {
+            auto const slot = s.peers.find(peer);
+            auto const layout = s.peers[slot].packed ? wire::form::packed : wire::form::frames;
+            auto& pairs = s.gated(slot, layout, after, document.size());
+            auto header = pairs.begin("event");
+            header.token(event);
+            pairs.finish(document);
+        }
+    }
+
+    std::vector<peer_id> watchers_;
+};
+
+}  // namespace fastqueue::core
+
 // ---- <fastqueue/core/id_ledger.hpp>
 
 // ---- <fastqueue/model/prefetch.hpp>
@@ -13159,6 +13253,7 @@ struct plane_state {
     plane_options options;
     store_type& store;
     observer_type& observer;
+    event_stream events;
     clock_reading now{};
     outbox out;
     slab<task> tasks;
@@ -13286,8 +13381,18 @@ struct plane_state {
         return {terms[t.terms].failures, terms[t.terms].deaths};
     }
     void notice(errc code, std::string_view text) { observer.on(policy::notice_event{code, text}); }
-    void tell(task const& t, std::string_view worker) {
+    void tell(task const& t, std::string_view worker, errc code = {}) {
         observer.on(policy::task_event{t.id, dispatch.names()[t.name].name, t.state, t.attempt, worker});
+        if (events.is_heard()) stream(event_stream::name_of_task(t.state), t, now_us(), worker, code);
+    }
+    /// Tells those who asked for events. What has ended rests on the write of its end.
+    void stream(std::string_view event, task const& t, std::uint64_t at_us, std::string_view worker,
+                errc code = {}) {
+        events.tell_task(*this, event, t, at_us, worker, code, is_final(t.state) ? last_end : t.stored);
+    }
+    void tell(policy::worker_event const& e) {
+        observer.on(e);
+        if (events.is_heard()) events.tell_worker(*this, e);
     }
     /// The task whose lease this is, held by `worker`; or `none`. The fence: who does not hold it has no say.
     [[nodiscard]] std::uint32_t holder(std::uint32_t worker, wire::lease_name const& lease) const noexcept {
@@ -13526,7 +13631,7 @@ public:
         write_attempt(t, s_.now_us() + static_cast<std::uint64_t>(wait.count()) * 1000);
         t.state = task_state::retrying;
         due_.set(slot, saturating_add(s_.now.steady, wait));
-        s_.tell(t, {});
+        s_.tell(t, {}, code);
     }
 
     /// The task has begun, as far as its control plane knows.
@@ -13549,6 +13654,7 @@ public:
     void end(std::uint32_t slot, task_state state, errc code, std::string_view value) {
         auto& t = s_.tasks[slot];
         if (t.state == task_state::queued) leave_lane(slot);
+        bool const unseen = t.state != task_state::running && t.started_us != 0 && t.worker != none;
         t.state = state;
         count(t);
         auto const worker = s_.worker_name(t.worker);
@@ -13574,7 +13680,8 @@ public:
                                    t.number,
                                    shared_text{history_of(t)}};
         answer_waiters(slot, result, value, after);
-        s_.tell(t, worker);
+        if (unseen && s_.events.is_heard()) s_.stream("task.started", t, t.started_us, worker);
+        s_.tell(t, worker, code);
         if (dead) bury(t, result, value);
         keep(t, result, value);
         clear_times(slot);
@@ -13863,6 +13970,7 @@ private:
             t.state = task_state::queued;
             s_.dispatch.enqueue(slot);
         }
+        if (s_.events.is_heard()) s_.stream("task.submitted", t, t.submitted_us, {});
         s_.tell(t, {});
     }
     void become_ready(std::uint32_t slot) {
@@ -14468,6 +14576,7 @@ private:
         auto const slot = s_.peers.find(peer);
         if (slot == none) return;
         life_.forget_peer(slot);
+        s_.events.remove(peer);
         s_.peers.erase(slot);
     }
     void say_hello(std::uint32_t slot) {
@@ -14602,7 +14711,7 @@ private:
     }
     void tell(std::uint32_t w, policy::worker_change change, std::string_view why) {
         changed_ = true;
-        s_.observer.on(policy::worker_event{s_.workers[w].name.view(), change, why});
+        s_.tell(policy::worker_event{s_.workers[w].name.view(), change, why});
     }
 
     plane_state<P>& s_;
@@ -16217,6 +16326,7 @@ public:
         }
         workers_.closed(slot);
         life_.forget_peer(slot);
+        s_.events.remove(peer);
         s_.peers.erase(slot);
     }
 
@@ -16390,9 +16500,18 @@ private:
             document(r, h, documents_.stats());
         else if (verb == "health")
             document(r, h, documents_.health());
+        else if (verb == "watch")
+            watch_events(r, h);
         else
             return dead_.verb(r, h) || pauses_.verb(r, h) || admin_.verb(r, h, payload);
         return true;
+    }
+    void watch_events(request& r, wire::header const& h) {
+        if (h.positional().size() != 1 || h.positional()[0] != "events")
+            return s_.error(r, "-", errc::bad_request, ref_of(h), "what can be watched here is events");
+        if (!s_.events.add(s_.peers[r.peer].id))
+            return s_.error(r, "-", errc::queue_full, ref_of(h), "as many watch events already as may");
+        s_.show(r, h, "watch", "events", R"({"event":"watching"})");
     }
     bool discovery_verb(request& r, wire::header const& h) {
         if (h.verb() != "discover" && h.verb() != "watch") return false;

@@ -1,6 +1,7 @@
 """What an operator asks and orders: workers, queues, tasks, drain, health, list."""
 
 import json
+import signal
 
 import support
 
@@ -75,6 +76,26 @@ class Operator(support.Case):
         self.assertEqual(self.status(plane, low)["state"], "queued")
         self.assertEqual(self.run_cli("resume", *at, "--priority", "low").stdout, "nothing is held back\n")
         self.assertEqual(self.end_of(plane, low)["value"], 8)
+
+    def test_events_are_followed_as_they_happen(self):
+        plane = self.plane("--local", "off")
+        follower = self.start([support.PROGRAM, "events", "--discovery-address", plane.discovery, "--output", "json", "--follow"])
+        people = self.start([support.PROGRAM, "events", "--discovery-address", plane.discovery, "--count", "4"])
+        worker = self.worker("w1", plane)
+        joined = json.loads(follower.wait_for("worker.joined")[0] and follower.lines[-1])
+        self.assertEqual((joined["event"], joined["worker"]), ("worker.joined", "w1"))
+        self.assertEqual(self.value(plane, "add", 5, 3), 8)
+        follower.wait_for("task.succeeded")
+        self.assertEqual([json.loads(line)["event"] for line in follower.lines[-4:]],
+                         ["task.submitted", "task.queued", "task.started", "task.succeeded"])
+        self.assertEqual(people.wait(), 0)
+        self.assertRegex(people.lines[0], r"^20\S+Z worker.joined w1 ")
+        self.submit(plane, "fail", "no luck", expect=1)
+        self.assertEqual(json.loads(follower.wait_for("task.failed") and follower.lines[-1])["code"], "handler_error")
+        self.stops(worker)
+        follower.wait_for("worker.left")
+        plane.signal(signal.SIGTERM)
+        self.assertEqual(follower.wait(), 3, follower.lines)
 
     def test_what_is_not_there_cannot_be_paused(self):
         plane = self.plane()

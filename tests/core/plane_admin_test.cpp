@@ -5,6 +5,8 @@
 
 #include <chrono>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace {
 
@@ -276,4 +278,94 @@ TEST_CASE("admin: a pause of what is not there is refused", "[core]") {
         CHECK(o.ask1(o.operators, wrong).line == "error - bad_request");
     }
     CHECK(o.ask1(o.operators, "pause name=ad").line == "error - unknown_task_name");
+}
+
+namespace {
+
+/// The names of the events that came, and for each its document.
+std::vector<std::pair<std::string, std::string>> events_in(std::vector<reply> const& replies) {
+    std::vector<std::pair<std::string, std::string>> found;
+    for (auto const& r : replies) {
+        if (r.line.starts_with("event ")) found.emplace_back(r.line.substr(6), r.payload);
+    }
+    return found;
+}
+std::vector<std::string> names_of(std::vector<std::pair<std::string, std::string>> const& events) {
+    std::vector<std::string> names;
+    for (auto const& e : events) names.push_back(e.first);
+    return names;
+}
+using names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("admin: events tell of tasks and workers to who asked for them, and to nobody else", "[core]") {
+    office o;
+    auto const watcher = o.connect(port_role::management);
+    CHECK(o.ask1(watcher, "watch events").line == "watch events");
+    auto const worker = o.worker("w1", "concurrency=1 window=4");
+    CHECK(names_of(events_in(o.take(watcher))) == names{"worker.joined"});
+    o.submit(1);
+    CHECK(names_of(events_in(o.take(watcher))) == names{"task.submitted", "task.queued"});
+    o.done(worker, o.take(worker).at(0), "success took_us=10");
+    auto const ended = events_in(o.take(watcher));
+    CHECK(names_of(ended) ==
+          names{"task.started", "task.succeeded"});  // too short to be told of while it ran
+    CHECK(ended[1].second.find(
+              R"("id":")" + text(1) +
+              R"(","name":"add","priority":"normal","state":"success","attempt":1,"worker":"w1"})") !=
+          std::string::npos);
+    CHECK(events_in(o.take(o.operators)).empty());
+    o.disconnect(watcher);
+    o.submit(2);
+}
+
+TEST_CASE("admin: events tell of retries, failures, cancels and what expires, with the reason", "[core]") {
+    office o;
+    auto const worker = o.worker("w1");
+    o.ask_for("watch events");
+    o.submit(1, "add retries=1 retry_delay_ms=10");
+    o.say(worker, "began " + text(1) + " 1");
+    o.done(worker, o.take(worker).at(0), "failure");
+    o.pass(20ms);
+    o.turn();
+    o.done(worker, o.take(worker).at(0), "failure final=1");
+    auto const events = events_in(o.take(o.operators));
+    CHECK(names_of(events) == names{"task.submitted", "task.queued", "task.started", "task.retrying",
+                                    "task.queued", "task.started", "task.failed"});
+    CHECK(events[3].second.find(R"("code":"handler_error")") != std::string::npos);
+    CHECK(events[6].second.find(R"("code":"handler_error")") != std::string::npos);
+    o.submit(2, "add countdown_ms=60000");
+    o.ask1(o.client, "cancel " + text(2));
+    o.submit(3, "other expires_ms=10");
+    o.pass(20ms);
+    o.turn();
+    CHECK(names_of(events_in(o.take(o.operators))) == names{"task.submitted", "task.scheduled",
+                                                            "task.cancelled", "task.submitted", "task.queued",
+                                                            "task.expired"});
+}
+
+TEST_CASE("admin: an end is told as an event when it is on the disk, and not before", "[core]") {
+    office o;
+    auto const worker = o.worker("w1");
+    o.ask_for("watch events");
+    o.submit(1);
+    o.say(worker, "began " + text(1) + " 1");
+    o.turn();
+    o.take(o.operators);
+    o.commits = false;
+    o.done(worker, o.take(worker).at(0), "success");
+    CHECK(events_in(o.take(o.operators)).empty());
+    o.store.commit_all();
+    o.turn();
+    CHECK(names_of(events_in(o.take(o.operators))) == names{"task.succeeded"});
+}
+
+TEST_CASE("admin: only events can be watched, and by so many only", "[core]") {
+    office o;
+    CHECK(o.ask1(o.operators, "watch").line == "error - bad_request");
+    CHECK(o.ask1(o.operators, "watch tasks").line == "error - bad_request");
+    for (std::size_t i = 0; i < fq::core::event_stream::most; ++i)
+        CHECK(o.ask1(o.connect(port_role::management), "watch events").line == "watch events");
+    CHECK(o.ask1(o.operators, "watch events").line.starts_with("error - queue_full"));
 }

@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "tests" / "cli"))
 import support  # noqa: E402
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
-DOCUMENTS = ("nodes", "workers", "queues", "names", "tasks", "inspect", "why", "drain", "pause", "dead", "rerun", "purge", "stats", "health")
+DOCUMENTS = ("nodes", "workers", "queues", "names", "tasks", "inspect", "why", "drain", "pause", "event", "dead", "rerun", "purge", "stats", "health")
 ALONE = ("nodes", "workers", "queues", "names", "stats", "health")
 
 
@@ -98,6 +98,22 @@ class Documents(support.Case):
         self.until(lambda: self.ask(management, "dead")[1], "it has failed again")
         header, purged = self.ask(management, "purge")
         self.assertEqual((header, purged), ("FQ1 purge", example_of("purge")))
+
+    def test_an_event_has_the_members_of_its_example(self):
+        plane = self.plane()
+        self.worker("sw1", plane)
+        with zmq.Context.instance().socket(zmq.DEALER) as socket:
+            socket.linger = 0
+            socket.RCVTIMEO = support.PATIENCE * 1000
+            socket.connect(f"tcp://127.0.0.1:{plane.management}")
+            socket.send_multipart([b"FQ1 watch events", b""])
+            self.assertEqual(socket.recv_multipart()[0], b"FQ1 watch events")
+            self.submit(plane, "fail", "as you wished", expect=1)
+            frames = []
+            while b"FQ1 event task.failed" not in frames:
+                frames += socket.recv_multipart()
+        document = json.loads(frames[frames.index(b"FQ1 event task.failed") + 1])
+        self.assertEqual(shape_of(document), shape_of(example_of("event")))
 
     def test_a_shape_tells_what_differs(self):
         self.assertEqual(shape_of([{"a": 1}, {"a": 2}]), shape_of([{"a": 3}]))

@@ -91,6 +91,7 @@ public:
         }
         workers_.closed(slot);
         life_.forget_peer(slot);
+        s_.events.remove(peer);
         s_.peers.erase(slot);
     }
 
@@ -264,9 +265,18 @@ private:
             document(r, h, documents_.stats());
         else if (verb == "health")
             document(r, h, documents_.health());
+        else if (verb == "watch")
+            watch_events(r, h);
         else
             return dead_.verb(r, h) || pauses_.verb(r, h) || admin_.verb(r, h, payload);
         return true;
+    }
+    void watch_events(request& r, wire::header const& h) {
+        if (h.positional().size() != 1 || h.positional()[0] != "events")
+            return s_.error(r, "-", errc::bad_request, ref_of(h), "what can be watched here is events");
+        if (!s_.events.add(s_.peers[r.peer].id))
+            return s_.error(r, "-", errc::queue_full, ref_of(h), "as many watch events already as may");
+        s_.show(r, h, "watch", "events", R"({"event":"watching"})");
     }
     bool discovery_verb(request& r, wire::header const& h) {
         if (h.verb() != "discover" && h.verb() != "watch") return false;

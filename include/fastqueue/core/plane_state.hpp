@@ -4,6 +4,7 @@
 #include <fastqueue/core/dead_letters.hpp>
 #include <fastqueue/core/deadlines.hpp>
 #include <fastqueue/core/dispatcher.hpp>
+#include <fastqueue/core/event_stream.hpp>
 #include <fastqueue/core/id_ledger.hpp>
 #include <fastqueue/core/outbox.hpp>
 #include <fastqueue/core/peer_table.hpp>
@@ -90,6 +91,7 @@ struct plane_state {
     plane_options options;
     store_type& store;
     observer_type& observer;
+    event_stream events;
     clock_reading now{};
     outbox out;
     slab<task> tasks;
@@ -217,8 +219,18 @@ struct plane_state {
         return {terms[t.terms].failures, terms[t.terms].deaths};
     }
     void notice(errc code, std::string_view text) { observer.on(policy::notice_event{code, text}); }
-    void tell(task const& t, std::string_view worker) {
+    void tell(task const& t, std::string_view worker, errc code = {}) {
         observer.on(policy::task_event{t.id, dispatch.names()[t.name].name, t.state, t.attempt, worker});
+        if (events.is_heard()) stream(event_stream::name_of_task(t.state), t, now_us(), worker, code);
+    }
+    /// Tells those who asked for events. What has ended rests on the write of its end.
+    void stream(std::string_view event, task const& t, std::uint64_t at_us, std::string_view worker,
+                errc code = {}) {
+        events.tell_task(*this, event, t, at_us, worker, code, is_final(t.state) ? last_end : t.stored);
+    }
+    void tell(policy::worker_event const& e) {
+        observer.on(e);
+        if (events.is_heard()) events.tell_worker(*this, e);
     }
     /// The task whose lease this is, held by `worker`; or `none`. The fence: who does not hold it has no say.
     [[nodiscard]] std::uint32_t holder(std::uint32_t worker, wire::lease_name const& lease) const noexcept {

@@ -111,7 +111,7 @@ public:
         write_attempt(t, s_.now_us() + static_cast<std::uint64_t>(wait.count()) * 1000);
         t.state = task_state::retrying;
         due_.set(slot, saturating_add(s_.now.steady, wait));
-        s_.tell(t, {});
+        s_.tell(t, {}, code);
     }
 
     /// The task has begun, as far as its control plane knows.
@@ -134,6 +134,7 @@ public:
     void end(std::uint32_t slot, task_state state, errc code, std::string_view value) {
         auto& t = s_.tasks[slot];
         if (t.state == task_state::queued) leave_lane(slot);
+        bool const unseen = t.state != task_state::running && t.started_us != 0 && t.worker != none;
         t.state = state;
         count(t);
         auto const worker = s_.worker_name(t.worker);
@@ -159,7 +160,8 @@ public:
                                    t.number,
                                    shared_text{history_of(t)}};
         answer_waiters(slot, result, value, after);
-        s_.tell(t, worker);
+        if (unseen && s_.events.is_heard()) s_.stream("task.started", t, t.started_us, worker);
+        s_.tell(t, worker, code);
         if (dead) bury(t, result, value);
         keep(t, result, value);
         clear_times(slot);
@@ -448,6 +450,7 @@ private:
             t.state = task_state::queued;
             s_.dispatch.enqueue(slot);
         }
+        if (s_.events.is_heard()) s_.stream("task.submitted", t, t.submitted_us, {});
         s_.tell(t, {});
     }
     void become_ready(std::uint32_t slot) {

@@ -477,6 +477,7 @@ private:
         auto const slot = s_.peers.find(peer);
         if (slot == none) return;
         life_.forget_peer(slot);
+        s_.events.remove(peer);
         s_.peers.erase(slot);
     }
     void say_hello(std::uint32_t slot) {
@@ -611,7 +612,7 @@ private:
     }
     void tell(std::uint32_t w, policy::worker_change change, std::string_view why) {
         changed_ = true;
-        s_.observer.on(policy::worker_event{s_.workers[w].name.view(), change, why});
+        s_.tell(policy::worker_event{s_.workers[w].name.view(), change, why});
     }
 
     plane_state<P>& s_;

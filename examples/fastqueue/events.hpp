@@ -1,0 +1,156 @@
+#pragma once
+
+#include "connection.hpp"
+#include "exit_code.hpp"
+#include "json_rows.hpp"
+#include "options.hpp"
+#include "output.hpp"
+#include "values.hpp"
+
+#include <fastqueue/model/error.hpp>
+#include <fastqueue/policy/transport.hpp>
+#include <fastqueue/transport/tcp.hpp>
+#include <fastqueue/wire/header.hpp>
+#include <fastqueue/wire/pair_cursor.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+namespace fastqueue::cli {
+
+/// Follows a control plane's events: asks its discovery port where its management port is, and that for events.
+class event_reader final : private policy::transport_sink {
+public:
+    /// \param discovery  where to ask
+    /// \param patience   for each answer
+    /// \param count      ends after so many events; 0: never
+    event_reader(endpoint discovery, std::chrono::milliseconds patience, std::uint64_t count, bool json)
+        : discovery_{std::move(discovery)},
+          patience_{patience},
+          left_{count},
+          endless_{count == 0},
+          json_{json} {
+        transport_.attach(*this);
+    }
+
+    /// Prints events as they come. \throws error (refused, timed_out, connection_lost)
+    void run() {
+        static_cast<void>(transport_.dial(discovery_, asks_where));
+        await();
+        transport_.run();
+        if (failed_) throw error{*failed_};
+    }
+
+private:
+    static constexpr std::uint32_t asks_where = 0;
+    static constexpr std::uint32_t asks_for_events = 1;
+
+    void await() { transport_.arm(transport_.now().steady + patience_); }
+    void opened(peer_id peer, peer_info const& info) override {
+        std::array<std::string_view, 2> const where{"FQ1 discover", ""};
+        std::array<std::string_view, 2> const events{"FQ1 watch events", ""};
+        static_cast<void>(transport_.send(peer, info.tag == asks_where ? where : events));
+    }
+    void message(peer_id, std::span<std::string_view const> frames) override {
+        wire::pair_cursor cursor{frames};
+        wire::header h;
+        for (wire::pair pair; cursor.next(pair) && !ended_;) {
+            if (h.parse(pair.header, 4096)) continue;
+            if (h.verb() == "nodes") dial_management(pair.payload);
+            if (h.verb() == "watch") transport_.arm(std::nullopt);
+            if (h.verb() == "error")
+                end(error{errc_from_name(h.positional()[1], errc::bad_request), std::string{pair.payload}});
+            if (h.verb() == "event") show(pair.payload);
+        }
+    }
+    void closed(peer_id, std::error_code why) override {
+        if (!ended_)
+            end(error{why == errc::connection_lost ? make_error_code(errc::unreachable) : why,
+                      "the connection to the control plane was lost"});
+    }
+    void due() override { end(error{errc::timed_out, "no answer in time"}); }
+    void woken() override {}
+    void turn_end() override {}
+
+    void dial_management(std::string_view nodes) {
+        json_rows const rows{nodes};
+        endpoint at;
+        if (rows.size() == 0 || !parse_endpoint(rows.get(0, "management"), at).empty())
+            return end(error{errc::bad_value, "what answers there is no control plane"});
+        static_cast<void>(transport_.dial(at, asks_for_events));
+        await();
+    }
+    void show(std::string_view document) {
+        if (json_) {
+            say(std::string{document});
+        } else {
+            json_rows const rows{document, json_rows::form::one};
+            auto line = utc(rows.number(0, "at_us")) + ' ' + rows.get(0, "event");
+            for (auto const* const key : {"name", "id", "worker", "code", "reason"}) {
+                if (rows.has(0, key)) line += ' ' + one_line(rows.get(0, key));
+            }
+            if (rows.number(0, "attempt") > 1) line += " (attempt " + rows.get(0, "attempt") + ')';
+            say(line);
+        }
+        if (!endless_ && --left_ == 0) end(std::nullopt);
+    }
+    void end(std::optional<error> why) {
+        if (std::exchange(ended_, true)) return;
+        failed_ = std::move(why);
+        transport_.stop();
+    }
+
+    endpoint discovery_;
+    std::chrono::milliseconds patience_;
+    std::uint64_t left_;
+    bool endless_;
+    bool json_;
+    bool ended_ = false;
+    std::optional<error> failed_;
+    transport::tcp transport_;
+};
+
+/// `fastqueue events`
+class events_command {
+public:
+    explicit events_command(CLI::App& app)
+        : options_{*app.add_subcommand("events", "Show what happens, as it happens: tasks and workers")} {
+        options_.flag("--follow", "Until it is interrupted (the default)", [](bool) {});
+        options_.one(
+            "--count", "N", "End after so many events",
+            [this](std::string_view n, std::string_view v) { count_ = read_number<std::uint64_t>(n, v, 1); });
+        connection_.add_to(options_);
+        options_.app().footer(
+            "task.submitted, scheduled, queued, started, retrying, succeeded, failed, cancelled, expired;\n"
+            "worker.joined, inactive, lost, left. With --output json a line is an object.\n"
+            "Who reads too slowly is cut off, and holds nobody up.\n"
+            "Example: fastqueue events --output json | jq 'select(.event == \"task.failed\")'");
+    }
+
+    [[nodiscard]] CLI::App& app() const noexcept { return options_.app(); }
+
+    int run() {
+        options_.read();
+        auto const& how = connection_.options();
+        try {
+            event_reader{how.discovery, how.timeout, count_, connection_.json()}.run();
+        } catch (error const& e) {
+            throw error{e.code(), connection_.explained(e, {})};
+        }
+        return done;
+    }
+
+private:
+    option_set options_;
+    connection connection_;
+    std::uint64_t count_ = 0;
+};
+
+}  // namespace fastqueue::cli
