@@ -88,7 +88,16 @@ private:
         else if (which == id)
             wishes_.id = read_id(name, text);
         else
-            task_wish_list[which - first_wish].read(wishes_, name, text);
+            take_wish(task_wish_list[which - first_wish], text);
+    }
+    /// What a line says goes before what the options say.
+    void take_wish(task_wish const& wish, std::string_view text) {
+        if (wish.member == "eta" && !said("countdown")) wishes_.countdown.reset();
+        if (wish.member == "countdown" && !said("eta")) wishes_.eta.reset();
+        wish.read(wishes_, wish.member, text);
+    }
+    [[nodiscard]] bool said(std::string_view which) const {
+        return seen_[static_cast<std::size_t>(std::ranges::find(members, which) - members.begin())];
     }
     [[noreturn]] static void strange(std::string const& name) {
         auto const near = nearest_names(name, members, 1);

@@ -44,8 +44,7 @@ private:
         int second = 0;
         int fraction = 0;
         if (!number(2, hour) || !mark(":") || !number(2, minute)) return false;
-        if (mark(":") && !number(2, second)) return false;
-        if (mark(".,") && !micro(fraction)) return false;
+        if (mark(":") && (!number(2, second) || (mark(".,") && !micro(fraction)))) return false;
         out = std::chrono::hours{hour} + std::chrono::minutes{minute} + std::chrono::seconds{second} +
               std::chrono::microseconds{fraction};
         return hour < 24 && minute < 60 && second < 60;
@@ -56,8 +55,8 @@ private:
         int hours = 0;
         int minutes = 0;
         if (!mark("+-") || !number(2, hours)) return false;
-        mark(":");
-        if (!rest_.empty() && !number(2, minutes)) return false;
+        bool const more = mark(":") || !rest_.empty();
+        if (more && !number(2, minutes)) return false;
         out = std::chrono::hours{hours} + std::chrono::minutes{minutes};
         if (behind) out = -out;
         return hours < 24 && minutes < 60;

@@ -49,8 +49,7 @@ template <std::unsigned_integral Number>
 [[nodiscard]] inline double read_fraction(std::string_view option, std::string_view text, int least,
                                           int most) {
     double number = 0;
-    auto const [end, problem] =
-        std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+    auto const [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number);
     bool const read = problem == std::errc{} && end == text.data() + text.size();
     if (!read || !(number >= least && number <= most) || std::signbit(number))
         bad_value(option, text, "a number from " + std::to_string(least) + " to " + std::to_string(most));

@@ -3,6 +3,7 @@
 #include "instant_text.hpp"
 #include "values.hpp"
 
+#include <fastqueue/model/error.hpp>
 #include <fastqueue/model/priority.hpp>
 #include <fastqueue/model/task_id.hpp>
 #include <fastqueue/model/task_options.hpp>
@@ -44,6 +45,8 @@ struct task_wishes {
         return eta && *eta > std::chrono::system_clock::now();
     }
     [[nodiscard]] invocation<void> made(std::string arguments) const {
+        if (countdown && eta)
+            throw error{errc::bad_option, "countdown and eta each say when it may begin: give one of them"};
         invocation<void> task{name, std::move(arguments)};
         task.retries(retries)
             .retry_delay(retry_delay, retry_backoff, retry_max_delay)
@@ -83,19 +86,13 @@ inline constexpr std::array task_wish_list{
     task_wish{
         "--priority", "priority", "LEVEL", "critical, high, normal or low (default: normal)", true,
         [](task_wishes& w, detail::wish_text n, detail::wish_text v) { w.level = read_priority(n, v); }},
-    task_wish{"--countdown", "countdown", "SECONDS", "Do not run it before so long from now", false,
-              [](task_wishes& w, detail::wish_text n, detail::wish_text v) {
-                  w.countdown = read_seconds(n, v);
-                  w.eta.reset();
-              }},
+    task_wish{
+        "--countdown", "countdown", "SECONDS", "Do not run it before so long from now", false,
+        [](task_wishes& w, detail::wish_text n, detail::wish_text v) { w.countdown = read_seconds(n, v); }},
     task_wish{
         "--eta", "eta", "TIME",
         "Do not run it before this time, with its offset from UTC: 2026-12-24T18:00:00+01:00, or Z for none",
-        true,
-        [](task_wishes& w, detail::wish_text n, detail::wish_text v) {
-            w.eta = read_instant(n, v);
-            w.countdown.reset();
-        }},
+        true, [](task_wishes& w, detail::wish_text n, detail::wish_text v) { w.eta = read_instant(n, v); }},
     task_wish{"--expires", "expires", "SECONDS",
               "Give it up if it has not begun so long from now (default: never)", false,
               [](task_wishes& w, detail::wish_text n, detail::wish_text v) {

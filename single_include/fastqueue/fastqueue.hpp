@@ -5667,6 +5667,8 @@ struct job_transfer {
     void (*settle)(job&, std::string_view answer) noexcept;
     /// It has not come to its end, or nobody knows: why, in words.
     void (*lost)(job&, std::string_view why) noexcept;
+    /// There was no process for it: it has not begun.
+    void (*refused)(job&) noexcept;
 };
 
 /// An owner's side in such a process: made there, from what the owner's program knew when the executor began. It serves one
@@ -10332,7 +10334,7 @@ public:
 
     /// The task's id, the same in every attempt. With `attempt()` a fencing token for outside systems.
     [[nodiscard]] task_id const& id() const noexcept { return id_; }
-    /// Counted from 1; grows with each run, also after one that was lost.
+    /// Counted from 1; grows with each run that began or may have, also after one that was lost.
     [[nodiscard]] std::uint32_t attempt() const noexcept { return attempt_; }
     /// The task's name.
     [[nodiscard]] std::string_view name() const noexcept { return name_; }
@@ -11748,7 +11750,7 @@ struct task {
     std::uint32_t next = none;
     std::uint32_t waiters = none;  ///< who wants to know of its end
     std::uint32_t terms = none;    ///< what it asks for beyond the usual, and what went wrong with it
-    std::uint32_t attempt = 0;     ///< grows with every `run` that is sent
+    std::uint32_t attempt = 0;     ///< grows with every `run` that is sent and not given back unbegun
     std::uint32_t cost_us = 0;     ///< what its worker's credit was charged
     std::uint16_t content = 0;     ///< in the content table; 0: json
     task_state state : 4 = task_state::queued;
@@ -11895,6 +11897,7 @@ struct done_message {
     run_end end = run_end::success;
     errc code = errc::handler_error;  ///< of a failure
     bool final = false;               ///< of a failure: not to be tried again
+    bool unbegun = false;             ///< of what was returned: it never began, and nothing of it will
     std::optional<std::uint64_t> took_us;
     std::optional<std::uint64_t> retry_after_ms;
 
@@ -11921,6 +11924,7 @@ struct done_message {
         write_lease(out, lease);
         out.token(names[static_cast<std::size_t>(end)]);
         if (took_us) out.field("took_us", *took_us);
+        if (end == run_end::returned && unbegun) out.field("unbegun", "1");
         if (end != run_end::failure) return;
         if (code != errc::handler_error) out.field("code", name_of(code));
         if (final) out.field("final", "1");
@@ -11932,6 +11936,7 @@ private:
         if (f.key == "took_us") return (took_us = read_number(f.value)).has_value();
         if (f.key == "retry_after_ms") return (retry_after_ms = read_number(f.value)).has_value();
         if (f.key == "code") code = errc_from_name(f.value, errc::handler_error);
+        if (f.key == "unbegun") unbegun = f.value == "1";
         if (f.key == "final") {
             final = f.value == "1";
             return final || f.value == "0";
@@ -13573,7 +13578,7 @@ public:
         write_attempt(t, 0);
         wait_again(slot);
     }
-    /// The task waits again: its worker was asked for it and gave it back unbegun. Nothing ran under this attempt's number, so the
+    /// The task waits again: its worker gave it back and says that it never began. Nothing ran under this attempt's number, so the
     /// next one has it, and the store has nothing to remember.
     void unassign(std::uint32_t slot) {
         auto& t = s_.tasks[slot];
@@ -14767,7 +14772,7 @@ public:
                 break;
             case wire::run_end::returned:
                 if (!asked_back) workers_.pause(worker);
-                came_back(worker, slot, begun, asked_back);
+                came_back(worker, slot, begun, done.unbegun);
                 break;
         }
         workers_.answered(worker);
@@ -14961,7 +14966,7 @@ private:
             ++record.failed;
         s_.dispatch.room_changed(worker);
     }
-    void came_back(std::uint32_t worker, std::uint32_t slot, bool begun, bool asked_back) {
+    void came_back(std::uint32_t worker, std::uint32_t slot, bool begun, bool unbegun) {
         ++s_.counters.returned;
         auto& t = s_.tasks[slot];
         if (begun && t.at_most_once) {
@@ -14970,7 +14975,7 @@ private:
         }
         if (t.cancel_requested) return life_.end(slot, task_state::cancelled, errc::cancelled, "cancelled");
         bool const written = must_claim(t, s_.workers[worker]);
-        asked_back && !begun && !written ? life_.unassign(slot) : life_.requeue(slot);
+        unbegun && !begun && !written ? life_.unassign(slot) : life_.requeue(slot);
     }
     void stale(std::uint32_t worker, wire::lease_name const& lease) {
         ++s_.counters.stale_answers;
@@ -15173,7 +15178,7 @@ public:
         else if (auto const* const r = kept(entry))
             write_result(w, id, *r), write_history(w, r->history.view());
         else
-            w.key("id").value(id.text()).key("state").value(name_of(s_.ledger.state(entry)));
+            write_forgotten(w, id, s_.ledger.state(entry));
         w.end_object();
         return out;
     }
@@ -15253,6 +15258,11 @@ private:
         w.key("submitted_us").value(t.submitted_us);
         if (t.started_us != 0) w.key("started_us").value(t.started_us);
         write_history(w, life_.history_of(t));
+    }
+    /// Its result is no longer kept; what its dead letter remembers is.
+    void write_forgotten(json::writer& w, task_id const& id, task_state state) const {
+        w.key("id").value(id.text()).key("state").value(name_of(state));
+        if (auto const* const letter = s_.dead.find(id)) write_history(w, letter->history);
     }
     static void write_history(json::writer& w, std::string_view history) {
         if (!history.empty()) trouble_log::write(w.key("history"), history);
@@ -17162,6 +17172,7 @@ public:
         wire::done_message done;
         done.lease = r.lease;
         done.end = r.cancelled ? wire::run_end::cancelled : wire::run_end::returned;
+        done.unbegun = true;
         if (!r.dropped) answer(done, {});
         release(slot);
     }
@@ -17295,6 +17306,7 @@ private:
             wire::done_message done;
             done.lease = message.lease;
             done.end = wire::run_end::returned;
+            done.unbegun = true;
             return answer(done, {});
         }
         auto const slot = runs_.take();
@@ -17343,6 +17355,8 @@ private:
         if (!wire::read_drop_document(payload, dropped)) return;
         link_.registered(h, now_.steady);
         for (auto const& lease : dropped) drop(lease);
+        // Runs over this connection could not be told of as begun before it was registered.
+        if (link_.can_answer()) say_all_begun();
     }
     /// The lease is another's now: the run is given up and its end is told to nobody.
     void drop(wire::lease_name const& lease) {
@@ -17375,7 +17389,9 @@ private:
         for (auto const& o : owed_) held.push_back(o.done.lease);
         link_.send_registration(std::move(held));
         // A control plane that has restarted does not know yet which of them have begun.
-        if (!link_.can_answer()) return;
+        if (link_.can_answer()) say_all_begun();
+    }
+    void say_all_begun() {
         for (auto slot = running_.front(); slot != none; slot = runs_[slot].next) say_begun(runs_[slot]);
     }
     void say_begun(run_record const& r) {
@@ -17629,12 +17645,27 @@ private:
             .text(record_->arguments);
     }
     void settle(std::string_view answer) noexcept {
-        packet_reader{answer}.number(result_).number(took_us).text(out_);
+        try {
+            packet_reader{answer}.number(result_).number(took_us).text(out_);
+        } catch (...) {
+            return lost("there was no memory for the result");
+        }
+        if (result_.end > wire::run_end::returned)
+            lost("the handler's process gave no answer that can be read");
     }
     void lost(std::string_view why) noexcept {
         result_ = {};
         result_.end = wire::run_end::failure;
-        write_error_text(out_, why);
+        try {
+            write_error_text(out_, why);
+        } catch (...) {  // no memory left even to say so
+            out_.clear();
+        }
+    }
+    void refused() noexcept {
+        result_ = {};
+        result_.end = wire::run_end::returned;
+        out_.clear();
     }
     static policy::job_transfer const by_packets;
 
@@ -17699,7 +17730,8 @@ private:
 inline constexpr policy::job_transfer execution::by_packets{
     [](policy::job const& self, std::string& request) { static_cast<execution const&>(self).pack(request); },
     [](policy::job& self, std::string_view answer) noexcept { static_cast<execution&>(self).settle(answer); },
-    [](policy::job& self, std::string_view why) noexcept { static_cast<execution&>(self).lost(why); }};
+    [](policy::job& self, std::string_view why) noexcept { static_cast<execution&>(self).lost(why); },
+    [](policy::job& self) noexcept { static_cast<execution&>(self).refused(); }};
 
 }  // namespace fastqueue::shell
 
@@ -18578,7 +18610,9 @@ public:
     local_worker(local_worker const&) = delete;
     local_worker& operator=(local_worker const&) = delete;
 
+    /// \throws what making an executor throws
     void start() {
+        worker_.start();
         thread_ = std::thread{[this] { worker_.run(); }};
     }
     /// It ends at once; handlers that run are asked to stop, and the destructor waits for them.
@@ -19477,17 +19511,27 @@ struct frame_head {
     std::uint64_t size = 0;
 };
 
+/// Larger frames are nobody's.
+inline constexpr std::uint64_t most_frame_octets = std::uint64_t{1} << 32U;
+
+/// \param wait  called when nothing is there, if `flags` is MSG_DONTWAIT; false: nothing will come
 /// \return false if the other side has gone
-[[nodiscard]] inline bool receive_octets(int fd, void* to, std::size_t size) noexcept {
+template <class Wait>
+[[nodiscard]] bool receive_octets(int fd, void* to, std::size_t size, int flags, Wait&& wait) noexcept {
     auto* at = static_cast<char*>(to);
     while (size > 0) {
-        auto const n = ::recv(fd, at, size, 0);
+        auto const n = ::recv(fd, at, size, flags);
         if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno == EAGAIN && wait()) continue;
         if (n <= 0) return false;
         at += n;
         size -= static_cast<std::size_t>(n);
     }
     return true;
+}
+/// Waits for as long as it takes.
+[[nodiscard]] inline bool receive_octets(int fd, void* to, std::size_t size) noexcept {
+    return receive_octets(fd, to, size, 0, [] { return false; });
 }
 
 /// \return false if the other side has gone
@@ -19512,19 +19556,21 @@ struct frame_head {
 }
 
 /// Room is made for what has come, not for what the other side says: it may be out of its mind.
-/// \return false if the other side has gone
+/// \param receive  `receive(to, size)`: false if the other side has gone
+/// \param right    whether a frame with this number is wanted; what follows another one is not read
+/// \return false if the other side has gone, or sent another frame
 /// \throws std::bad_alloc
-[[nodiscard]] inline bool receive_frame(int fd, std::uint64_t& serial, std::string& octets) {
+template <class Receive, class Right>
+[[nodiscard]] bool receive_frame(Receive&& receive, Right&& right, std::string& octets) {
     constexpr std::uint64_t piece = 1U << 20U;
     frame_head head;
     octets.clear();
-    if (!receive_octets(fd, &head, sizeof head)) return false;
-    serial = head.serial;
+    if (!receive(&head, sizeof head) || !right(head.serial) || head.size > most_frame_octets) return false;
     while (octets.size() < head.size) {
         auto const have = octets.size();
         auto const more = static_cast<std::size_t>(std::min(piece, head.size - have));
         octets.resize(have + more);
-        if (!receive_octets(fd, octets.data() + have, more)) return false;
+        if (!receive(octets.data() + have, more)) return false;
     }
     return true;
 }
@@ -19557,7 +19603,14 @@ public:
         std::uint64_t serial = 0;
         std::string request;
         std::string answer;
-        while (receive_frame(ends_.jobs.get(), serial, request)) {
+        auto const receive = [this](void* to, std::size_t size) {
+            return receive_octets(ends_.jobs.get(), to, size);
+        };
+        auto const any = [&serial](std::uint64_t number) {
+            serial = number;
+            return true;
+        };
+        while (receive_frame(receive, any, request)) {
             answer.clear();
             service_->accept(request);
             runs(serial);
@@ -19686,9 +19739,9 @@ private:
     void work() noexcept {
         name_this_thread("fq-exec-stderr");
         std::vector<::pollfd> awaited;
-        std::string fresh;
-        while (await(awaited)) {
-            fresh.clear();
+        bool goes_on = true;
+        for (std::string fresh; goes_on; fresh.clear()) {
+            goes_on = await(awaited);
             {
                 std::scoped_lock const lock{mutex_};
                 for (auto& s : sources_) drain(s, fresh);
@@ -19730,22 +19783,28 @@ private:
 
 namespace fastqueue::executor::detail {
 
-/// In a fork of a program: closes the program's sockets, and what else belongs to its loops. Else its ports would stay taken
-/// when it has ended, and its peers would wait for a connection that nobody serves. Files stay open, and what is given.
-inline void close_sockets_but(int kept) noexcept {
+/// In a fork of a program: closes the program's sockets, what else belongs to its loops, and what it has marked to be closed for other
+/// programs (as a lock of a store is). Else its ports would stay taken when it has ended, and its peers would wait for a
+/// connection that nobody serves. Other files stay open, and what is given. Behind the numbers there is nothing then, and they
+/// are not given out again: who still knows one writes into no other's connection.
+inline void close_all_but(int kept) noexcept {
     auto* const folder = ::opendir("/proc/self/fd");
+    int const nothing = ::open("/dev/null", O_RDWR | O_CLOEXEC);
     if (folder == nullptr) return;
     while (auto const* entry = ::readdir(folder)) {
         std::string_view const name{entry->d_name};
         int fd = -1;
         std::from_chars(name.data(), name.data() + name.size(), fd);
-        if (fd <= STDERR_FILENO || fd == kept || fd == ::dirfd(folder)) continue;
+        if (fd <= STDERR_FILENO || fd == kept || fd == ::dirfd(folder) || fd == nothing) continue;
         std::array<char, 32> text{};
         auto const n = ::readlinkat(::dirfd(folder), entry->d_name, text.data(), text.size());
         std::string_view const what{text.data(), n > 0 ? static_cast<std::size_t>(n) : 0};
-        if (what.starts_with("socket:") || what.starts_with("anon_inode:")) ::close(fd);
+        bool const is_programs = what.starts_with("socket:") || what.starts_with("anon_inode:") ||
+                                 (::fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0;
+        if (is_programs && (nothing < 0 || ::dup3(nothing, fd, O_CLOEXEC) < 0)) ::close(fd);
     }
     ::closedir(folder);
+    ::close(nothing);
 }
 
 /// In a fork of a program: its signal handlers are not for here, where they would write into the program's pipes. What asks a
@@ -19771,7 +19830,7 @@ inline void reset_signals() noexcept {
 
 /// \param kept  a descriptor that stays open
 inline void leave_behind(int kept) noexcept {
-    close_sockets_but(kept);
+    close_all_but(kept);
     reset_signals();
 }
 
@@ -19793,7 +19852,8 @@ public:
     /// \throws std::system_error
     explicit zygote(child_function const& child) {
         auto [ours, theirs] = connected_pair(SOCK_SEQPACKET);
-        std::fflush(nullptr);  // else each child would write what is in the buffers once more
+        std::fflush(stdout);  // else each child would write what is in the buffer once more
+        std::fflush(stderr);
         pid_ = ::fork();
         if (pid_ < 0) throw_system("fork");
         if (pid_ == 0) {
@@ -19803,6 +19863,7 @@ public:
         control_ = std::move(ours);
     }
     ~zygote() {
+        ::shutdown(control_.get(), SHUT_RDWR);  // also where a copy of this process holds it open
         control_.close();
         while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {}
     }
@@ -19883,8 +19944,9 @@ private:
         if (retried([&] { return ::recvmsg(fd, &message.head, MSG_CMSG_CLOEXEC); }) != sizeof what)
             return false;
         if (auto const* at = CMSG_FIRSTHDR(&message.head); at != nullptr && at->cmsg_type == SCM_RIGHTS) {
-            child_ends::list fds{};
-            if (at->cmsg_len == CMSG_LEN(sizeof fds)) std::memcpy(fds.data(), CMSG_DATA(at), sizeof fds);
+            child_ends::list fds{-1, -1, -1};
+            auto const size = std::min<std::size_t>(at->cmsg_len - CMSG_LEN(0), sizeof fds);
+            std::memcpy(fds.data(), CMSG_DATA(at), size);
             ends = child_ends{fds};
         }
         return true;
@@ -19908,6 +19970,7 @@ private:
     }
     static std::int64_t make_child(descriptor& control, std::uint32_t number, child_ends ends,
                                    child_function const& child) noexcept {
+        if (!ends.errors) return -EMFILE;  // they came in order, as many as there was room for
         auto const pid = ::fork();
         if (pid < 0) return -errno;
         if (pid > 0) return pid;
@@ -19929,6 +19992,8 @@ private:
 };
 
 }  // namespace fastqueue::executor::detail
+
+#include <sys/syscall.h>
 
 namespace fastqueue::executor::detail {
 
@@ -19963,6 +20028,7 @@ public:
         auto [stops, its_stops] = connected_pair(SOCK_STREAM);
         auto [errors, its_errors] = pipe_pair();
         pid_ = zygote_->spawn(number_, {std::move(its_jobs), std::move(its_stops), std::move(its_errors)});
+        exit_ = descriptor{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))};  // none before Linux 5.3
         errors_->watch(number_, std::move(errors));
         jobs_ = std::move(jobs);
         stops_ = std::move(stops);
@@ -19976,9 +20042,11 @@ public:
     /// \return false: it has gone before it answered
     /// \throws std::bad_alloc
     [[nodiscard]] bool call(std::string_view request, std::string& answer) {
-        std::uint64_t serial = 0;
-        return send_frame(jobs_.get(), serial_, request) && receive_frame(jobs_.get(), serial, answer) &&
-               serial == serial_;
+        auto const receive = [this](void* to, std::size_t size) {
+            return receive_octets(jobs_.get(), to, size, MSG_DONTWAIT, [this] { return has_answer(); });
+        };
+        auto const right = [this](std::uint64_t serial) { return serial == serial_; };
+        return send_frame(jobs_.get(), serial_, request) && receive_frame(receive, right, answer);
     }
     /// Asks the job of this call to stop.
     void interrupt() noexcept {
@@ -19986,33 +20054,56 @@ public:
     }
     void kill() noexcept {
         killed_ = true;
-        zygote_->kill(pid_);
+        end_now();
     }
     /// Of one that has gone, or shall now: how it ended, and its last words.
     [[nodiscard]] std::string bury() {
-        // Who has closed his end without ending is out of his mind. It changes nothing for one that is ending.
-        zygote_->kill(pid_);
+        end_now();  // who has closed his end without ending is out of his mind; it changes nothing for one that is ending
         auto why = words_of_status(end(), killed_);
         if (auto const lines = errors_->last_lines(number_); !lines.empty())
             why += "; its last lines on stderr:\n" + lines;
         return why;
     }
+    /// The same, without a word.
+    void end_at_once() noexcept {
+        end_now();
+        static_cast<void>(end());
+    }
     /// Lets it end in its own time, when it is not in a call; though what it does then may hang as well.
     /// \return its status
     int end() noexcept {
         ::shutdown(jobs_.get(), SHUT_WR);
-        stops_.close();
-        if (!is_gone_in(patience_ms)) zygote_->kill(pid_);
+        ::shutdown(stops_.get(), SHUT_RDWR);
+        if (!is_gone_in(patience_ms)) end_now();
         jobs_.close();
+        stops_.close();
+        exit_.close();
         return zygote_->reap(std::exchange(pid_, -1));
     }
 
 private:
     static constexpr int patience_ms = 5000;
 
+    /// Where the system tells of a process's end by a descriptor, that tells of it: a copy of the child that a handler has forked keeps
+    /// the child's end of a socket open.
     [[nodiscard]] bool is_gone_in(int ms) const noexcept {
-        ::pollfd end{jobs_.get(), POLLIN, 0};
-        return ::poll(&end, 1, ms) != 0;
+        ::pollfd end{exit_ ? exit_.get() : jobs_.get(), POLLIN, 0};
+        int n = 0;
+        do n = ::poll(&end, 1, ms);
+        while (n < 0 && errno == EINTR);
+        return n > 0;
+    }
+    /// Waits until there is something to read. \return false: there will be nothing, for it has ended
+    [[nodiscard]] bool has_answer() const noexcept {
+        std::array<::pollfd, 2> ends{{{jobs_.get(), POLLIN, 0}, {exit_.get(), POLLIN, 0}}};
+        while (::poll(ends.data(), ends.size(), -1) < 0 && errno == EINTR) {}
+        return ends[0].revents != 0;
+    }
+    void end_now() noexcept {
+        if (exit_)
+            static_cast<void>(::syscall(SYS_pidfd_send_signal, exit_.get(), SIGKILL, nullptr, 0));
+        else
+            zygote_->kill(pid_);
     }
 
     zygote* zygote_;
@@ -20023,6 +20114,7 @@ private:
     bool killed_ = false;
     descriptor jobs_;
     descriptor stops_;
+    descriptor exit_;  // readable when it has ended
 };
 
 }  // namespace fastqueue::executor::detail
@@ -20123,8 +20215,10 @@ private:
     void run(policy::job& j) noexcept {
         if (j.transfer == nullptr) return j.run(j);
         auto const begin = std::chrono::steady_clock::now();
+        auto& child = *children_[j.thread];
+        if (!child.begun() && !begin_again(child)) return j.transfer->refused(j);
         std::string text;
-        if (ask(*children_[j.thread], j, text)) return j.transfer->settle(j, text);
+        if (ask(child, j, text)) return j.transfer->settle(j, text);
         using std::chrono::microseconds;
         auto const took = std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - begin);
         j.took_us = static_cast<std::uint64_t>(took.count());
@@ -20133,9 +20227,7 @@ private:
     /// \param[out] text  the answer, or why there is none
     bool ask(detail::child_process& child, policy::job& j, std::string& text) noexcept {
         bool answered = false;
-        text.clear();
         try {
-            if (!child.begun()) child.begin();
             std::string request;
             j.transfer->pack(j, request);
             child.prepare();
@@ -20143,20 +20235,23 @@ private:
             answered = child.call(request, text);
             ends(j);
             if (!answered) text = child.bury();
-        } catch (std::exception const& e) {
+        } catch (std::exception const&) {
             ends(j);
             answered = false;
-            text = std::string{"the handler could not be run in a process of its own: "} + e.what();
-            if (child.begun()) static_cast<void>(child.bury());
+            text.clear();  // no memory left even to say so
+            if (child.begun()) child.end_at_once();
         }
-        if (!answered) begin_again(child);
+        if (!answered) static_cast<void>(begin_again(child));
         return answered;
     }
-    /// At once, not when the next job waits for it. If that fails, the next job tries again, and says why.
-    static void begin_again(detail::child_process& child) noexcept {
+    /// After a child's end at once, and if that fails for the next job: which goes back unbegun if it fails again.
+    static bool begin_again(detail::child_process& child) noexcept {
         try {
             child.begin();
-        } catch (std::exception const&) {}
+            return true;
+        } catch (std::exception const&) {
+            return false;
+        }
     }
 
     // ---- which of them runs where

@@ -62,9 +62,12 @@ class Mistakes(support.Case):
 
     def test_times(self):
         for wrong in ("tomorrow", "2026-12-24", "2026-12-24T18:00:00", "2026-02-30T18:00:00Z", "2026-12-24T24:00:00Z", "2026-12-24T18:61Z",
-                      "2026-12-24T18:00:00.Z", "2026-12-24T18:00:00+25:00", "2026-12-24T18:00:00Z and more", "26-12-24T18:00:00Z"):
+                      "2026-12-24T18:00:00.Z", "2026-12-24T18:00.5Z", "2026-12-24T18:00:00+01:", "2026-12-24T18:00:00+25:00", "2026-12-24T18:00:00Z and more", "26-12-24T18:00:00Z"):
             with self.subTest(time=wrong):
                 self.check(("submit", "--task-name", "a", "--eta", wrong), "--eta", f"'{wrong}'", "2026-12-24T18:00:00+01:00")
+
+    def test_options_that_exclude_each_other(self):
+        self.check(("submit", "--task-name", "a", "--countdown", "5", "--eta", "2026-12-24T18:00:00Z"), "countdown and eta")
 
     def test_words(self):
         self.check(("submit", "--task-name", "a", "--delivery", "once"), "--delivery", "'once'", "at_least_once or at_most_once")

@@ -262,7 +262,8 @@ TEST_CASE("admin: what was sent ahead and is paused comes back; what runs is not
     auto const recalls = o.take(worker);
     REQUIRE(recalls.size() == 3);
     o.say(worker, "began " + text(2) + " 1");  // it had begun when the word came
-    for (auto const& n : {3, 4}) o.say(worker, "done " + text(static_cast<std::uint64_t>(n)) + " 1 returned");
+    for (auto const& n : {3, 4})
+        o.say(worker, "done " + text(static_cast<std::uint64_t>(n)) + " 1 returned unbegun=1");
     o.say(worker, "done " + text(2) + " 1 success");
     o.turn();
     CHECK(o.take(worker).empty());

@@ -58,7 +58,7 @@ TEST_CASE("plane: the barrier: what came back unbegun is sent on at once, for no
     w.take(worker);
     auto const other = w.worker("w2", "concurrency=1", R"("add")", 2000);
     w.commits = false;
-    w.say(worker, "done " + text(3) + " 1 returned");
+    w.say(worker, "done " + text(3) + " 1 returned unbegun=1");
     w.turn();
     auto const runs = w.take(other);
     REQUIRE(runs.size() == 1);

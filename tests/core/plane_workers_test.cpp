@@ -501,7 +501,7 @@ TEST_CASE("plane: short tasks are sent ahead, and recalled when the worker turns
     REQUIRE(recalls.size() == 3);
     for (auto const& r : recalls) CHECK(r.line.starts_with("recall "));
     auto const other = w.worker("w2", "concurrency=1", R"("add")", 2000);
-    w.say(worker, "done " + text(3) + " 1 returned");
+    w.say(worker, "done " + text(3) + " 1 returned unbegun=1");
     w.turn();
     CHECK(w.core.state().counters.returned == 1);
     auto runs = w.take(other);

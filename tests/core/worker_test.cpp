@@ -331,6 +331,7 @@ TEST_CASE("worker: a recall takes back what has not begun, and nothing else", "[
     auto const answers = r.net.take();
     REQUIRE(answers.size() == 1);
     CHECK(answers[0].line == "done " + text(2) + " 1 returned");
+    CHECK(answers[0].field("unbegun") == "1");
 }
 
 TEST_CASE("worker: a cancel stops what runs, and takes back what does not", "[core]") {
@@ -621,6 +622,7 @@ TEST_CASE("worker: what has not ended in time goes back, and its end is told to 
     auto const answers = r.net.take();
     REQUIRE(answers.size() == 1);
     CHECK(answers[0].line == "done " + text(1) + " 1 returned");
+    CHECK(answers[0].field("unbegun").empty());  // it had begun, and may still run
     CHECK(has(r.actions, run_action::kind::end, a));
     CHECK(r.machine.finished());
     CHECK(r.machine.hand_back() == 0);

@@ -38,7 +38,7 @@ inline constexpr fastqueue::policy::job_transfer counted_job::by_octets{
     [](fastqueue::policy::job& j, std::string_view answer) noexcept {
         if (answer == "has run") static_cast<counted_job&>(j).count();
     },
-    [](fastqueue::policy::job&, std::string_view) noexcept {}};
+    [](fastqueue::policy::job&, std::string_view) noexcept {}, [](fastqueue::policy::job&) noexcept {}};
 
 /// Answers each request in the same way.
 struct counted_service : fastqueue::policy::job_service {

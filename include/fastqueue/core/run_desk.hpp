@@ -50,7 +50,7 @@ public:
                 break;
             case wire::run_end::returned:
                 if (!asked_back) workers_.pause(worker);
-                came_back(worker, slot, begun, asked_back);
+                came_back(worker, slot, begun, done.unbegun);
                 break;
         }
         workers_.answered(worker);
@@ -244,7 +244,7 @@ private:
             ++record.failed;
         s_.dispatch.room_changed(worker);
     }
-    void came_back(std::uint32_t worker, std::uint32_t slot, bool begun, bool asked_back) {
+    void came_back(std::uint32_t worker, std::uint32_t slot, bool begun, bool unbegun) {
         ++s_.counters.returned;
         auto& t = s_.tasks[slot];
         if (begun && t.at_most_once) {
@@ -253,7 +253,7 @@ private:
         }
         if (t.cancel_requested) return life_.end(slot, task_state::cancelled, errc::cancelled, "cancelled");
         bool const written = must_claim(t, s_.workers[worker]);
-        asked_back && !begun && !written ? life_.unassign(slot) : life_.requeue(slot);
+        unbegun && !begun && !written ? life_.unassign(slot) : life_.requeue(slot);
     }
     void stale(std::uint32_t worker, wire::lease_name const& lease) {
         ++s_.counters.stale_answers;

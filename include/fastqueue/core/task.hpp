@@ -54,7 +54,7 @@ struct task {
     std::uint32_t next = none;
     std::uint32_t waiters = none;  ///< who wants to know of its end
     std::uint32_t terms = none;    ///< what it asks for beyond the usual, and what went wrong with it
-    std::uint32_t attempt = 0;     ///< grows with every `run` that is sent
+    std::uint32_t attempt = 0;     ///< grows with every `run` that is sent and not given back unbegun
     std::uint32_t cost_us = 0;     ///< what its worker's credit was charged
     std::uint16_t content = 0;     ///< in the content table; 0: json
     task_state state : 4 = task_state::queued;

@@ -56,7 +56,7 @@ public:
         else if (auto const* const r = kept(entry))
             write_result(w, id, *r), write_history(w, r->history.view());
         else
-            w.key("id").value(id.text()).key("state").value(name_of(s_.ledger.state(entry)));
+            write_forgotten(w, id, s_.ledger.state(entry));
         w.end_object();
         return out;
     }
@@ -136,6 +136,11 @@ private:
         w.key("submitted_us").value(t.submitted_us);
         if (t.started_us != 0) w.key("started_us").value(t.started_us);
         write_history(w, life_.history_of(t));
+    }
+    /// Its result is no longer kept; what its dead letter remembers is.
+    void write_forgotten(json::writer& w, task_id const& id, task_state state) const {
+        w.key("id").value(id.text()).key("state").value(name_of(state));
+        if (auto const* const letter = s_.dead.find(id)) write_history(w, letter->history);
     }
     static void write_history(json::writer& w, std::string_view history) {
         if (!history.empty()) trouble_log::write(w.key("history"), history);

@@ -53,7 +53,7 @@ public:
         write_attempt(t, 0);
         wait_again(slot);
     }
-    /// The task waits again: its worker was asked for it and gave it back unbegun. Nothing ran under this attempt's number, so the
+    /// The task waits again: its worker gave it back and says that it never began. Nothing ran under this attempt's number, so the
     /// next one has it, and the store has nothing to remember.
     void unassign(std::uint32_t slot) {
         auto& t = s_.tasks[slot];

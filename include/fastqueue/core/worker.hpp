@@ -92,6 +92,7 @@ public:
         wire::done_message done;
         done.lease = r.lease;
         done.end = r.cancelled ? wire::run_end::cancelled : wire::run_end::returned;
+        done.unbegun = true;
         if (!r.dropped) answer(done, {});
         release(slot);
     }
@@ -225,6 +226,7 @@ private:
             wire::done_message done;
             done.lease = message.lease;
             done.end = wire::run_end::returned;
+            done.unbegun = true;
             return answer(done, {});
         }
         auto const slot = runs_.take();
@@ -273,6 +275,8 @@ private:
         if (!wire::read_drop_document(payload, dropped)) return;
         link_.registered(h, now_.steady);
         for (auto const& lease : dropped) drop(lease);
+        // Runs over this connection could not be told of as begun before it was registered.
+        if (link_.can_answer()) say_all_begun();
     }
     /// The lease is another's now: the run is given up and its end is told to nobody.
     void drop(wire::lease_name const& lease) {
@@ -305,7 +309,9 @@ private:
         for (auto const& o : owed_) held.push_back(o.done.lease);
         link_.send_registration(std::move(held));
         // A control plane that has restarted does not know yet which of them have begun.
-        if (!link_.can_answer()) return;
+        if (link_.can_answer()) say_all_begun();
+    }
+    void say_all_begun() {
         for (auto slot = running_.front(); slot != none; slot = runs_[slot].next) say_begun(runs_[slot]);
     }
     void say_begun(run_record const& r) {

@@ -5,6 +5,7 @@
 #include <fastqueue/executor/own_thread.hpp>
 #include <fastqueue/policy/remote_job.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
@@ -40,7 +41,14 @@ public:
         std::uint64_t serial = 0;
         std::string request;
         std::string answer;
-        while (receive_frame(ends_.jobs.get(), serial, request)) {
+        auto const receive = [this](void* to, std::size_t size) {
+            return receive_octets(ends_.jobs.get(), to, size);
+        };
+        auto const any = [&serial](std::uint64_t number) {
+            serial = number;
+            return true;
+        };
+        while (receive_frame(receive, any, request)) {
             answer.clear();
             service_->accept(request);
             runs(serial);

@@ -6,6 +6,9 @@
 #include <fastqueue/executor/job_channel.hpp>
 #include <fastqueue/executor/zygote.hpp>
 
+#include <array>
+#include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -15,7 +18,9 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace fastqueue::executor::detail {
 
@@ -50,6 +55,7 @@ public:
         auto [stops, its_stops] = connected_pair(SOCK_STREAM);
         auto [errors, its_errors] = pipe_pair();
         pid_ = zygote_->spawn(number_, {std::move(its_jobs), std::move(its_stops), std::move(its_errors)});
+        exit_ = descriptor{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))};  // none before Linux 5.3
         errors_->watch(number_, std::move(errors));
         jobs_ = std::move(jobs);
         stops_ = std::move(stops);
@@ -63,9 +69,11 @@ public:
     /// \return false: it has gone before it answered
     /// \throws std::bad_alloc
     [[nodiscard]] bool call(std::string_view request, std::string& answer) {
-        std::uint64_t serial = 0;
-        return send_frame(jobs_.get(), serial_, request) && receive_frame(jobs_.get(), serial, answer) &&
-               serial == serial_;
+        auto const receive = [this](void* to, std::size_t size) {
+            return receive_octets(jobs_.get(), to, size, MSG_DONTWAIT, [this] { return has_answer(); });
+        };
+        auto const right = [this](std::uint64_t serial) { return serial == serial_; };
+        return send_frame(jobs_.get(), serial_, request) && receive_frame(receive, right, answer);
     }
     /// Asks the job of this call to stop.
     void interrupt() noexcept {
@@ -73,33 +81,56 @@ public:
     }
     void kill() noexcept {
         killed_ = true;
-        zygote_->kill(pid_);
+        end_now();
     }
     /// Of one that has gone, or shall now: how it ended, and its last words.
     [[nodiscard]] std::string bury() {
-        // Who has closed his end without ending is out of his mind. It changes nothing for one that is ending.
-        zygote_->kill(pid_);
+        end_now();  // who has closed his end without ending is out of his mind; it changes nothing for one that is ending
         auto why = words_of_status(end(), killed_);
         if (auto const lines = errors_->last_lines(number_); !lines.empty())
             why += "; its last lines on stderr:\n" + lines;
         return why;
     }
+    /// The same, without a word.
+    void end_at_once() noexcept {
+        end_now();
+        static_cast<void>(end());
+    }
     /// Lets it end in its own time, when it is not in a call; though what it does then may hang as well.
     /// \return its status
     int end() noexcept {
         ::shutdown(jobs_.get(), SHUT_WR);
-        stops_.close();
-        if (!is_gone_in(patience_ms)) zygote_->kill(pid_);
+        ::shutdown(stops_.get(), SHUT_RDWR);
+        if (!is_gone_in(patience_ms)) end_now();
         jobs_.close();
+        stops_.close();
+        exit_.close();
         return zygote_->reap(std::exchange(pid_, -1));
     }
 
 private:
     static constexpr int patience_ms = 5000;
 
+    /// Where the system tells of a process's end by a descriptor, that tells of it: a copy of the child that a handler has forked keeps
+    /// the child's end of a socket open.
     [[nodiscard]] bool is_gone_in(int ms) const noexcept {
-        ::pollfd end{jobs_.get(), POLLIN, 0};
-        return ::poll(&end, 1, ms) != 0;
+        ::pollfd end{exit_ ? exit_.get() : jobs_.get(), POLLIN, 0};
+        int n = 0;
+        do n = ::poll(&end, 1, ms);
+        while (n < 0 && errno == EINTR);
+        return n > 0;
+    }
+    /// Waits until there is something to read. \return false: there will be nothing, for it has ended
+    [[nodiscard]] bool has_answer() const noexcept {
+        std::array<::pollfd, 2> ends{{{jobs_.get(), POLLIN, 0}, {exit_.get(), POLLIN, 0}}};
+        while (::poll(ends.data(), ends.size(), -1) < 0 && errno == EINTR) {}
+        return ends[0].revents != 0;
+    }
+    void end_now() noexcept {
+        if (exit_)
+            static_cast<void>(::syscall(SYS_pidfd_send_signal, exit_.get(), SIGKILL, nullptr, 0));
+        else
+            zygote_->kill(pid_);
     }
 
     zygote* zygote_;
@@ -110,6 +141,7 @@ private:
     bool killed_ = false;
     descriptor jobs_;
     descriptor stops_;
+    descriptor exit_;  // readable when it has ended
 };
 
 }  // namespace fastqueue::executor::detail

@@ -97,9 +97,9 @@ private:
     void work() noexcept {
         name_this_thread("fq-exec-stderr");
         std::vector<::pollfd> awaited;
-        std::string fresh;
-        while (await(awaited)) {
-            fresh.clear();
+        bool goes_on = true;
+        for (std::string fresh; goes_on; fresh.clear()) {
+            goes_on = await(awaited);
             {
                 std::scoped_lock const lock{mutex_};
                 for (auto& s : sources_) drain(s, fresh);

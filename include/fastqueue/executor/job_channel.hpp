@@ -19,17 +19,27 @@ struct frame_head {
     std::uint64_t size = 0;
 };
 
+/// Larger frames are nobody's.
+inline constexpr std::uint64_t most_frame_octets = std::uint64_t{1} << 32U;
+
+/// \param wait  called when nothing is there, if `flags` is MSG_DONTWAIT; false: nothing will come
 /// \return false if the other side has gone
-[[nodiscard]] inline bool receive_octets(int fd, void* to, std::size_t size) noexcept {
+template <class Wait>
+[[nodiscard]] bool receive_octets(int fd, void* to, std::size_t size, int flags, Wait&& wait) noexcept {
     auto* at = static_cast<char*>(to);
     while (size > 0) {
-        auto const n = ::recv(fd, at, size, 0);
+        auto const n = ::recv(fd, at, size, flags);
         if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno == EAGAIN && wait()) continue;
         if (n <= 0) return false;
         at += n;
         size -= static_cast<std::size_t>(n);
     }
     return true;
+}
+/// Waits for as long as it takes.
+[[nodiscard]] inline bool receive_octets(int fd, void* to, std::size_t size) noexcept {
+    return receive_octets(fd, to, size, 0, [] { return false; });
 }
 
 /// \return false if the other side has gone
@@ -54,19 +64,21 @@ struct frame_head {
 }
 
 /// Room is made for what has come, not for what the other side says: it may be out of its mind.
-/// \return false if the other side has gone
+/// \param receive  `receive(to, size)`: false if the other side has gone
+/// \param right    whether a frame with this number is wanted; what follows another one is not read
+/// \return false if the other side has gone, or sent another frame
 /// \throws std::bad_alloc
-[[nodiscard]] inline bool receive_frame(int fd, std::uint64_t& serial, std::string& octets) {
+template <class Receive, class Right>
+[[nodiscard]] bool receive_frame(Receive&& receive, Right&& right, std::string& octets) {
     constexpr std::uint64_t piece = 1U << 20U;
     frame_head head;
     octets.clear();
-    if (!receive_octets(fd, &head, sizeof head)) return false;
-    serial = head.serial;
+    if (!receive(&head, sizeof head) || !right(head.serial) || head.size > most_frame_octets) return false;
     while (octets.size() < head.size) {
         auto const have = octets.size();
         auto const more = static_cast<std::size_t>(std::min(piece, head.size - have));
         octets.resize(have + more);
-        if (!receive_octets(fd, octets.data() + have, more)) return false;
+        if (!receive(octets.data() + have, more)) return false;
     }
     return true;
 }

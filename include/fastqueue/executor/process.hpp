@@ -115,8 +115,10 @@ private:
     void run(policy::job& j) noexcept {
         if (j.transfer == nullptr) return j.run(j);
         auto const begin = std::chrono::steady_clock::now();
+        auto& child = *children_[j.thread];
+        if (!child.begun() && !begin_again(child)) return j.transfer->refused(j);
         std::string text;
-        if (ask(*children_[j.thread], j, text)) return j.transfer->settle(j, text);
+        if (ask(child, j, text)) return j.transfer->settle(j, text);
         using std::chrono::microseconds;
         auto const took = std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - begin);
         j.took_us = static_cast<std::uint64_t>(took.count());
@@ -125,9 +127,7 @@ private:
     /// \param[out] text  the answer, or why there is none
     bool ask(detail::child_process& child, policy::job& j, std::string& text) noexcept {
         bool answered = false;
-        text.clear();
         try {
-            if (!child.begun()) child.begin();
             std::string request;
             j.transfer->pack(j, request);
             child.prepare();
@@ -135,20 +135,23 @@ private:
             answered = child.call(request, text);
             ends(j);
             if (!answered) text = child.bury();
-        } catch (std::exception const& e) {
+        } catch (std::exception const&) {
             ends(j);
             answered = false;
-            text = std::string{"the handler could not be run in a process of its own: "} + e.what();
-            if (child.begun()) static_cast<void>(child.bury());
+            text.clear();  // no memory left even to say so
+            if (child.begun()) child.end_at_once();
         }
-        if (!answered) begin_again(child);
+        if (!answered) static_cast<void>(begin_again(child));
         return answered;
     }
-    /// At once, not when the next job waits for it. If that fails, the next job tries again, and says why.
-    static void begin_again(detail::child_process& child) noexcept {
+    /// After a child's end at once, and if that fails for the next job: which goes back unbegun if it fails again.
+    static bool begin_again(detail::child_process& child) noexcept {
         try {
             child.begin();
-        } catch (std::exception const&) {}
+            return true;
+        } catch (std::exception const&) {
+            return false;
+        }
     }
 
     // ---- which of them runs where

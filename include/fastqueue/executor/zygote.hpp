@@ -5,6 +5,7 @@
 #include <fastqueue/executor/inheritance.hpp>
 #include <fastqueue/executor/own_thread.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -34,7 +35,8 @@ public:
     /// \throws std::system_error
     explicit zygote(child_function const& child) {
         auto [ours, theirs] = connected_pair(SOCK_SEQPACKET);
-        std::fflush(nullptr);  // else each child would write what is in the buffers once more
+        std::fflush(stdout);  // else each child would write what is in the buffer once more
+        std::fflush(stderr);
         pid_ = ::fork();
         if (pid_ < 0) throw_system("fork");
         if (pid_ == 0) {
@@ -44,6 +46,7 @@ public:
         control_ = std::move(ours);
     }
     ~zygote() {
+        ::shutdown(control_.get(), SHUT_RDWR);  // also where a copy of this process holds it open
         control_.close();
         while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {}
     }
@@ -124,8 +127,9 @@ private:
         if (retried([&] { return ::recvmsg(fd, &message.head, MSG_CMSG_CLOEXEC); }) != sizeof what)
             return false;
         if (auto const* at = CMSG_FIRSTHDR(&message.head); at != nullptr && at->cmsg_type == SCM_RIGHTS) {
-            child_ends::list fds{};
-            if (at->cmsg_len == CMSG_LEN(sizeof fds)) std::memcpy(fds.data(), CMSG_DATA(at), sizeof fds);
+            child_ends::list fds{-1, -1, -1};
+            auto const size = std::min<std::size_t>(at->cmsg_len - CMSG_LEN(0), sizeof fds);
+            std::memcpy(fds.data(), CMSG_DATA(at), size);
             ends = child_ends{fds};
         }
         return true;
@@ -149,6 +153,7 @@ private:
     }
     static std::int64_t make_child(descriptor& control, std::uint32_t number, child_ends ends,
                                    child_function const& child) noexcept {
+        if (!ends.errors) return -EMFILE;  // they came in order, as many as there was room for
         auto const pid = ::fork();
         if (pid < 0) return -errno;
         if (pid > 0) return pid;

@@ -19,6 +19,8 @@ struct job_transfer {
     void (*settle)(job&, std::string_view answer) noexcept;
     /// It has not come to its end, or nobody knows: why, in words.
     void (*lost)(job&, std::string_view why) noexcept;
+    /// There was no process for it: it has not begun.
+    void (*refused)(job&) noexcept;
 };
 
 /// An owner's side in such a process: made there, from what the owner's program knew when the executor began. It serves one

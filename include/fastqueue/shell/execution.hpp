@@ -94,12 +94,27 @@ private:
             .text(record_->arguments);
     }
     void settle(std::string_view answer) noexcept {
-        packet_reader{answer}.number(result_).number(took_us).text(out_);
+        try {
+            packet_reader{answer}.number(result_).number(took_us).text(out_);
+        } catch (...) {
+            return lost("there was no memory for the result");
+        }
+        if (result_.end > wire::run_end::returned)
+            lost("the handler's process gave no answer that can be read");
     }
     void lost(std::string_view why) noexcept {
         result_ = {};
         result_.end = wire::run_end::failure;
-        write_error_text(out_, why);
+        try {
+            write_error_text(out_, why);
+        } catch (...) {  // no memory left even to say so
+            out_.clear();
+        }
+    }
+    void refused() noexcept {
+        result_ = {};
+        result_.end = wire::run_end::returned;
+        out_.clear();
     }
     static policy::job_transfer const by_packets;
 
@@ -164,6 +179,7 @@ private:
 inline constexpr policy::job_transfer execution::by_packets{
     [](policy::job const& self, std::string& request) { static_cast<execution const&>(self).pack(request); },
     [](policy::job& self, std::string_view answer) noexcept { static_cast<execution&>(self).settle(answer); },
-    [](policy::job& self, std::string_view why) noexcept { static_cast<execution&>(self).lost(why); }};
+    [](policy::job& self, std::string_view why) noexcept { static_cast<execution&>(self).lost(why); },
+    [](policy::job& self) noexcept { static_cast<execution&>(self).refused(); }};
 
 }  // namespace fastqueue::shell

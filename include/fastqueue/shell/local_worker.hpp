@@ -43,7 +43,9 @@ public:
     local_worker(local_worker const&) = delete;
     local_worker& operator=(local_worker const&) = delete;
 
+    /// \throws what making an executor throws
     void start() {
+        worker_.start();
         thread_ = std::thread{[this] { worker_.run(); }};
     }
     /// It ends at once; handlers that run are asked to stop, and the destructor waits for them.

@@ -61,15 +61,15 @@ public:
         }
     }
 
-    /// Calls `to` with each in order, by the names of the functions above, and `behind` after each. The views live as long as
-    /// the batch.
+    /// Calls `to` with each in order, by the names of the functions above, and `behind` after each that writes a task's row
+    /// anew. The views live as long as the batch.
     template <class To, class Behind>
     void replay(To& to, Behind&& behind) const {
         char const* at = buffer_.data();
         for (char const* const end = at + buffer_.size(); at != end;) {
             auto const kind = static_cast<op>(*at++);
             replay_one(kind, at, to);
-            behind();
+            if (kind == op::finish || kind == op::requeue) behind();
         }
     }
 

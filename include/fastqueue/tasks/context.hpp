@@ -38,7 +38,7 @@ public:
 
     /// The task's id, the same in every attempt. With `attempt()` a fencing token for outside systems.
     [[nodiscard]] task_id const& id() const noexcept { return id_; }
-    /// Counted from 1; grows with each run, also after one that was lost.
+    /// Counted from 1; grows with each run that began or may have, also after one that was lost.
     [[nodiscard]] std::uint32_t attempt() const noexcept { return attempt_; }
     /// The task's name.
     [[nodiscard]] std::string_view name() const noexcept { return name_; }

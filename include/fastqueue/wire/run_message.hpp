@@ -96,6 +96,7 @@ struct done_message {
     run_end end = run_end::success;
     errc code = errc::handler_error;  ///< of a failure
     bool final = false;               ///< of a failure: not to be tried again
+    bool unbegun = false;             ///< of what was returned: it never began, and nothing of it will
     std::optional<std::uint64_t> took_us;
     std::optional<std::uint64_t> retry_after_ms;
 
@@ -122,6 +123,7 @@ struct done_message {
         write_lease(out, lease);
         out.token(names[static_cast<std::size_t>(end)]);
         if (took_us) out.field("took_us", *took_us);
+        if (end == run_end::returned && unbegun) out.field("unbegun", "1");
         if (end != run_end::failure) return;
         if (code != errc::handler_error) out.field("code", name_of(code));
         if (final) out.field("final", "1");
@@ -133,6 +135,7 @@ private:
         if (f.key == "took_us") return (took_us = read_number(f.value)).has_value();
         if (f.key == "retry_after_ms") return (retry_after_ms = read_number(f.value)).has_value();
         if (f.key == "code") code = errc_from_name(f.value, errc::handler_error);
+        if (f.key == "unbegun") unbegun = f.value == "1";
         if (f.key == "final") {
             final = f.value == "1";
             return final || f.value == "0";
