@@ -84,7 +84,7 @@ class ProcessExecutor(support.Case):
         self.until_running(plane, task)
         os.killpg(worker.process.pid, signal.SIGINT)
         self.assertEqual(worker.wait(), 0, worker.lines)
-        self.assertEqual(self.end_of(plane, task)["value"], 700)
+        self.assertGreaterEqual(self.end_of(plane, task)["value"], 700, "it says how long it slept, in the end")
 
     def test_a_cancelled_task_is_asked_to_stop(self):
         plane = self.plane("--local", "off")

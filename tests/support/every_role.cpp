@@ -16,10 +16,16 @@ struct durable : fastqueue::default_policies {
     using executor_policy = fastqueue::executor::inline_;
 };
 
+struct isolated : fastqueue::default_policies {
+    using executor_policy =
+        fastqueue::executor::selectable<fastqueue::executor::threads, fastqueue::executor::process>;
+};
+
 template class fastqueue::basic_client<>;
 template class fastqueue::basic_async_client<>;
 template class fastqueue::basic_control_plane<>;
 template class fastqueue::basic_control_plane<durable>;
 template class fastqueue::basic_subworker<>;
 template class fastqueue::basic_subworker<durable>;
+template class fastqueue::basic_subworker<isolated>;
 template class fastqueue::basic_embedded<durable>;
