@@ -73,7 +73,7 @@ class Documents(support.Case):
         self.until_running(plane, task)
         lost.kill()
         self.worker("sw1", plane)
-        self.until(lambda: self.ask(management, f"why {task}")[1]["reason"] == "running", "it runs")
+        self.until(lambda: "it runs at sw1" in self.ask(management, f"why {task}")[1]["text"], "it runs at the other one")
         for verb, expected in (("tasks name=sleep_ms", "tasks"), (f"inspect {task}", f"inspect {task}"),
                                (f"why {task}", f"why {task}"), ("drain sw1", "drain sw1"),
                                ("pause name=add priority=low", "pause")):
