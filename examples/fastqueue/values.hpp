@@ -6,6 +6,7 @@
 #include <fastqueue/model/name.hpp>
 #include <fastqueue/model/priority.hpp>
 #include <fastqueue/model/task_id.hpp>
+#include <fastqueue/tasks/invocation.hpp>
 
 #include <algorithm>
 #include <array>
@@ -119,9 +120,8 @@ template <std::unsigned_integral Number>
 }
 
 [[nodiscard]] inline std::string read_token(std::string_view option, std::string_view text) {
-    bool const good = !text.empty() && text.size() <= 255 &&
-                      std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
-    if (!good) bad_value(option, text, "1 to 255 printable ASCII characters without spaces");
+    if (!fastqueue::detail::is_wire_token(text))
+        bad_value(option, text, "1 to 255 printable ASCII characters without spaces");
     return std::string{text};
 }
 

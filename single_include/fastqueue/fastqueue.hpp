@@ -13704,9 +13704,11 @@ public:
         waits.meta = meta;
         if (timeout_ms) waits_.set(w, saturating_add(s_.now.steady, std::chrono::milliseconds{*timeout_ms}));
     }
-    /// A peer has gone: nobody waits there any more.
+    /// A peer has gone: nobody waits there any more, or watches.
     void forget_peer(std::uint32_t peer) {
         while (s_.peers[peer].waiters != none) drop_waiter(s_.peers[peer].waiters);
+        s_.events.remove(s_.peers[peer].id);
+        s_.peers.erase(peer);
     }
     /// There will be no answer: the control plane ends.
     void break_off(std::uint32_t w) {
@@ -14581,8 +14583,6 @@ private:
         auto const slot = s_.peers.find(peer);
         if (slot == none) return;
         life_.forget_peer(slot);
-        s_.events.remove(peer);
-        s_.peers.erase(slot);
     }
     void say_hello(std::uint32_t slot) {
         auto& pairs = s_.unasked(slot, s_.peers[slot].packed ? wire::form::packed : wire::form::frames);
@@ -16336,8 +16336,6 @@ public:
         }
         workers_.closed(slot);
         life_.forget_peer(slot);
-        s_.events.remove(peer);
-        s_.peers.erase(slot);
     }
 
     void message(peer_id peer, std::span<std::string_view const> frames) {
@@ -17609,6 +17607,7 @@ public:
         return result_;
     }
     [[nodiscard]] std::string_view text() const noexcept { return out_; }
+
     // ---- for executors that run it in another process
 
     /// Reads what was packed for the service there. \return the limit of payloads
@@ -20155,16 +20154,8 @@ public:
         pool_.submit(j);
     }
     void kick() noexcept { pool_.kick(); }
-    bool retract(policy::job& j) noexcept {
-        if (!pool_.retract(j)) return false;
-        forget(j);
-        return true;
-    }
-    policy::job* finished() noexcept {
-        auto* const all = pool_.finished();
-        for (auto* j = all; j != nullptr; j = j->next) forget(*j);
-        return all;
-    }
+    bool retract(policy::job& j) noexcept { return pool_.retract(j); }
+    policy::job* finished() noexcept { return pool_.finished(); }
     /// Returns when the jobs that run have returned and the children have ended.
     void stop() noexcept {
         pool_.stop();

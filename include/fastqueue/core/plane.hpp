@@ -91,8 +91,6 @@ public:
         }
         workers_.closed(slot);
         life_.forget_peer(slot);
-        s_.events.remove(peer);
-        s_.peers.erase(slot);
     }
 
     void message(peer_id peer, std::span<std::string_view const> frames) {

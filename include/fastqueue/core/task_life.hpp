@@ -179,9 +179,11 @@ public:
         waits.meta = meta;
         if (timeout_ms) waits_.set(w, saturating_add(s_.now.steady, std::chrono::milliseconds{*timeout_ms}));
     }
-    /// A peer has gone: nobody waits there any more.
+    /// A peer has gone: nobody waits there any more, or watches.
     void forget_peer(std::uint32_t peer) {
         while (s_.peers[peer].waiters != none) drop_waiter(s_.peers[peer].waiters);
+        s_.events.remove(s_.peers[peer].id);
+        s_.peers.erase(peer);
     }
     /// There will be no answer: the control plane ends.
     void break_off(std::uint32_t w) {

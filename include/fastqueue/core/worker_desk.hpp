@@ -477,8 +477,6 @@ private:
         auto const slot = s_.peers.find(peer);
         if (slot == none) return;
         life_.forget_peer(slot);
-        s_.events.remove(peer);
-        s_.peers.erase(slot);
     }
     void say_hello(std::uint32_t slot) {
         auto& pairs = s_.unasked(slot, s_.peers[slot].packed ? wire::form::packed : wire::form::frames);

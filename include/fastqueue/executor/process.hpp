@@ -55,16 +55,8 @@ public:
         pool_.submit(j);
     }
     void kick() noexcept { pool_.kick(); }
-    bool retract(policy::job& j) noexcept {
-        if (!pool_.retract(j)) return false;
-        forget(j);
-        return true;
-    }
-    policy::job* finished() noexcept {
-        auto* const all = pool_.finished();
-        for (auto* j = all; j != nullptr; j = j->next) forget(*j);
-        return all;
-    }
+    bool retract(policy::job& j) noexcept { return pool_.retract(j); }
+    policy::job* finished() noexcept { return pool_.finished(); }
     /// Returns when the jobs that run have returned and the children have ended.
     void stop() noexcept {
         pool_.stop();

@@ -58,6 +58,7 @@ public:
         return result_;
     }
     [[nodiscard]] std::string_view text() const noexcept { return out_; }
+
     // ---- for executors that run it in another process
 
     /// Reads what was packed for the service there. \return the limit of payloads
