@@ -5936,44 +5936,6 @@ private:
 
 }  // namespace fastqueue::executor::detail
 
-// ---- <fastqueue/executor/own_thread.hpp>
-
-#include <pthread.h>
-#include <signal.h>
-
-namespace fastqueue::executor::detail {
-
-/// Signals that a thread raises by its own mistake.
-inline constexpr int own_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
-
-/// While it lives this thread takes no signals, and threads begun by it never do, so that a program's signal
-/// handling stays in the program's own threads. Left out are those that a thread raises by its own mistake.
-class signals_blocked {
-public:
-    signals_blocked() noexcept {
-        sigset_t set;
-        sigfillset(&set);
-        for (int const own : own_signals) sigdelset(&set, own);
-        pthread_sigmask(SIG_BLOCK, &set, &before_);
-    }
-    ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-    signals_blocked(signals_blocked const&) = delete;
-    signals_blocked& operator=(signals_blocked const&) = delete;
-
-private:
-    sigset_t before_;
-};
-
-inline void name_this_thread(std::string const& name) noexcept {
-#if defined(__APPLE__)
-    pthread_setname_np(name.c_str());
-#else
-    pthread_setname_np(pthread_self(), name.c_str());
-#endif
-}
-
-}  // namespace fastqueue::executor::detail
-
 // ---- <fastqueue/executor/sleepers.hpp>
 
 // ---- <fastqueue/executor/futex.hpp>
@@ -6065,6 +6027,44 @@ private:
 
 }  // namespace fastqueue::executor::detail
 
+// ---- <fastqueue/model/own_thread.hpp>
+
+#include <pthread.h>
+#include <signal.h>
+
+namespace fastqueue::detail {
+
+/// Signals that a thread raises by its own mistake.
+inline constexpr int own_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+
+/// While it lives this thread takes no signals, and threads begun by it never do, so that a program's signal
+/// handling stays in the program's own threads. Left out are those that a thread raises by its own mistake.
+class signals_blocked {
+public:
+    signals_blocked() noexcept {
+        sigset_t set;
+        sigfillset(&set);
+        for (int const own : own_signals) sigdelset(&set, own);
+        pthread_sigmask(SIG_BLOCK, &set, &before_);
+    }
+    ~signals_blocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+    signals_blocked(signals_blocked const&) = delete;
+    signals_blocked& operator=(signals_blocked const&) = delete;
+
+private:
+    sigset_t before_;
+};
+
+inline void name_this_thread(std::string const& name) noexcept {
+#if defined(__APPLE__)
+    pthread_setname_np(name.c_str());
+#else
+    pthread_setname_np(pthread_self(), name.c_str());
+#endif
+}
+
+}  // namespace fastqueue::detail
+
 namespace fastqueue::executor::detail {
 
 /// \throws error (bad_option)
@@ -6090,7 +6090,7 @@ public:
           spin_{options.spin},
           call_{std::move(call)} {
         pool_.reserve(options.concurrency);
-        signals_blocked const blocked;
+        fastqueue::detail::signals_blocked const blocked;
         try {
             for (std::uint32_t i = 0; i < options.concurrency; ++i)
                 pool_.emplace_back([this, i] { work(i); });
@@ -6143,7 +6143,7 @@ private:
     static constexpr std::uint32_t most_untold_jobs = 128;
 
     void work(std::uint32_t index) noexcept {
-        name_this_thread("fq-exec-" + std::to_string(index));
+        fastqueue::detail::name_this_thread("fq-exec-" + std::to_string(index));
         untold owed;
         while (!stopping_.load(std::memory_order_acquire)) {
             if (auto* const j = claim()) {
@@ -19422,16 +19422,11 @@ static_assert(policy::executor<inline_>);
 
 // ---- <fastqueue/executor/child_ends.hpp>
 
-// ---- <fastqueue/executor/descriptor.hpp>
+// ---- <fastqueue/executor/descriptor_pairs.hpp>
 
-#include <fcntl.h>
-#include <sys/socket.h>
+// ---- <fastqueue/model/descriptor.hpp>
 
-namespace fastqueue::executor::detail {
-
-[[noreturn]] inline void throw_system(char const* what) {
-    throw std::system_error{errno, std::system_category(), what};
-}
+namespace fastqueue::detail {
 
 /// Owns a file descriptor.
 class descriptor {
@@ -19457,6 +19452,19 @@ public:
 private:
     int fd_ = -1;
 };
+
+}  // namespace fastqueue::detail
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+namespace fastqueue::executor::detail {
+
+[[noreturn]] inline void throw_system(char const* what) {
+    throw std::system_error{errno, std::system_category(), what};
+}
+
+using fastqueue::detail::descriptor;
 
 /// Two ends of a connection within the machine, which programs that are begun later do not get.
 /// \param type  SOCK_STREAM, or SOCK_SEQPACKET
@@ -19590,7 +19598,7 @@ public:
         : number_{number}, ends_{std::move(ends)}, thread_ends_{std::move(thread_ends)} {
         ::dup2(ends_.errors.get(), STDERR_FILENO);
         ends_.errors.close();
-        name_this_thread("fq-child-" + std::to_string(number));
+        fastqueue::detail::name_this_thread("fq-child-" + std::to_string(number));
         service_ = make(number);
         std::thread{[this] { watch(); }}.detach();
     }
@@ -19670,7 +19678,7 @@ public:
     /// \throws std::system_error
     explicit error_relay(std::uint32_t children) : sources_(children) {
         std::tie(wake_, woken_) = connected_pair(SOCK_STREAM);
-        signals_blocked const blocked;
+        fastqueue::detail::signals_blocked const blocked;
         thread_ = std::thread{[this] { work(); }};
     }
     ~error_relay() {
@@ -19736,7 +19744,7 @@ private:
         }
     }
     void work() noexcept {
-        name_this_thread("fq-exec-stderr");
+        fastqueue::detail::name_this_thread("fq-exec-stderr");
         std::vector<::pollfd> awaited;
         bool goes_on = true;
         for (std::string fresh; goes_on; fresh.clear()) {
@@ -19812,7 +19820,8 @@ inline void close_all_but(int kept) noexcept {
 inline void reset_signals() noexcept {
     for (int number = 1; number < NSIG; ++number) {
         struct sigaction now {};
-        bool const own = std::ranges::find(own_signals, number) != std::end(own_signals);
+        bool const own = std::ranges::find(fastqueue::detail::own_signals, number) !=
+                         std::end(fastqueue::detail::own_signals);
         if (own || ::sigaction(number, nullptr, &now) != 0) continue;
         bool const asks_to_end = number == SIGINT || number == SIGTERM || number == SIGHUP;
         if (!asks_to_end && number != SIGCHLD && now.sa_handler == SIG_IGN) continue;
@@ -19955,7 +19964,7 @@ private:
 
     [[noreturn]] static void serve(descriptor& control, child_function const& child) noexcept {
         leave_behind(control.get());
-        name_this_thread("fq-zygote");
+        fastqueue::detail::name_this_thread("fq-zygote");
         order what{};
         child_ends ends;
         while (receive(control.get(), what, ends)) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fastqueue/executor/descriptor.hpp>
+#include <fastqueue/executor/descriptor_pairs.hpp>
 
 #include <array>
 #include <cstddef>

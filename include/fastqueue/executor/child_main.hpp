@@ -2,7 +2,7 @@
 
 #include <fastqueue/executor/child_ends.hpp>
 #include <fastqueue/executor/job_channel.hpp>
-#include <fastqueue/executor/own_thread.hpp>
+#include <fastqueue/model/own_thread.hpp>
 #include <fastqueue/policy/remote_job.hpp>
 
 #include <cstddef>
@@ -29,7 +29,7 @@ public:
         : number_{number}, ends_{std::move(ends)}, thread_ends_{std::move(thread_ends)} {
         ::dup2(ends_.errors.get(), STDERR_FILENO);
         ends_.errors.close();
-        name_this_thread("fq-child-" + std::to_string(number));
+        fastqueue::detail::name_this_thread("fq-child-" + std::to_string(number));
         service_ = make(number);
         std::thread{[this] { watch(); }}.detach();
     }

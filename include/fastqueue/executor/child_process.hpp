@@ -1,7 +1,7 @@
 #pragma once
 
 #include <fastqueue/executor/child_ends.hpp>
-#include <fastqueue/executor/descriptor.hpp>
+#include <fastqueue/executor/descriptor_pairs.hpp>
 #include <fastqueue/executor/error_relay.hpp>
 #include <fastqueue/executor/job_channel.hpp>
 #include <fastqueue/executor/zygote.hpp>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <fastqueue/executor/descriptor.hpp>
-#include <fastqueue/executor/own_thread.hpp>
+#include <fastqueue/executor/descriptor_pairs.hpp>
+#include <fastqueue/model/own_thread.hpp>
 
 #include <array>
 #include <cerrno>
@@ -29,7 +29,7 @@ public:
     /// \throws std::system_error
     explicit error_relay(std::uint32_t children) : sources_(children) {
         std::tie(wake_, woken_) = connected_pair(SOCK_STREAM);
-        signals_blocked const blocked;
+        fastqueue::detail::signals_blocked const blocked;
         thread_ = std::thread{[this] { work(); }};
     }
     ~error_relay() {
@@ -95,7 +95,7 @@ private:
         }
     }
     void work() noexcept {
-        name_this_thread("fq-exec-stderr");
+        fastqueue::detail::name_this_thread("fq-exec-stderr");
         std::vector<::pollfd> awaited;
         bool goes_on = true;
         for (std::string fresh; goes_on; fresh.clear()) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <fastqueue/executor/own_thread.hpp>
+#include <fastqueue/model/own_thread.hpp>
 
 #include <algorithm>
 #include <array>
@@ -45,7 +45,8 @@ inline void close_all_but(int kept) noexcept {
 inline void reset_signals() noexcept {
     for (int number = 1; number < NSIG; ++number) {
         struct sigaction now {};
-        bool const own = std::ranges::find(own_signals, number) != std::end(own_signals);
+        bool const own = std::ranges::find(fastqueue::detail::own_signals, number) !=
+                         std::end(fastqueue::detail::own_signals);
         if (own || ::sigaction(number, nullptr, &now) != 0) continue;
         bool const asks_to_end = number == SIGINT || number == SIGTERM || number == SIGHUP;
         if (!asks_to_end && number != SIGCHLD && now.sa_handler == SIG_IGN) continue;

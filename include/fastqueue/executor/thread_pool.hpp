@@ -2,9 +2,9 @@
 
 #include <fastqueue/executor/finished_list.hpp>
 #include <fastqueue/executor/job_ring.hpp>
-#include <fastqueue/executor/own_thread.hpp>
 #include <fastqueue/executor/sleepers.hpp>
 #include <fastqueue/model/error.hpp>
+#include <fastqueue/model/own_thread.hpp>
 #include <fastqueue/policy/executor.hpp>
 
 #include <algorithm>
@@ -43,7 +43,7 @@ public:
           spin_{options.spin},
           call_{std::move(call)} {
         pool_.reserve(options.concurrency);
-        signals_blocked const blocked;
+        fastqueue::detail::signals_blocked const blocked;
         try {
             for (std::uint32_t i = 0; i < options.concurrency; ++i)
                 pool_.emplace_back([this, i] { work(i); });
@@ -96,7 +96,7 @@ private:
     static constexpr std::uint32_t most_untold_jobs = 128;
 
     void work(std::uint32_t index) noexcept {
-        name_this_thread("fq-exec-" + std::to_string(index));
+        fastqueue::detail::name_this_thread("fq-exec-" + std::to_string(index));
         untold owed;
         while (!stopping_.load(std::memory_order_acquire)) {
             if (auto* const j = claim()) {

@@ -1,9 +1,9 @@
 #pragma once
 
 #include <fastqueue/executor/child_ends.hpp>
-#include <fastqueue/executor/descriptor.hpp>
+#include <fastqueue/executor/descriptor_pairs.hpp>
 #include <fastqueue/executor/inheritance.hpp>
-#include <fastqueue/executor/own_thread.hpp>
+#include <fastqueue/model/own_thread.hpp>
 
 #include <algorithm>
 #include <array>
@@ -139,7 +139,7 @@ private:
 
     [[noreturn]] static void serve(descriptor& control, child_function const& child) noexcept {
         leave_behind(control.get());
-        name_this_thread("fq-zygote");
+        fastqueue::detail::name_this_thread("fq-zygote");
         order what{};
         child_ends ends;
         while (receive(control.get(), what, ends)) {

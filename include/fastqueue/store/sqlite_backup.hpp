@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fastqueue/model/descriptor.hpp>
 #include <fastqueue/store/sqlite_database.hpp>
 #include <fastqueue/store/sqlite_lock.hpp>
 #include <fastqueue/store/sqlite_place.hpp>
@@ -24,7 +25,8 @@ public:
         : path_{std::move(path)}, partial_{path_ + ".partial"} {
         if (::access(path_.c_str(), F_OK) == 0) refuse("there is such a file already: name a new one");
         ::unlink(partial_.c_str());
-        made_ = sqlite_descriptor{::open(partial_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644)};
+        made_ = fastqueue::detail::descriptor{
+            ::open(partial_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644)};
         if (!made_) refuse_number();
         try {
             to_ = std::make_unique<sqlite_database>(partial_, path_);
@@ -75,7 +77,7 @@ private:
 
     std::string path_;
     std::string partial_;
-    sqlite_descriptor made_;
+    fastqueue::detail::descriptor made_;
     std::unique_ptr<sqlite_database> to_;
     std::unique_ptr<sqlite3_backup, finishes> copy_;
     bool done_ = false;

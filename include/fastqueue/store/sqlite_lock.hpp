@@ -1,11 +1,11 @@
 #pragma once
 
+#include <fastqueue/model/descriptor.hpp>
 #include <fastqueue/store/sqlite_database.hpp>
 
 #include <cerrno>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -13,25 +13,6 @@
 #include <unistd.h>
 
 namespace fastqueue::store::detail {
-
-/// A file descriptor, closed at its end.
-class sqlite_descriptor {
-public:
-    explicit sqlite_descriptor(int fd = -1) noexcept : fd_{fd} {}
-    sqlite_descriptor(sqlite_descriptor&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
-    sqlite_descriptor& operator=(sqlite_descriptor&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~sqlite_descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    [[nodiscard]] int get() const noexcept { return fd_; }
-    explicit operator bool() const noexcept { return fd_ >= 0; }
-
-private:
-    int fd_;
-};
 
 /// Keeps a store to one process: a lock on the file `<store>.lock`, which holds the process's number. It ends with
 /// the process, however that ends; the file stays, since removing it at every end would gain nothing.
@@ -54,7 +35,8 @@ private:
     /// \return false: what was locked has been removed meanwhile, so it is to be tried again
     bool try_lock(std::string const& shown) {
         made_ = ::access(path_.c_str(), F_OK) != 0;
-        file_ = sqlite_descriptor{::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644)};
+        file_ = fastqueue::detail::descriptor{
+            ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644)};
         if (!file_) refuse(shown, "cannot be locked: '" + path_ + "': ", errno);
         while (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
             if (errno == EINTR) continue;
@@ -81,7 +63,7 @@ private:
     }
 
     std::string path_;
-    sqlite_descriptor file_;
+    fastqueue::detail::descriptor file_;
     bool made_ = false;
 };
 

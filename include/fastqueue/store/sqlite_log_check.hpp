@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fastqueue/model/descriptor.hpp>
 #include <fastqueue/store/sqlite_database.hpp>
 #include <fastqueue/store/sqlite_lock.hpp>
 
@@ -102,7 +103,7 @@ private:
     }
 
     std::string shown_;
-    sqlite_descriptor file_;
+    fastqueue::detail::descriptor file_;
     std::vector<unsigned char> buffer_;
     bool little_ = false;
     std::array<std::uint32_t, 2> sums_{};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fastqueue/model/descriptor.hpp>
 #include <fastqueue/store/sqlite_database.hpp>
 #include <fastqueue/store/sqlite_lock.hpp>
 
@@ -52,7 +53,8 @@ public:
 
     /// Makes what was created, removed or renamed in its folder survive a crash.
     void sync_folder() const {
-        sqlite_descriptor const folder_fd{::open(folder().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+        fastqueue::detail::descriptor const folder_fd{
+            ::open(folder().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
         if (!folder_fd || ::fsync(folder_fd.get()) != 0)
             refuse(errno, "cannot be made safe: the directory '" + folder() + "' cannot be synchronised: ");
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fastqueue/model/descriptor.hpp>
 #include <fastqueue/store/sqlite_database.hpp>
 #include <fastqueue/store/sqlite_lock.hpp>
 #include <fastqueue/store/sqlite_seal.hpp>
@@ -51,7 +52,7 @@ struct sqlite_head {
 
     /// \source SQLite, "Database File Format", 1.3
     [[nodiscard]] static sqlite_head read(std::string const& path) {
-        sqlite_descriptor const file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+        fastqueue::detail::descriptor const file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
         char octets[100] = {};
         auto const size = file ? ::read(file.get(), octets, sizeof octets) : 0;
         sqlite_head head;

@@ -1,10 +1,9 @@
 #pragma once
 
+#include <fastqueue/model/own_thread.hpp>
+
 #include <thread>
 #include <utility>
-
-#include <pthread.h>
-#include <signal.h>
 
 namespace fastqueue::store::detail {
 
@@ -14,22 +13,11 @@ class sqlite_thread {
 public:
     template <class Work>
     sqlite_thread(char const* name, Work work) {
-        sigset_t all;
-        sigset_t before;
-        sigfillset(&all);
-        for (int const own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS})
-            sigdelset(&all, own);
-        pthread_sigmask(SIG_BLOCK, &all, &before);
-        try {
-            thread_ = std::thread{[name, w = std::move(work)] {
-                name_this(name);
-                w();
-            }};
-        } catch (...) {
-            pthread_sigmask(SIG_SETMASK, &before, nullptr);
-            throw;
-        }
-        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+        fastqueue::detail::signals_blocked const blocked;
+        thread_ = std::thread{[name, w = std::move(work)] {
+            fastqueue::detail::name_this_thread(name);
+            w();
+        }};
     }
     ~sqlite_thread() { join(); }
     sqlite_thread(sqlite_thread const&) = delete;
@@ -40,14 +28,6 @@ public:
     }
 
 private:
-    static void name_this(char const* name) noexcept {
-#if defined(__APPLE__)
-        pthread_setname_np(name);
-#else
-        pthread_setname_np(pthread_self(), name);
-#endif
-    }
-
     std::thread thread_;
 };
 

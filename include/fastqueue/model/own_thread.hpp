@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 
-namespace fastqueue::executor::detail {
+namespace fastqueue::detail {
 
 /// Signals that a thread raises by its own mistake.
 inline constexpr int own_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
@@ -36,4 +36,4 @@ inline void name_this_thread(std::string const& name) noexcept {
 #endif
 }
 
-}  // namespace fastqueue::executor::detail
+}  // namespace fastqueue::detail

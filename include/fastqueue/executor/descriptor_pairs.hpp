@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fastqueue/model/descriptor.hpp>
+
 #include <array>
 #include <cerrno>
 #include <system_error>
@@ -15,30 +17,7 @@ namespace fastqueue::executor::detail {
     throw std::system_error{errno, std::system_category(), what};
 }
 
-/// Owns a file descriptor.
-class descriptor {
-public:
-    descriptor() noexcept = default;
-    explicit descriptor(int fd) noexcept : fd_{fd} {}
-    descriptor(descriptor&& other) noexcept : fd_{std::exchange(other.fd_, -1)} {}
-    descriptor& operator=(descriptor&& other) noexcept {
-        if (this != &other) {
-            close();
-            fd_ = std::exchange(other.fd_, -1);
-        }
-        return *this;
-    }
-    ~descriptor() { close(); }
-
-    [[nodiscard]] int get() const noexcept { return fd_; }
-    [[nodiscard]] explicit operator bool() const noexcept { return fd_ >= 0; }
-    void close() noexcept {
-        if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-    }
-
-private:
-    int fd_ = -1;
-};
+using fastqueue::detail::descriptor;
 
 /// Two ends of a connection within the machine, which programs that are begun later do not get.
 /// \param type  SOCK_STREAM, or SOCK_SEQPACKET
