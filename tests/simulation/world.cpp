@@ -638,7 +638,8 @@ void world::judge_task(asked_task const& t) {
                            ? end.state == task_state::failure && end.payload == "as it must"
                            : end.state == task_state::success &&
                                  end.payload == std::to_string(t.number * 1000 + end.meta.attempt);
-    if (fails(t.number) && is_retried(t.number) && runs->second.size() < 3)
+    // What somebody wants cancelled is not tried again when it fails.
+    if (fails(t.number) && is_retried(t.number) && !t.cancel_wanted && runs->second.size() < 3)
         complain(name + " was to be tried again twice, and ran " + std::to_string(runs->second.size()) +
                  " times");
     if (!right)
