@@ -17,6 +17,7 @@
 #include "subworker.hpp"
 #include "tasks.hpp"
 #include "version_text.hpp"
+#include "watch.hpp"
 #include "workers.hpp"
 
 #include <fastqueue/model/error.hpp>
@@ -50,6 +51,7 @@ public:
         if (submit_.app()) return submit_.run(line);
         if (status_.app()) return status_.run();
         if (wait_.app()) return wait_.run();
+        if (watch_.app()) return watch_.run();
         if (result_.app()) return result_.run();
         if (cancel_.app()) return cancel_.run();
         if (forget_.app()) return forget_.run();
@@ -129,6 +131,7 @@ private:
     submit_command submit_{app_};
     status_command status_{app_};
     wait_command wait_{app_};
+    watch_command watch_{app_};
     result_command result_{app_};
     cancel_command cancel_{app_};
     forget_command forget_{app_};

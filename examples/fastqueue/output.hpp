@@ -77,6 +77,9 @@ inline void complain(std::string_view text) {
     detail::write_all(STDERR_FILENO, "fastqueue: " + one_line(text) + '\n');
 }
 
+/// One line to standard error that is no complaint.
+inline void mention(std::string_view text) { detail::write_all(STDERR_FILENO, one_line(text) + '\n'); }
+
 /// `2026-11-24T04:47:08.123Z`; `-` for 0.
 /// \param us  microseconds since the Unix epoch
 [[nodiscard]] inline std::string utc(std::uint64_t us) {

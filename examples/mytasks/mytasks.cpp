@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -89,6 +90,16 @@ std::uint64_t sleep_ms(fq::context& ctx, std::uint64_t ms) {
     return static_cast<std::uint64_t>(duration_cast<milliseconds>(steady_clock::now() - begin).count());
 }
 
+// Tells after each step how many are done.
+std::uint64_t steps(fq::context& ctx, std::uint64_t count, std::uint64_t pause_ms) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+        if (ctx.stop_requested()) throw fq::task_cancelled{};
+        ctx.progress(std::map<std::string, std::uint64_t>{{"done", i}, {"of", count}});
+        sleep_ms(ctx, pause_ms);
+    }
+    return count;
+}
+
 mytasks::box scale_box(mytasks::box const& box, double factor) {
     return {box.width * factor, box.height * factor, box.label};
 }
@@ -113,6 +124,8 @@ fq::registry make_registry() {
         .describe("How many primes are below n. Keeps a processor busy; can be cancelled.");
     r.define(mytasks::sleep_ms, sleep_ms)
         .describe("Sleeps, and returns for how many milliseconds; can be cancelled.");
+    r.define(mytasks::steps, steps)
+        .describe("Does so many steps with a pause after each, and tells its progress; can be cancelled.");
     r.define(mytasks::fail, [](std::string const& message) {
          throw std::runtime_error{message};
      }).describe("Fails with the message it is given.");

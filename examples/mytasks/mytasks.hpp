@@ -32,6 +32,7 @@ inline constexpr fq::task<std::uint64_t(std::string)> word_count{"word_count", "
 inline constexpr fq::task<std::uint32_t(std::string)> crc32{"crc32", "path"};
 inline constexpr fq::task<std::uint64_t(std::uint64_t)> primes{"primes", "n"};
 inline constexpr fq::task<std::uint64_t(std::uint64_t)> sleep_ms{"sleep_ms", "ms"};
+inline constexpr fq::task<std::uint64_t(std::uint64_t, std::uint64_t)> steps{"steps", "count", "pause_ms"};
 inline constexpr fq::task<void(std::string)> fail{"fail", "message"};
 inline constexpr fq::task<box(box, double)> scale_box{"scale_box", "box", "factor"};
 

@@ -118,6 +118,25 @@ public:
     [[nodiscard]] task_status wait_status(task_id const& id, std::chrono::milliseconds timeout) {
         return shell::status_of(ask(this->requests().wait(id, timeout)));
     }
+    /// Follows a task to its end: `on_news(task_status const&)` is called here, in the caller's thread, with where it stands now and
+    /// with each progress that its handler tells (`value`, as JSON); of what comes faster than it returns only the latest. What it
+    /// throws ends the watching.
+    /// \param timeout  how long at most; negative: until its end
+    /// \return its end, or where it stands when the time was over
+    /// \throws error (unknown_task)
+    template <class F>
+    task_status watch(task_id const& id, F&& on_news,
+                      std::chrono::milliseconds timeout = std::chrono::milliseconds{-1}) {
+        auto request = this->requests().about("watch", id);
+        request.timeout = timeout;
+        task_status latest;
+        auto last = loop_.follow(std::move(request), [&](shell::kept_answer answer) {
+            latest = shell::status_of(std::move(answer));
+            on_news(std::as_const(latest));
+        });
+        if (last.error == errc::timed_out) return latest;
+        return shell::status_of(checked(std::move(last)));
+    }
     /// The task's attempts that went wrong, the latest last: while it lives, and as long as its result is kept.
     /// \throws error (unknown_task)
     [[nodiscard]] std::vector<failed_attempt> history(task_id const& id) {
@@ -149,7 +168,9 @@ public:
 private:
     /// Sends a request and waits for its answer.
     [[nodiscard]] shell::kept_answer ask(core::client_request request) {
-        auto answer = loop_.ask(std::move(request));
+        return checked(loop_.ask(std::move(request)));
+    }
+    [[nodiscard]] static shell::kept_answer checked(shell::kept_answer answer) {
         if (answer.error)
             throw error{answer.error, answer.payload.empty() ? answer.error.message() : answer.payload};
         return answer;

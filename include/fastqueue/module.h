@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 #define FASTQUEUE_MODULE_MAGIC 0x314d5146u /* "FQM1" */
-#define FASTQUEUE_MODULE_VERSION 2u        /* grows with each change that an old module would not survive */
+#define FASTQUEUE_MODULE_VERSION 3u        /* grows with each change that an old module would not survive */
 
 /* How a run ended. */
 enum fastqueue_status {
@@ -48,6 +48,8 @@ struct fastqueue_context {
     /* If this run ends as FASTQUEUE_HANDLER_ERROR, the next one begins after so many milliseconds, and not after the task's own
        delay. */
     void (*retry_after)(void* host, uint64_t milliseconds);
+    /* Tells how far the run is: JSON of at most 4096 octets; more is ignored. May be called as often as you like. */
+    void (*progress)(void* host, struct fastqueue_bytes json);
 };
 
 /* Where a run puts its result, or the text of its error. Not 0: no memory, stop writing. */

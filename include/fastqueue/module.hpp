@@ -24,13 +24,13 @@ namespace fastqueue::detail {
     return bytes.size == 0 ? std::string_view{} : std::string_view{bytes.data, bytes.size};
 }
 
-// The host's stop signal, seen from inside a module.
-class module_stop final : public stop_source_bridge {
+// Who runs a handler, seen from inside a module.
+class module_host final : public run_host {
 public:
-    explicit module_stop(fastqueue_context const& host) noexcept : host_{&host} {}
-    module_stop(module_stop const&) = delete;
-    module_stop& operator=(module_stop const&) = delete;
-    ~module_stop() {
+    explicit module_host(fastqueue_context const& host) noexcept : host_{&host} {}
+    module_host(module_host const&) = delete;
+    module_host& operator=(module_host const&) = delete;
+    ~module_host() {
         if (source_) host_->unwatch_stop(host_->host);
     }
 
@@ -46,6 +46,8 @@ public:
         }
         return source_->get_token();
     }
+
+    void progress(std::string_view text) noexcept override { host_->progress(host_->host, to_bytes(text)); }
 
 private:
     static void notify(void* source) noexcept { static_cast<std::stop_source*>(source)->request_stop(); }
@@ -74,8 +76,8 @@ private:
     auto const& task = *static_cast<task_definition const*>(state);
     std::array<std::uint8_t, 16> id{};
     std::memcpy(id.data(), host->id, id.size());
-    module_stop stop{*host};
-    context ctx{task_id{id}, host->attempt, task.name(), stop};
+    module_host runs_it{*host};
+    context ctx{task_id{id}, host->attempt, task.name(), runs_it};
     std::string out;
     auto const result = task.invoke(ctx, to_view(content), to_view(arguments), out);
     if (output.append(output.host, out.data(), out.size()) != 0) return FASTQUEUE_HANDLER_ERROR;

@@ -226,10 +226,13 @@ private:
         if (stop_by_ && transport_->now().steady >= *stop_by_) hand_back();
         core_->turn();
         do_actions();  // first: what is looked at below has been handed over
+        if (progressed_.exchange(false, std::memory_order_acquire)) core_->progressed();
         core_->each_to_look_at([this](std::uint32_t slot) {
             if (executions_[slot]->state.load(std::memory_order_acquire) == policy::job_state::running)
                 core_->begun(slot);
         });
+        core_->each_to_tell(
+            [this](std::uint32_t slot, std::string& out) { return executions_[slot]->take_progress(out); });
         shell::perform(core_->outbox(), ~policy::store_sequence{0}, *transport_, frames_,
                        [this](std::uint32_t tag, peer_id peer) { core_->dialled(tag, peer); });
         if (core_->goes_on()) transport_->wake();
@@ -281,7 +284,12 @@ private:
         if constexpr (policy::reaches_jobs<executor_type>) executor_->kill(run);
     }
     void begin(std::uint32_t slot) {
-        while (slot >= executions_.size()) executions_.push_back(std::make_unique<shell::execution>());
+        while (slot >= executions_.size()) {
+            executions_.push_back(std::make_unique<shell::execution>());
+            executions_.back()->on_progress([this] {
+                if (!progressed_.exchange(true, std::memory_order_release)) transport_->wake();
+            });
+        }
         auto const& record = core_->run(slot);
         if (latest_ == nullptr || latest_->name() != record.name) latest_ = tasks_.find(record.name);
         executions_[slot]->prepare(slot, record, latest_, tasks_.hooks(), resources_, core_->max_payload());
@@ -324,6 +332,7 @@ private:
     std::size_t abandoned_ = 0;
     std::atomic<bool> stop_requested_{false};
     std::atomic<bool> abandon_requested_{false};
+    std::atomic<bool> progressed_{false};  // a handler has something to tell
     bool was_registered_ = false;
     bool stopped_ = false;
 };

@@ -1,6 +1,7 @@
 """Commands about tasks that are there already: wait, result, forget, inspect, why; ids with and without --task-id."""
 
 import json
+import os
 
 import support
 
@@ -43,6 +44,46 @@ class Results(support.Case):
                 self.assertEqual((row["state"], row["timeout_ms"], row["retries"]), ("scheduled", 10_000, 3))
                 self.assertGreater(row["in_ms"], 30_000)
                 self.assertIn("cancelled", self.ask("cancel", task).stdout)
+
+    def test_watch_shows_progress_and_the_end(self):
+        for executor in ("threads", "process"):
+            with self.subTest(executor=executor):
+                if executor == "process" and os.environ.get("FASTQUEUE_SANITIZED") == "thread":
+                    continue  # it cannot follow a fork of a program with threads
+                there = self.plane("--local", "off")
+                self.worker("w", there, "--executor", executor)
+                task = self.begin_task(there, "steps", 4, 150)
+                rows = [json.loads(line) for line in self.run_cli("watch", "--discovery-address", there.discovery, task, "--output", "json").stdout.splitlines()]
+                progress = [row["progress"]["done"] for row in rows if "progress" in row]
+                self.assertEqual(progress, sorted(progress))
+                self.assertIn(2, progress)
+                self.assertEqual((rows[-1]["state"], rows[-1]["value"]), ("success", 4))
+                self.assertNotIn("progress", rows[-1])
+
+    def test_watch_prints_the_value_alone_on_standard_output(self):
+        task = self.begin_task(self.there, "steps", 3, 150)
+        ended = self.ask("watch", task)
+        self.assertEqual(ended.stdout, "3\n")
+        self.assertRegex(ended.stderr, r'running at control-plane[^\n]*: \{"done":\d,"of":3\}\n')
+        self.assertEqual(self.ask("watch", task).stdout, "3\n")
+        task = self.begin_task(self.there, "steps", 30, 1000)
+        self.assertIn("has not ended within 0.3 s", self.ask("watch", task, "--timeout", "0.3", expect=4).stderr)
+        self.until_running(self.there, task)
+        self.assertIn('"of":30', self.ask("status", task).stdout)
+
+    def test_watch_lives_through_a_restart_of_the_control_plane(self):
+        base, port, discovery = support.free_ports()
+        store = os.path.join(self.folder, "store")
+        begin = lambda: self.plane("--local", "off", "--store", f"sqlite:{store}", base=base, port=port, discovery=discovery)
+        there = begin()
+        self.worker("w", there)
+        task = self.begin_task(there, "steps", 20, 150)
+        watch = self.start([support.PROGRAM, "watch", "--discovery-address", discovery, task, "--output", "json"])
+        watch.wait_for('"progress":')
+        there.kill()
+        begin()
+        self.assertEqual(watch.wait(), 0)
+        self.assertIn('"value":20', watch.lines[-1])
 
     def test_wait_that_takes_too_long_says_where_the_task_is(self):
         task = self.begin_task(self.there, "sleep_ms", 30000)

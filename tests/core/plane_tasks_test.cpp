@@ -300,3 +300,76 @@ TEST_CASE("plane: fault 29: hostile numbers in options neither overflow nor cras
     CHECK(w.take(worker).empty());
     CHECK(w.ask1(c, "get " + text(2)).line == "result " + text(2) + " scheduled");
 }
+
+TEST_CASE("plane: progress is shown to who asks, told to who watches, and gone with its attempt", "[core]") {
+    world w;
+    auto const worker = w.worker("w1", "concurrency=1 window=2");
+    auto const c = w.connect(port_role::normal);
+    auto const watcher = w.connect(port_role::results);
+    w.ask1(c, "submit " + text(1) + " add retries=1 retry_delay_ms=0");
+    auto run = w.take(worker).at(0);
+    auto seen = w.ask(watcher, "watch " + text(1) + " ref=w");
+    REQUIRE(seen.size() == 1);
+    CHECK(seen[0].line == "result " + text(1) + " assigned");
+    CHECK(seen[0].field("ref") == "w");
+
+    w.say(worker, "progress " + world::lease(run), R"({"done":1})");  // and so it has begun
+    w.turn();
+    seen = w.take(watcher);
+    REQUIRE(seen.size() == 1);
+    CHECK(seen[0].line == "result " + text(1) + " running");
+    CHECK(seen[0].payload == R"({"done":1})");
+    CHECK(seen[0].field("ref") == "w");
+    CHECK(seen[0].field("worker") == "w1");
+    CHECK(w.ask1(c, "get " + text(1)).payload == R"({"done":1})");
+
+    w.done(worker, run, "failure", "no");
+    run = w.take(worker).at(0);
+    CHECK(w.ask1(c, "get " + text(1)).payload.empty());
+    w.say(worker, "progress " + text(1) + " 1", "late");  // of the attempt before
+    w.turn();
+    CHECK(w.take(watcher).empty());
+    w.done(worker, run, "success", "8");
+    seen = w.take(watcher);
+    REQUIRE(seen.size() == 1);
+    CHECK(seen[0].line == "result " + text(1) + " success");
+    CHECK(seen[0].payload == "8");
+    CHECK(w.ask1(watcher, "watch " + text(1)).payload == "8");
+    CHECK(w.core.state().waiting_tasks() == 0);
+}
+
+TEST_CASE("plane: progress over its limit is dropped and noticed, and a wait shows the latest", "[core]") {
+    world w;
+    auto const worker = w.worker("w1");
+    auto const c = w.connect(port_role::normal);
+    w.ask1(c, "submit " + text(1) + " add");
+    auto const run = w.take(worker).at(0);
+    w.say(worker, "progress " + world::lease(run), "17");
+    auto const before = w.observer.notices;
+    w.say(worker, "progress " + world::lease(run), std::string(4097, '1'));
+    CHECK(w.observer.notices == before + 1);
+    w.say(c, "wait " + text(1) + " timeout_ms=500");
+    w.pass(1s);
+    auto const seen = w.take(c);
+    REQUIRE(seen.size() == 1);
+    CHECK(seen[0].payload == "17");
+}
+
+TEST_CASE("plane: who watches and goes is forgotten, and a watch counts among what a connection is owed",
+          "[core]") {
+    auto o = world::usual();
+    o.limits.max_outstanding = 1;
+    world w{o};
+    auto const worker = w.worker("w1");
+    auto const c = w.connect(port_role::normal);
+    auto const watcher = w.connect(port_role::results);
+    w.ask1(c, "submit " + text(1) + " add");
+    auto const run = w.take(worker).at(0);
+    w.ask1(watcher, "watch " + text(1));
+    CHECK(w.ask1(watcher, "watch " + text(1)).line == "error " + text(1) + " queue_full");
+    w.disconnect(watcher);
+    w.say(worker, "progress " + world::lease(run), "1");
+    w.done(worker, run, "success", "8");
+    CHECK(w.ask1(c, "get " + text(1)).payload == "8");
+    CHECK(w.ask1(c, "watch " + text(9)).line == "error " + text(9) + " unknown_task");
+}

@@ -312,6 +312,66 @@ TEST_CASE("worker: tells that a run began only if it is still running when it lo
     CHECK(r.machine.running() == 0);
 }
 
+TEST_CASE("worker: progress is told at once, and then ten times a second at most", "[core]") {
+    worker_rig r;
+    r.enroll();
+    auto const slot = r.run(1);
+    r.begun(slot);
+    r.net.take();
+    std::string latest = "1";
+    auto const tell = [&] {
+        r.machine.at(r.now);
+        r.machine.each_to_tell([&](std::uint32_t which, std::string& out) {
+            CHECK(which == slot);
+            out = latest;
+            return true;
+        });
+        r.turn();
+        return r.net.take();
+    };
+    CHECK(tell().empty());  // nobody has anything to tell
+    r.machine.progressed();
+    CHECK(r.machine.next_deadline() <= r.now.steady);
+    auto told = tell();
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].line == "progress " + text(1) + " 1");
+    CHECK(told[0].payload == "1");
+    latest = "2";
+    r.machine.progressed();
+    CHECK(tell().empty());
+    CHECK(r.machine.next_deadline() <= r.now.steady + 100ms);
+    r.now.steady += 100ms;
+    told = tell();
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].payload == "2");
+}
+
+TEST_CASE("worker: progress that finds no way waits for one", "[core]") {
+    worker_rig r;
+    r.enroll();
+    auto const slot = r.run(1);
+    r.begun(slot);
+    r.net.take();
+    int asked = 0;
+    auto const tell = [&] {
+        r.machine.at(r.now);
+        r.machine.each_to_tell([&](std::uint32_t, std::string& out) {
+            ++asked;
+            out = "1";
+            return true;
+        });
+        r.turn();
+        return r.net.take();
+    };
+    r.machine.queued(5U << 20U);  // the control plane does not read
+    r.machine.progressed();
+    CHECK(tell().empty());
+    CHECK(asked == 0);
+    r.machine.queued(0);
+    r.now.steady += 100ms;
+    CHECK(tell().size() == 1);
+}
+
 TEST_CASE("worker: a recall takes back what has not begun, and nothing else", "[core]") {
     worker_rig r;
     r.enroll();

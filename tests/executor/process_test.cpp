@@ -10,11 +10,13 @@
 #include <csignal>
 #include <cstdlib>
 #include <deque>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -39,6 +41,7 @@ struct word_job : job {
     std::string words;
     std::string answer;
     std::string lost;
+    std::vector<std::string> news;
 
     static job_transfer const by_words;
 };
@@ -46,6 +49,7 @@ struct word_job : job {
 constexpr job_transfer word_job::by_words{
     [](job const& j, std::string& request) { request = static_cast<word_job const&>(j).words; },
     [](job& j, std::string_view text) noexcept { static_cast<word_job&>(j).answer = text; },
+    [](job& j, std::string_view text) noexcept { static_cast<word_job&>(j).news.emplace_back(text); },
     [](job& j, std::string_view why) noexcept { static_cast<word_job&>(j).lost = why; },
     [](job& j) noexcept { static_cast<word_job&>(j).lost = "refused"; }};
 
@@ -58,7 +62,10 @@ struct obedient_service : job_service {
         words = request;
         stopped = false;
     }
-    void run(std::string& answer) override {
+    void run(std::string& answer, std::function<void(std::string_view)> const& tell) override {
+        if (words.starts_with("tell"))
+            for (int i = 0; i < 3; ++i) tell(std::to_string(i));
+        if (words == "tell and crash") ::raise(SIGSEGV);
         if (words == "crash") ::raise(SIGSEGV);
         if (words == "exit") std::_Exit(3);
         if (words == "throw") throw 1;
@@ -366,4 +373,15 @@ TEST_CASE("process: an executor that nobody serves, or of no size, is refused", 
     CHECK_THROWS_WITH((process{executor_options{}, [] {}}), Contains("needs a service"));
     auto options = laws::executor_driver<process>::options(0, 1);
     CHECK_THROWS_WITH((process{options, [] {}}), Contains("the executor's concurrency is 0"));
+}
+
+TEST_CASE("process executor: what a job tells on its way arrives in order, before its end", "[executor]") {
+    room r;
+    auto& told = r.done("tell");
+    CHECK(told.news == std::vector<std::string>{"0", "1", "2"});
+    CHECK(told.answer == "tell");
+    quiet_stderr const quiet;
+    auto& crashed = r.done("tell and crash");
+    CHECK(crashed.news == std::vector<std::string>{"0", "1", "2"});
+    CHECK_THAT(crashed.lost, Contains("signal 11"));
 }

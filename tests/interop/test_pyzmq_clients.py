@@ -196,13 +196,15 @@ class Verbs(Client):
         task = new_id()
         return self.refused("duplicate", f"FQ1 submit {task} sleep_ms unique=one {options}", "[1]", subject=task)
 
-    @not_in_this_version
     def test_watch_a_task(self):
         task = self.begin_long()
-        self.results.send((f"FQ1 watch {task}", ""))
-        self.expect(self.results.reply(), "result", task, "running")
+        self.results.send((f"FQ1 watch {task} ref=w", ""))
+        self.expect(self.results.reply(), "result", task, "running", ref="w")
         self.peer(self.at.results).ask(f"FQ1 cancel {task}")
-        self.assertIn(self.results.reply().words[1], ("cancelled", "success"))
+        reply = self.results.reply()
+        self.assertIn(reply.words[1], ("cancelled", "success"))
+        self.assertEqual(reply.fields["ref"], "w")
+        self.expect(self.results.ask(f"FQ1 watch {task}"), "result", task, reply.words[1])
 
     @not_in_this_version
     def test_a_callback_is_sent_to_a_pull_socket(self):
@@ -568,11 +570,6 @@ class NotInThisVersion(Client):
                 task = new_id()
                 self.refused("bad_request", f"FQ1 submit {task} add {option}", subject=task)
                 self.refused("unknown_task", f"FQ1 get {task}", b"", self.results, subject=task)
-
-    def test_watching_a_task_is_refused_as_documented(self):
-        task = self.submit()
-        for port in (self.at.normal, self.at.results):
-            self.refused("bad_request", f"FQ1 watch {task}", b"", self.peer(port))
 
 
 if __name__ == "__main__":

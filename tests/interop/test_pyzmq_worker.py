@@ -219,7 +219,6 @@ class Sessions(WithPorts):
         says.done(port, task, 1)
         self.expect(self.client.reply(), "result", task, "success")
 
-    @unittest.expectedFailure  # docs/protocol.md, section 9: this version drops it
     def test_progress_is_shown_while_the_task_runs(self):
         worker = self.zworker(window=2)
         worker.join()

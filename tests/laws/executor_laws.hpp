@@ -38,12 +38,15 @@ inline constexpr fastqueue::policy::job_transfer counted_job::by_octets{
     [](fastqueue::policy::job& j, std::string_view answer) noexcept {
         if (answer == "has run") static_cast<counted_job&>(j).count();
     },
+    [](fastqueue::policy::job&, std::string_view) noexcept {},
     [](fastqueue::policy::job&, std::string_view) noexcept {}, [](fastqueue::policy::job&) noexcept {}};
 
 /// Answers each request in the same way.
 struct counted_service : fastqueue::policy::job_service {
     void accept(std::string_view) override {}
-    void run(std::string& answer) override { answer = "has run"; }
+    void run(std::string& answer, std::function<void(std::string_view)> const&) override {
+        answer = "has run";
+    }
     void interrupt() noexcept override {}
 };
 

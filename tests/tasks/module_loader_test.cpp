@@ -130,7 +130,7 @@ TEST_CASE("module_loader: what is wrong with a module is one sentence that names
                                      " has no entry point: it does not export fastqueue_module_entry");
     auto const abi = problem("wrong_abi");
     CHECK(abi.starts_with("task module " + file("wrong_abi") +
-                          " was built for module ABI 99 (1/2/3/4), this program has 2 ("));
+                          " was built for module ABI 99 (1/2/3/4), this program has 3 ("));
     CHECK(problem("wrong_magic").ends_with("is no FastQueue module: its stamp begins with something else"));
     CHECK(problem("entry_throws").ends_with("could not be set up: the licence has run out"));
     CHECK(problem("entry_null").ends_with("could not be set up: its entry point returned nothing"));

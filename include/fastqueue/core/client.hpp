@@ -6,6 +6,7 @@
 #include <fastqueue/core/outbox.hpp>
 #include <fastqueue/core/slab.hpp>
 #include <fastqueue/core/slot_list.hpp>
+#include <fastqueue/model/task_state.hpp>
 #include <fastqueue/policy/transport.hpp>
 #include <fastqueue/wire/nodes.hpp>
 #include <fastqueue/wire/pair_cursor.hpp>
@@ -52,12 +53,14 @@ struct client_answer {
     std::error_code error;                 ///< nothing was answered, or an `error` was
     wire::header const* header = nullptr;  ///< none where nothing was answered
     std::string_view payload;              ///< the answer's, or words about the error
+    bool goes_on = false;                  ///< of `watch`: another one follows
 };
 
 /// A client's brain: it finds the control plane, keeps its connections, and sees each operation to its end: across lost
 /// connections and restarts, where what was sent is sent again under the same id. It has no socket, clock or thread.
 /// A shell calls `at(now)`, then events, then `turn(done)`, then performs `outbox()`; and wakes it at `next_deadline()`.
-/// `done(client_answer const&)` is called once for each operation; it must not call back. One thread at a time.
+/// `done(client_answer const&)` is called once for each operation, and for a `watch` before that with each of its news; it must
+/// not call back. One thread at a time.
 class client {
 public:
     static constexpr std::uint32_t discovery_tag = 200;
@@ -385,6 +388,10 @@ private:
             given.error = make_error_code(code);
         }
         if (!o.request.batch.empty() && !batch_is_answered(o, given)) return;
+        if (o.request.verb == "watch" && !given.error && !tells_end(h)) {
+            given.goes_on = true;
+            return done(given);
+        }
         finish(slot, given, done);
     }
     /// The answer to a batch is that to all its pairs: where one was refused, the reason is that one's.
@@ -399,9 +406,13 @@ private:
         given = {o.request.cookie, o.refused, given.header, o.refusal};
         return true;
     }
+    [[nodiscard]] static bool tells_end(wire::header const& h) noexcept {
+        auto const state = parse_task_state(h.positional().size() > 1 ? h.positional()[1] : "");
+        return !state || is_final(*state);
+    }
     /// What means the same to the next control plane as to this one.
     static bool survives_restart(std::string_view verb) noexcept {
-        return verb == "call" || verb == "submit" || verb == "wait";
+        return verb == "call" || verb == "submit" || verb == "wait" || verb == "watch";
     }
     /// The control plane ends: the request is made again, under the same id, when it is back.
     void unsend_later(std::uint32_t slot) {

@@ -237,8 +237,7 @@ private:
         else if (verb == "cancel")
             requests_.on_cancel(r, h);
         else if (verb == "watch")
-            s_.error(r, "-", errc::bad_request, ref_of(h),
-                     "watching a task is not supported by this version: use wait");
+            requests_.on_watch(r, h);
         else if (verb == "forget")
             requests_.on_forget(r, h);
         else
@@ -396,6 +395,8 @@ private:
             runs_.on_done(worker, h, payload);
         else if (verb == "began")
             runs_.on_began(worker, h);
+        else
+            runs_.on_progress(worker, h, payload);
         return true;
     }
 

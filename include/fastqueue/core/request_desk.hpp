@@ -111,6 +111,15 @@ public:
         }
         answer_kept(r, h, *at);
     }
+    /// Where the task stands: now, at each progress, and at its end.
+    void on_watch(request& r, wire::header const& h) {
+        auto const at = look_up(r, h);
+        if (!at) return;
+        if (!at->lives) return answer_kept(r, h, *at);
+        if (is_full(r)) return too_many(r, h);
+        answer_present(r, h, at->slot);
+        life_.answer_later(at->slot, r, wait_kind::watch, ref_of(h), true, std::nullopt);
+    }
     void on_cancel(request& r, wire::header const& h) {
         auto const at = look_up(r, h);
         if (!at) return;
@@ -295,7 +304,7 @@ private:
     void answer_present(request& r, wire::header const& h, std::uint32_t slot) {
         auto header = s_.answer(r).pairs.begin("result");
         life_.write_present(header, s_.tasks[slot], ref_of(h));
-        s_.answer(r).pairs.finish({});
+        s_.answer(r).pairs.finish(life_.progress_of(s_.tasks[slot]));
         s_.rests_on(r, s_.tasks[slot].stored);
     }
     /// The result of a task that has ended, if it is still kept.

@@ -58,17 +58,18 @@ public:
     void on_began(std::uint32_t worker, wire::header const& h) {
         wire::lease_name lease;
         if (auto const bad = wire::read_lease(h, 2, lease)) return s_.notice(bad->code, bad->why);
+        if (auto const slot = s_.holder(worker, lease); slot != none) begins(worker, slot);
+    }
+    /// Progress is a sign that the run has begun, too.
+    void on_progress(std::uint32_t worker, wire::header const& h, std::string_view text) {
+        wire::lease_name lease;
+        if (auto const bad = wire::read_lease(h, 2, lease)) return s_.notice(bad->code, bad->why);
         auto const slot = s_.holder(worker, lease);
-        if (slot == none || s_.tasks[slot].state == task_state::running) return;
-        auto& record = s_.workers[worker];
-        auto& t = s_.tasks[slot];
-        (t.recalled ? record.recalled : record.ahead[index_of(t.level)]).erase(s_.tasks, slot);
-        t.recalled = false;
-        record.begun.push_back(s_.tasks, slot);
-        life_.began(slot);
-        life_.answer_cancels(slot);
-        s_.dispatch.room_changed(worker);
-        if (record.blocked()) recall_ahead(worker);
+        if (slot == none) return;
+        if (text.size() > max_progress_octets)
+            return s_.notice(errc::too_large, "the progress of a task over 4096 octets was dropped");
+        begins(worker, slot);
+        life_.progressed(slot, text);
     }
 
     /// Asks for everything back that the worker was sent and has not begun: somebody else may be idle. What is to run last is
@@ -148,6 +149,18 @@ public:
     }
 
 private:
+    void begins(std::uint32_t worker, std::uint32_t slot) {
+        if (s_.tasks[slot].state == task_state::running) return;
+        auto& record = s_.workers[worker];
+        auto& t = s_.tasks[slot];
+        (t.recalled ? record.recalled : record.ahead[index_of(t.level)]).erase(s_.tasks, slot);
+        t.recalled = false;
+        record.begun.push_back(s_.tasks, slot);
+        life_.began(slot);
+        life_.answer_cancels(slot);
+        s_.dispatch.room_changed(worker);
+        if (record.blocked()) recall_ahead(worker);
+    }
     void assign(std::uint32_t slot, std::uint32_t worker) {
         auto& t = s_.tasks[slot];
         auto& record = s_.workers[worker];

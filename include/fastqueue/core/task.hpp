@@ -20,6 +20,7 @@ struct task_terms {
     task_options options;
     std::string traceparent;
     std::string history;         ///< of the attempts that went wrong: see trouble_log
+    std::string progress;        ///< of the present attempt, as its handler told it
     std::uint32_t failures = 0;  ///< counted against `retries`
     std::uint32_t deaths = 0;    ///< counted against `max_deaths`
 };

@@ -130,6 +130,22 @@ public:
         s_.tell(t, s_.worker_name(t.worker));
     }
 
+    /// The handler of the task tells how far it is.
+    void progressed(std::uint32_t slot, std::string_view text) {
+        auto& t = s_.tasks[slot];
+        terms_of(t).progress = text;
+        for (auto w = t.waiters; w != none; w = s_.waiting[w].task_next) {
+            if (s_.waiting[w].kind != wait_kind::watch) continue;
+            auto header = begin_reply(w, "result");
+            write_present(header, t, {});
+            finish_reply(w, header, text, t.stored);
+        }
+    }
+    /// What its handler told last; empty while it does not run.
+    [[nodiscard]] std::string_view progress_of(task const& t) const noexcept {
+        return t.terms == none ? std::string_view{} : std::string_view{s_.terms[t.terms].progress};
+    }
+
     /// The end of a task. It is in no lane and at no worker any more, or is taken out of its lane.
     void end(std::uint32_t slot, task_state state, errc code, std::string_view value) {
         auto& t = s_.tasks[slot];
@@ -286,6 +302,7 @@ public:
         t.worker = none;
         t.started_us = 0;
         t.recalled = false;
+        if (t.terms != none) s_.terms[t.terms].progress.clear();
     }
     /// Makes `t` what its record says, but for its arguments.
     /// \param last  of its attempts that went wrong
@@ -305,8 +322,8 @@ public:
         bool const untroubled = last.failures == 0 && last.deaths == 0 && last.history.empty();
         if (is_usual(r.options) && r.traceparent.empty() && untroubled) return;
         t.terms = s_.terms.take();
-        s_.terms[t.terms] = task_terms{r.options, std::string{r.traceparent}, std::string{last.history},
-                                       last.failures, last.deaths};
+        s_.terms[t.terms] = task_terms{
+            r.options, std::string{r.traceparent}, std::string{last.history}, {}, last.failures, last.deaths};
     }
     /// A task of an earlier life, with its times, waits for what is to happen to it.
     void resume(std::uint32_t slot, policy::stored_task const& stored) {
@@ -403,12 +420,15 @@ private:
     void leave_lane(std::uint32_t slot) {
         s_.tasks[slot].restored ? s_.reunion.tasks.erase(s_.tasks, slot) : s_.dispatch.dequeue(slot);
     }
-    void note_trouble(task& t, errc code, std::string_view worker, std::string_view text) {
+    [[nodiscard]] task_terms& terms_of(task& t) {
         if (t.terms == none) {
             t.terms = s_.terms.take();
             s_.terms[t.terms] = task_terms{};
         }
-        trouble_log::add(s_.terms[t.terms].history, {s_.now_us(), t.attempt, code, worker, text});
+        return s_.terms[t.terms];
+    }
+    void note_trouble(task& t, errc code, std::string_view worker, std::string_view text) {
+        trouble_log::add(terms_of(t).history, {s_.now_us(), t.attempt, code, worker, text});
     }
     /// Keeps a task that failed, to be looked at and perhaps run again.
     void bury(task const& t, cached_result const& result, std::string_view text) {
@@ -572,7 +592,7 @@ private:
         auto const& t = s_.tasks[s_.waiting[w].task];
         auto header = begin_reply(w, "result");
         write_present(header, t, {});
-        finish_reply(w, header, {}, t.stored);
+        finish_reply(w, header, progress_of(t), t.stored);
         s_.waiting.remove(w);
     }
     void drop_waiter(std::uint32_t w) {

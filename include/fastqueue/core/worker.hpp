@@ -12,6 +12,7 @@
 #include <fastqueue/wire/verbs.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <span>
@@ -109,7 +110,7 @@ public:
     /// Calls `f(slot)` for each run that is not known to run, when it is time to look whether it does.
     template <class F>
     void each_to_look_at(F&& f) {
-        if (now_.steady < look_at_) return;
+        if (now_.steady < std::min(look_at_, tell_at_)) return;
         look_at_ = instant::max();
         for (auto slot = waiting_.front(); slot != none;) {
             auto const next = runs_[slot].next;
@@ -117,6 +118,26 @@ public:
             slot = next;
         }
         if (running_.size() < std::min<std::size_t>(options_.concurrency, outstanding())) look_soon();
+    }
+
+    /// A handler has told of its progress: `each_to_tell` is worth calling.
+    void progressed() noexcept {
+        if (tell_at_ == instant::max()) tell_at_ = std::max(now_.steady, told_at_ + progress_every);
+    }
+    /// Calls `f(slot, out)` for each run that is known to run, when it is time to tell of progress; what it writes to `out` and returns
+    /// true for is told. What finds no way now waits for the next time.
+    template <class F>
+    void each_to_tell(F&& f) {
+        if (now_.steady < tell_at_) return;
+        tell_at_ = instant::max();
+        told_at_ = now_.steady;
+        if (!has_room() || !owed_.empty()) return progressed();
+        for (auto slot = running_.front(); slot != none; slot = runs_[slot].next) {
+            if (runs_[slot].dropped || !f(slot, progress_)) continue;
+            auto header = answers(progress_.size()).begin("progress");
+            wire::write_lease(header, runs_[slot].lease);
+            answers_->finish(progress_);
+        }
     }
 
     // ---- time and end
@@ -132,7 +153,7 @@ public:
         put_in_order();
     }
     [[nodiscard]] instant next_deadline() const noexcept {
-        return std::min({soft_.next(), hard_.next(), link_.next_deadline(), look_at_});
+        return std::min({soft_.next(), hard_.next(), link_.next_deadline(), look_at_, tell_at_});
     }
     /// Takes nothing new: what has not begun goes back, what runs is finished, then it unregisters and is `finished`.
     void stop() {
@@ -204,6 +225,8 @@ public:
     [[nodiscard]] std::uint64_t max_payload() const noexcept { return max_payload_; }
 
 private:
+    static constexpr std::chrono::milliseconds progress_every{100};
+
     struct owed_answer {
         wire::done_message done;
         std::string text;
@@ -426,6 +449,9 @@ private:
     std::size_t given_up_ = 0;  // runs whose end nobody waits for
     std::uint64_t max_payload_ = 16U << 20U;
     instant look_at_ = instant::max();
+    instant tell_at_ = instant::max();  // of progress
+    instant told_at_{};
+    std::string progress_;
     bool stopping_ = false;
 };
 

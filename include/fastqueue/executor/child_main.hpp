@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -48,11 +49,14 @@ public:
             serial = number;
             return true;
         };
+        std::function<void(std::string_view)> const tell = [this, &serial](std::string_view text) {
+            static_cast<void>(send_frame(ends_.jobs.get(), serial | progress_bit, text));
+        };
         while (receive_frame(receive, any, request)) {
             answer.clear();
             service_->accept(request);
             runs(serial);
-            service_->run(answer);
+            service_->run(answer, tell);
             runs(0);
             std::fflush(stdout);  // what the handler has said is seen now, and not lost with the process
             if (!send_frame(ends_.jobs.get(), serial, answer)) break;

@@ -66,14 +66,25 @@ public:
         ++serial_;
         errors_->forget(number_);
     }
+    /// \param told  called with each text that the job tells of its progress
     /// \return false: it has gone before it answered
     /// \throws std::bad_alloc
-    [[nodiscard]] bool call(std::string_view request, std::string& answer) {
+    template <class Told>
+    [[nodiscard]] bool call(std::string_view request, std::string& answer, Told&& told) {
         auto const receive = [this](void* to, std::size_t size) {
             return receive_octets(jobs_.get(), to, size, MSG_DONTWAIT, [this] { return has_answer(); });
         };
-        auto const right = [this](std::uint64_t serial) { return serial == serial_; };
-        return send_frame(jobs_.get(), serial_, request) && receive_frame(receive, right, answer);
+        bool ended = false;
+        auto const right = [this, &ended](std::uint64_t serial) {
+            ended = serial == serial_;
+            return ended || serial == (serial_ | progress_bit);
+        };
+        if (!send_frame(jobs_.get(), serial_, request)) return false;
+        while (receive_frame(receive, right, answer)) {
+            if (ended) return true;
+            told(answer);
+        }
+        return false;
     }
     /// Asks the job of this call to stop.
     void interrupt() noexcept {

@@ -19,6 +19,9 @@ struct frame_head {
     std::uint64_t size = 0;
 };
 
+/// With this bit a frame's number is that of a job that goes on: it tells of its progress.
+inline constexpr std::uint64_t progress_bit = std::uint64_t{1} << 63U;
+
 /// Larger frames are nobody's.
 inline constexpr std::uint64_t most_frame_octets = std::uint64_t{1} << 32U;
 

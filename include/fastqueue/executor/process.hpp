@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -124,7 +125,8 @@ private:
             j.transfer->pack(j, request);
             child.prepare();
             starts(child, j);
-            answered = child.call(request, text);
+            answered =
+                child.call(request, text, [&j](std::string_view news) { j.transfer->progress(j, news); });
             ends(j);
             if (!answered) text = child.bury();
         } catch (std::exception const&) {

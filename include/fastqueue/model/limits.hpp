@@ -19,4 +19,6 @@ struct limits {
     std::uint32_t max_names_a_worker = 4096;     ///< tasks that one worker may announce
 };
 
+inline constexpr std::uint32_t max_progress_octets = 4096;  ///< of what a handler tells of its progress
+
 }  // namespace fastqueue

@@ -17,6 +17,8 @@ struct job_transfer {
     void (*pack)(job const&, std::string& request);
     /// It has run, and this is what `job_service::run` wrote.
     void (*settle)(job&, std::string_view answer) noexcept;
+    /// It runs, and this is what it told of its progress.
+    void (*progress)(job&, std::string_view text) noexcept;
     /// It has not come to its end, or nobody knows: why, in words.
     void (*lost)(job&, std::string_view why) noexcept;
     /// There was no process for it: it has not begun.
@@ -35,7 +37,8 @@ public:
     /// Gets ready for a job.
     virtual void accept(std::string_view request) = 0;
     /// Runs it, and writes the answer.
-    virtual void run(std::string& answer) = 0;
+    /// \param tell  takes what the job tells of its progress meanwhile, on this thread
+    virtual void run(std::string& answer, std::function<void(std::string_view)> const& tell) = 0;
     /// The job that was accepted last should stop. From another thread.
     virtual void interrupt() noexcept = 0;
 };

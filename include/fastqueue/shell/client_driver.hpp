@@ -20,7 +20,8 @@
 
 namespace fastqueue::shell {
 
-/// Who is told how an operation ended. Called once, on the driver's thread; it must not block.
+/// Who is told how an operation ended. Called once, and where more than one answer comes with each of them, on the driver's
+/// thread; it must not block.
 class answer_handler {
 public:
     virtual void answered(core::client_answer const& answer) noexcept = 0;

@@ -5,6 +5,7 @@
 #include <fastqueue/policy/transport.hpp>
 #include <fastqueue/shell/client_driver.hpp>
 #include <fastqueue/shell/pending_answer.hpp>
+#include <fastqueue/shell/pending_watch.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -51,6 +52,26 @@ public:
         auto kept = answer.wait(look_);
         callers_.fetch_sub(1, std::memory_order_relaxed);
         return kept;
+    }
+
+    /// Sends a request that is answered more than once, and calls `f(kept_answer)` here with each answer but the last.
+    /// \return the last one
+    template <class F>
+    [[nodiscard]] kept_answer follow(core::client_request request, F&& f) {
+        pending_watch answers;
+        auto const number = request.number = driver_.inbox()->next_number();
+        driver_.post(std::move(request), answers);
+        try {
+            while (true) {
+                auto news = answers.next();
+                if (news.last) return std::move(news.answer);
+                f(std::move(news.answer));
+            }
+        } catch (...) {
+            driver_.inbox()->cancel(number);
+            answers.await_end();
+            throw;
+        }
     }
 
 private:

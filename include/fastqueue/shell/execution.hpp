@@ -11,6 +11,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -22,7 +23,7 @@ namespace fastqueue::shell {
 
 /// One run of a handler: what an executor is given, and what it leaves behind. Used again for run after run; a stop token
 /// is only made for a handler that asks for one.
-class execution final : public policy::job, private stop_source_bridge {
+class execution final : public policy::job, private run_host {
 public:
     /// Prepares a run. What it is given by reference stays as it is until it has ended.
     /// \param task  what the record names; nullptr: it is not known here
@@ -38,6 +39,7 @@ public:
         max_payload_ = max_payload;
         stop_.store(false, std::memory_order_relaxed);
         source_.reset();
+        has_progress_.store(false, std::memory_order_relaxed);
         level = static_cast<std::uint8_t>(record.level);
         state = policy::job_state::idle;
         next = nullptr;
@@ -49,6 +51,21 @@ public:
         stop_.store(true, std::memory_order_release);
         std::scoped_lock const lock{mutex_};
         if (source_) source_->request_stop();
+    }
+
+    /// Where its progress is told. Before it is prepared for the first time.
+    /// \param wake  called from the handler's thread when there is some and there was none
+    void on_progress(std::function<void()> wake) { wake_ = std::move(wake); }
+    /// In place of being kept for `take_progress`: called with it, on the handler's thread.
+    void tell_progress_to(std::function<void(std::string_view)> const& tell) { tell_ = &tell; }
+    [[nodiscard]] bool has_progress() const noexcept { return has_progress_.load(std::memory_order_acquire); }
+    /// The latest progress. \return false: there is none that was not taken
+    [[nodiscard]] bool take_progress(std::string& out) {
+        if (!has_progress()) return false;
+        std::scoped_lock const lock{mutex_};
+        has_progress_.store(false, std::memory_order_relaxed);
+        out.assign(progress_);
+        return true;
     }
 
     [[nodiscard]] std::uint32_t slot() const noexcept { return slot_; }
@@ -137,8 +154,8 @@ private:
             out_ = "this worker has no such task";
             return {errc::unknown_task_name, true};
         }
-        context ctx{record_->lease.id, record_->lease.attempt, task_->name(),
-                    static_cast<stop_source_bridge&>(*this), &(*resources_)[thread]};
+        context ctx{record_->lease.id, record_->lease.attempt, task_->name(), static_cast<run_host&>(*this),
+                    &(*resources_)[thread]};
         auto const made = run_in(ctx);
         if (!made.ok() || out_.size() <= max_payload_) return made;
         auto const size = std::to_string(out_.size());
@@ -157,6 +174,16 @@ private:
     [[nodiscard]] bool stop_requested() const noexcept override {
         return stop_.load(std::memory_order_acquire);
     }
+    void progress(std::string_view text) noexcept override {
+        try {
+            if (tell_ != nullptr) return (*tell_)(text);
+            std::scoped_lock const lock{mutex_};
+            progress_.assign(text);
+            if (has_progress_.exchange(true, std::memory_order_release) || !wake_) return;
+            wake_();
+        } catch (...) {  // no memory for it: the run goes on without
+        }
+    }
     [[nodiscard]] std::stop_token token() override {
         std::scoped_lock const lock{mutex_};
         if (!source_) source_.emplace();
@@ -173,13 +200,18 @@ private:
     std::string out_;
     core::run_result result_;
     std::atomic<bool> stop_{false};
-    std::mutex mutex_;  // of source_; taken when somebody is stopped or wants a token, not for each run
+    std::mutex mutex_;  // of what is below; taken by who uses it, not for each run
     std::optional<std::stop_source> source_;
+    std::string progress_;
+    std::atomic<bool> has_progress_{false};
+    std::function<void()> wake_;
+    std::function<void(std::string_view)> const* tell_ = nullptr;
 };
 
 inline constexpr policy::job_transfer execution::by_packets{
     [](policy::job const& self, std::string& request) { static_cast<execution const&>(self).pack(request); },
     [](policy::job& self, std::string_view answer) noexcept { static_cast<execution&>(self).settle(answer); },
+    [](policy::job& self, std::string_view text) noexcept { static_cast<execution&>(self).progress(text); },
     [](policy::job& self, std::string_view why) noexcept { static_cast<execution&>(self).lost(why); },
     [](policy::job& self) noexcept { static_cast<execution&>(self).refused(); }};
 

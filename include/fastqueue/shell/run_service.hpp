@@ -6,6 +6,7 @@
 #include <fastqueue/tasks/registry.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +27,8 @@ public:
         execution_.prepare(0, record_, tasks_->find(record_.name), tasks_->hooks(), *resources_, max_payload);
         execution_.thread = thread_;
     }
-    void run(std::string& answer) override {
+    void run(std::string& answer, std::function<void(std::string_view)> const& tell) override {
+        execution_.tell_progress_to(tell);
         execution_.run(execution_);
         execution_.pack_answer(answer);
         execution_.tidy();

@@ -1,25 +1,30 @@
 #pragma once
 
 #include <fastqueue/model/error.hpp>
+#include <fastqueue/model/limits.hpp>
 #include <fastqueue/model/task_id.hpp>
+#include <fastqueue/serialization/json.hpp>
 #include <fastqueue/tasks/resources.hpp>
 
 #include <cstdint>
 #include <stop_token>
+#include <string>
 #include <string_view>
 #include <utility>
 
 namespace fastqueue {
 
-/// Where a handler's stop signal comes from when it is not a `std::stop_token`: across the C boundary of a module.
-class stop_source_bridge {
+/// Who runs a handler: where its stop signal comes from, and where its progress goes.
+class run_host {
 public:
     [[nodiscard]] virtual bool stop_requested() const noexcept = 0;
     /// A token that follows the signal.
     [[nodiscard]] virtual std::stop_token token() = 0;
+    /// \param text  of at most `max_progress_octets`
+    virtual void progress(std::string_view text) noexcept = 0;
 
 protected:
-    ~stop_source_bridge() = default;
+    ~run_host() = default;
 };
 
 /// What a handler may know of its run, if its first parameter is a `context&`. The library passes it; it is no argument.
@@ -30,9 +35,9 @@ public:
     context(task_id const& id, std::uint32_t attempt, std::string_view name, std::stop_token stop) noexcept
         : id_{id}, attempt_{attempt}, name_{name}, stop_{std::move(stop)} {}
     /// \param resources  of the thread; nullptr: it has none
-    context(task_id const& id, std::uint32_t attempt, std::string_view name, stop_source_bridge& stop,
+    context(task_id const& id, std::uint32_t attempt, std::string_view name, run_host& host,
             thread_resources* resources = nullptr) noexcept
-        : id_{id}, attempt_{attempt}, name_{name}, bridge_{&stop}, resources_{resources} {}
+        : id_{id}, attempt_{attempt}, name_{name}, host_{&host}, resources_{resources} {}
     context(context const&) = delete;
     context& operator=(context const&) = delete;
 
@@ -45,10 +50,29 @@ public:
 
     /// Whether the handler should stop: the task was cancelled, is over its soft time limit, or the worker is leaving.
     [[nodiscard]] bool stop_requested() const noexcept {
-        return bridge_ != nullptr ? bridge_->stop_requested() : stop_.stop_requested();
+        return host_ != nullptr ? host_->stop_requested() : stop_.stop_requested();
     }
     /// The same as a token, for `std::condition_variable_any`, `std::stop_callback` and the like.
-    [[nodiscard]] std::stop_token stop() const { return bridge_ != nullptr ? bridge_->token() : stop_; }
+    [[nodiscard]] std::stop_token stop() const { return host_ != nullptr ? host_->token() : stop_; }
+
+    /// Tells how far the handler is, as JSON, to whoever asks: `client::status`, `client::watch`, `fastqueue watch`. It may be called
+    /// as often as you like: of what comes within a tenth of a second the last one goes, and what is still on its way when the
+    /// handler ends is dropped.
+    /// \throws error (too_large) over 4096 octets; error (bad_value) for what JSON cannot carry
+    template <class T>
+    void progress(T const& value) {
+        std::string text;
+        serialization::json::encode(text, value);
+        if (text.size() > max_progress_octets)
+            throw error{errc::too_large, "the progress has " + std::to_string(text.size()) +
+                                             " octets, over the limit of " +
+                                             std::to_string(max_progress_octets)};
+        encoded_progress(text);
+    }
+    /// The same, of what is JSON already; over the limit, nothing.
+    void encoded_progress(std::string_view text) noexcept {
+        if (host_ != nullptr && text.size() <= max_progress_octets) host_->progress(text);
+    }
 
     /// What this thread of the worker has for itself; see registry::per_thread.
     /// \throws what making it throws; error (bad_option) if the worker has no such thing
@@ -64,7 +88,7 @@ private:
     std::uint32_t attempt_;
     std::string_view name_;
     std::stop_token stop_;
-    stop_source_bridge* bridge_ = nullptr;
+    run_host* host_ = nullptr;
     thread_resources* resources_ = nullptr;
 };
 

@@ -28,10 +28,10 @@ public:
     static invocation_result run(void const* state, context& ctx, std::string_view content,
                                  std::string_view arguments, std::string& out) {
         auto const& self = *static_cast<module_task const*>(state);
-        run_host host{ctx, {}, {}};
+        hosted_run host{ctx, {}, {}};
         auto const id = ctx.id().octets();
         fastqueue_context const shown{&host,       id.data(),     ctx.attempt(), &stop_requested,
-                                      &watch_stop, &unwatch_stop, &retry_after};
+                                      &watch_stop, &unwatch_stop, &retry_after,  &progress};
         auto const status = self.task_->run(self.task_->state, &shown, {content.data(), content.size()},
                                             {arguments.data(), arguments.size()}, {&out, &append});
         auto result = to_result(status, out);
@@ -40,24 +40,29 @@ public:
     }
 
 private:
-    struct run_host {
+    struct hosted_run {
         context& ctx;
         std::optional<std::stop_callback<std::function<void()>>> watch;
         std::optional<std::uint64_t> retry_after_ms;
     };
 
     static int stop_requested(void* host) noexcept {
-        return static_cast<run_host*>(host)->ctx.stop_requested() ? 1 : 0;
+        return static_cast<hosted_run*>(host)->ctx.stop_requested() ? 1 : 0;
     }
 
     static void watch_stop(void* host, void (*notify)(void*), void* argument) noexcept {
-        auto& self = *static_cast<run_host*>(host);
+        auto& self = *static_cast<hosted_run*>(host);
         self.watch.emplace(self.ctx.stop(), [notify, argument] { notify(argument); });
     }
-    static void unwatch_stop(void* host) noexcept { static_cast<run_host*>(host)->watch.reset(); }
+    static void unwatch_stop(void* host) noexcept { static_cast<hosted_run*>(host)->watch.reset(); }
 
     static void retry_after(void* host, std::uint64_t ms) noexcept {
-        static_cast<run_host*>(host)->retry_after_ms = ms;
+        static_cast<hosted_run*>(host)->retry_after_ms = ms;
+    }
+
+    static void progress(void* host, fastqueue_bytes text) noexcept {
+        // A module is not trusted to keep to the limit.
+        static_cast<hosted_run*>(host)->ctx.encoded_progress({text.data, text.size});
     }
 
     static int append(void* host, char const* data, std::size_t size) noexcept {
