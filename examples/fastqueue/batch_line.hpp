@@ -34,13 +34,14 @@ public:
 
 private:
     using index = json::document::index;
+    enum member : std::size_t { task, args, kwargs, tags, id, first_wish };
     /// First those that are no wish, then a member for each of these.
     static constexpr auto members = [] {
-        std::array<std::string_view, 4 + task_wish_list.size()> all{"task", "args", "kwargs", "id"};
-        for (std::size_t i = 0; i < task_wish_list.size(); ++i) all[4 + i] = task_wish_list[i].member;
+        std::array<std::string_view, 5 + task_wish_list.size()> all{"task", "args", "kwargs", "tags", "id"};
+        for (std::size_t i = 0; i < task_wish_list.size(); ++i)
+            all[first_wish + i] = task_wish_list[i].member;
         return all;
     }();
-    enum member : std::size_t { task, args, kwargs, id, first_wish };
 
     explicit batch_line(task_wishes usual) : wishes_{std::move(usual)} {}
 
@@ -63,6 +64,8 @@ private:
         if (document_[key + 1].kind == json::token::null) return;  // as if it were not there
         if (found == args || found == kwargs)
             take_arguments(found, key + 1);
+        else if (found == tags)
+            take_tags(key + 1);
         else
             take_wish(found, key + 1);
     }
@@ -74,6 +77,20 @@ private:
         if (std::exchange(arguments_there_, true)) wrong("has both 'args' and 'kwargs'; give one of them");
         json::writer w{arguments_};
         detail::write_again(w, document_, value);
+    }
+    void take_tags(index value) {
+        if (document_[value].kind != json::token::begin_object)
+            wrong(R"(has 'tags' that are no JSON object; write {"customer": "42"})");
+        wishes_.tags.clear();
+        for (index key = value + 1; key < document_[value].next; key = document_[key + 1].next) {
+            auto const kind = document_[key + 1].kind;
+            if (kind != json::token::string && kind != json::token::number)
+                wrong("has a tag that is neither a JSON string nor a number");
+            std::string scratch;
+            std::string other;
+            wishes_.tags.push_back(read_tag("tags", std::string{document_.text(key, scratch)} + '=' +
+                                                        std::string{document_.text(key + 1, other)}));
+        }
     }
     void take_wish(std::size_t which, index value) {
         bool const words = which < first_wish || task_wish_list[which - first_wish].is_text;

@@ -3,6 +3,7 @@
 #include "arguments.hpp"
 #include "backup.hpp"
 #include "bench.hpp"
+#include "cancel.hpp"
 #include "completion.hpp"
 #include "control_plane.hpp"
 #include "dead.hpp"

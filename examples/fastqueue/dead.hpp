@@ -6,6 +6,7 @@
 #include "json_rows.hpp"
 #include "options.hpp"
 #include "output.hpp"
+#include "wishes.hpp"
 
 #include <fastqueue/client.hpp>
 
@@ -14,6 +15,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace fastqueue::cli {
@@ -49,7 +51,8 @@ public:
             case what::rerun:
                 return for_each([this](client& c, task_id const& id) { rerun(c, id); });
             case what::purge:
-                return all_ ? purge_all() : for_each([this](client& c, task_id const& id) { purge(c, id); });
+                return ids_.empty() ? purge_many()
+                                    : for_each([this](client& c, task_id const& id) { purge(c, id); });
             case what::list:
                 break;
         }
@@ -70,14 +73,17 @@ private:
         "  fastqueue dead show 01890a5d-ac96-774b-bcce-b302099a8057\n"
         "  fastqueue dead rerun 01890a5d-ac96-774b-bcce-b302099a8057\n"
         "  fastqueue dead list --output json | jq -r .id | xargs fastqueue dead rerun\n"
+        "  fastqueue dead purge --task-name add\n"
         "  fastqueue dead purge --all\n"
         "Exit codes: 0 done, 2 usage, 3 nobody there, 4 timed out, 5 no such dead letter, or refused.";
 
     void add_options() {
         options_.one("--limit", "N", "List at most so many, 1 to 10000 (default: 50)",
                      [this](text n, text v) { limit_ = read_number<std::uint32_t>(n, v, 1, 10'000); });
-        options_.one("--task-name", "NAME", "List only those of this task's name",
+        options_.one("--task-name", "NAME", "List or purge only those of this task's name",
                      [this](text n, text v) { name_ = read_name(n, v); });
+        options_.many("--tag", "KEY=VALUE...", "List or purge only those with these tags",
+                      [this](text n, text v) { tags_.push_back(read_tag(n, v)); });
         options_.flag("--all", "Purge all of them", [this](bool set) { all_ = set; });
     }
     void read_ids(std::vector<std::string> const& words) {
@@ -92,9 +98,13 @@ private:
         } else if (order == what::show && ids_.size() > 1) {
             throw error{errc::bad_option,
                         name + " takes one id; '" + ids_[1].text() + "' is a second: ask for it on its own"};
-        } else if (order == what::purge && all_ != ids_.empty()) {
-            throw error{errc::bad_option, all_ ? name + " takes --all or ids; leave out one of them"
-                                               : name + " wants to know which: their ids, or --all"};
+        } else if (order == what::purge && (all_ || filters()) != ids_.empty()) {
+            throw error{errc::bad_option,
+                        ids_.empty() ? name + " wants to know which: their ids, --task-name, --tag, or --all"
+                                     : name + " takes ids, or options that say which; leave out one of them"};
+        } else if (order == what::purge && all_ && filters()) {
+            throw error{errc::bad_option,
+                        name + " takes --all, or --task-name and --tag; leave out one of them"};
         } else if (order != what::purge && ids_.empty()) {
             throw error{errc::bad_option, name + " wants an id; fastqueue dead list shows them"};
         }
@@ -106,8 +116,8 @@ private:
 
     int list() const {
         auto arguments = "limit=" + std::to_string(limit_);
-        if (!name_.empty()) arguments += " name=" + name_;
-        auto const document = connection_.ask({}, [&](client& c) { return c.document("dead", arguments); });
+        auto const document =
+            connection_.ask({}, [&](client& c) { return c.document("dead", arguments + fields()); });
         json_rows const rows{document};
         if (connection_.json())
             say_lines(rows.lines());
@@ -180,11 +190,17 @@ private:
         static_cast<void>(c.document("purge", id.text()));
         say(connection_.json() ? R"({"id":")" + id.text() + R"(","purged":1})" : "purged");
     }
-    int purge_all() const {
-        auto const document = connection_.ask({}, [](client& c) { return c.document("purge"); });
+    int purge_many() const {
+        auto const which = fields();
+        auto const document = connection_.ask(
+            {}, [&](client& c) { return c.document("purge", which.empty() ? which : which.substr(1)); });
         json_rows const rows{document, json_rows::form::one};
         say(connection_.json() ? rows.lines() : "purged: " + rows.get(0, "purged"));
         return done;
+    }
+    [[nodiscard]] bool filters() const { return !name_.empty() || !tags_.empty(); }
+    [[nodiscard]] std::string fields() const {
+        return (name_.empty() ? std::string{} : " name=" + name_) + tag_fields(tags_);
     }
     [[nodiscard]] static std::string name(task_id const& id) { return "task " + id.text(); }
 
@@ -193,6 +209,7 @@ private:
     CLI::Option* words_ = nullptr;
     std::vector<task_id> ids_;
     std::string name_;
+    std::vector<std::pair<std::string, std::string>> tags_;
     std::uint32_t limit_ = 50;
     bool all_ = false;
 };

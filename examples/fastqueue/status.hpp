@@ -38,26 +38,4 @@ private:
     std::optional<std::chrono::milliseconds> wait_;
 };
 
-/// `fastqueue cancel`
-class cancel_command : public task_command {
-public:
-    explicit cancel_command(CLI::App& app) : task_command{app, "cancel", "Cancel a task"} {
-        connection_.add_to(options_);
-        options_.app().footer(
-            "One that has not begun never will; one that runs is asked to stop, which its handler must "
-            "heed.\n"
-            "Example: fastqueue cancel 01890a5d-ac96-774b-bcce-b302099a8057");
-    }
-    int run() {
-        read();
-        auto const state = connection_.ask(name(id()), [this](client& c) { return c.cancel(id()); });
-        if (connection_.json())
-            say(R"({"id":")" + id().text() + R"(","state":")" + std::string{name_of(state)} + R"("})");
-        else
-            say(state == task_state::running ? "running: its handler was asked to stop"
-                                             : std::string{name_of(state)});
-        return done;
-    }
-};
-
 }  // namespace fastqueue::cli

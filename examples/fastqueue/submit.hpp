@@ -91,6 +91,8 @@ private:
                 [this, read = wish.read](text n, text v) { read(wishes_, n, v); },
                 std::string{wish.variable});
         }
+        options_.many("--tag", "KEY=VALUE...", "By which it can be found, and cancelled with others",
+                      [this](text n, text v) { wishes_.tags.push_back(read_tag(n, v)); });
     }
     int run_many(command_line const& line) const {
         if (line.arguments || line.named)

@@ -36,10 +36,11 @@ protected:
         words_->expected(1, several ? 1 << 20 : 1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
         words_->allow_extra_args(several);  // else CLI11 takes only as many as it must
     }
-    void read() {
+    /// \param may_be_none  whether the command can do without an id
+    void read(bool may_be_none = false) {
         options_.read();
         for (auto const& word : words_->results()) ids_.push_back(read_id("the id", word));
-        if (ids_.empty())
+        if (ids_.empty() && !may_be_none)
             throw error{errc::bad_option, "--task-id is missing: the id that submit --non-blocking printed"};
         if (!several_ && ids_.size() > 1)
             throw error{errc::bad_option, app().get_name() + " takes one id; '" + ids_[1].text() +

@@ -7,6 +7,7 @@
 #include "options.hpp"
 #include "output.hpp"
 #include "task_command.hpp"
+#include "wishes.hpp"
 
 #include <fastqueue/client.hpp>
 #include <fastqueue/model/task_state.hpp>
@@ -17,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace fastqueue::cli {
 
@@ -33,6 +35,8 @@ public:
             [this](text n, text v) { state_ = task_state_names[read_word(n, v, task_state_names)]; });
         options_.one("--name", "NAME", "Only those of this task's name",
                      [this](text n, text v) { name_ = read_name(n, v); });
+        options_.many("--tag", "KEY=VALUE...", "Only those with these tags, of those that have not ended",
+                      [this](text n, text v) { tags_.push_back(read_tag(n, v)); });
         options_.one("--limit", "N", "At most so many, 1 to 10000 (default: 50)",
                      [this](text n, text v) { limit_ = read_number<std::uint32_t>(n, v, 1, 10'000); });
         connection_.add_to(options_);
@@ -62,7 +66,7 @@ private:
         std::string out = "limit=" + std::to_string(limit_);
         if (!state_.empty()) out.append(" state=").append(state_);
         if (!name_.empty()) out.append(" name=").append(name_);
-        return out;
+        return out + tag_fields(tags_);
     }
     void show(json_rows const& rows) const {
         if (rows.size() == 0)
@@ -96,6 +100,7 @@ private:
     connection connection_;
     std::string state_;
     std::string name_;
+    std::vector<std::pair<std::string, std::string>> tags_;
     std::uint32_t limit_ = 50;
 };
 
@@ -133,6 +138,10 @@ private:
         line{"retries", "retries"},
         line{"worker", "worker"},
         line{"delivery", "delivery"},
+        line{"unique", "unique"},
+        line{"tags", "tags"},
+        line{"callback", "callback"},
+        line{"progress", "progress"},
         line{"content", "content"},
         line{"payload_octets", "arguments"},
         line{"result_octets", "result"},
@@ -149,7 +158,7 @@ private:
     [[nodiscard]] static std::string as_lines(json_rows const& rows) {
         std::string out;
         for (auto const& each : lines) {
-            if (!rows.has(0, each.key)) continue;
+            if (rows.raw(0, each.key).empty()) continue;
             out.append(out.empty() ? "" : "\n").append(each.head).append(14 - each.head.size(), ' ');
             out += value(rows, each.key);
         }
@@ -160,6 +169,7 @@ private:
     [[nodiscard]] static std::string value(json_rows const& rows, std::string_view key) {
         if (key.ends_with("_ms")) return span_text(rows.number(0, key) * 1000);
         if (key.ends_with("_us")) return utc(rows.number(0, key));
+        if (key == "tags") return one_line(rows.raw(0, key));
         return one_line(rows.get(0, key)) + (key.ends_with("_octets") ? " octets" : "");
     }
 };

@@ -4,6 +4,7 @@
 #include "values.hpp"
 
 #include <fastqueue/model/error.hpp>
+#include <fastqueue/model/name.hpp>
 #include <fastqueue/model/priority.hpp>
 #include <fastqueue/model/task_id.hpp>
 #include <fastqueue/model/task_options.hpp>
@@ -16,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace fastqueue::cli {
 
@@ -36,6 +38,9 @@ struct task_wishes {
     ms retry_max_delay{task_options{}.retry_max_ms};
     double retry_jitter = task_options{}.retry_jitter;
     std::string key;
+    std::string unique;
+    on_duplicate duplicate = on_duplicate::reject;
+    std::vector<std::pair<std::string, std::string>> tags;
     bool at_most_once = false;
     task_id id;  ///< empty: a new one
 
@@ -59,10 +64,30 @@ struct task_wishes {
         if (limit) task.timeout(*limit);
         if (soft_limit) task.soft_timeout(*soft_limit);
         if (!key.empty()) task.key(key);
+        if (!unique.empty()) task.unique(unique, duplicate);
+        for (auto const& [name_of_tag, value] : tags) task.tag(name_of_tag, value);
         if (at_most_once) task.at_most_once();
         return task;
     }
 };
+
+/// `customer=42`, or `urgent`, whose value is then 1.
+[[nodiscard]] inline std::pair<std::string, std::string> read_tag(std::string_view option,
+                                                                  std::string_view text) {
+    auto const equals = text.find('=');
+    auto const key = text.substr(0, equals);
+    auto const value = equals == text.npos ? std::string_view{"1"} : text.substr(equals + 1);
+    if (key.size() > 64 || !is_valid_name(key) || !fastqueue::detail::is_wire_token(value))
+        bad_value(option, text, "KEY=VALUE, the key of A-Z a-z 0-9 . _ : -, the value without spaces");
+    return {std::string{key}, std::string{value}};
+}
+
+/// As a verb's header has them, with a space before each.
+[[nodiscard]] inline std::string tag_fields(std::vector<std::pair<std::string, std::string>> const& tags) {
+    std::string out;
+    for (auto const& [key, value] : tags) out.append(" ").append(tag_prefix).append(key + '=' + value);
+    return out;
+}
 
 /// One of them that an option (`--retry-delay`) and a member of a line (`retry_delay`) may say.
 struct task_wish {
@@ -142,6 +167,17 @@ inline constexpr std::array task_wish_list{
     task_wish{"--key", "key", "KEY", "Where balancing goes by keys, tasks of one key go to one subworker",
               true,
               [](task_wishes& w, detail::wish_text n, detail::wish_text v) { w.key = read_token(n, v); }},
+    task_wish{"--unique", "unique", "KEY", "While a task with this key lives, no second one does", true,
+              [](task_wishes& w, detail::wish_text n, detail::wish_text v) { w.unique = read_token(n, v); }},
+    task_wish{
+        "--on-duplicate", "on_duplicate", "reject|attach|replace",
+        "With --unique, if there is another one: be refused, get its result, or take its place if it has not "
+        "begun (default: reject)",
+        true,
+        [](task_wishes& w, detail::wish_text n, detail::wish_text v) {
+            constexpr std::array<detail::wish_text, 3> words{"reject", "attach", "replace"};
+            w.duplicate = static_cast<on_duplicate>(read_word(n, v, words));
+        }},
 };
 
 }  // namespace fastqueue::cli

@@ -7,6 +7,7 @@
 #include <fastqueue/shell/completions.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -64,19 +65,21 @@ public:
     }
 
     /// Hands a task over and does not wait for its end.
-    /// \return its id, once the control plane has accepted it
+    /// \return its id, once the control plane has accepted it; where it is attached to another one (see invocation::unique), that
+    ///         one's
     template <class R>
     task_id delay(invocation<R> const& task) {
         auto const id = this->requests().id_of(task);
-        static_cast<void>(ask(this->requests().task("submit", task, id)));
-        return id;
+        return ask(this->requests().task("submit", task, id)).stands_for(id);
     }
     /// Hands many tasks over in one message: all are accepted, or none is.
     /// \return their ids, in the batch's order
     /// \throws error naming the task that was refused
     std::vector<task_id> delay(batch const& tasks) {
         auto ids = this->requests().ids_of(tasks);
-        if (!ids.empty()) static_cast<void>(ask(this->requests().tasks(tasks, ids)));
+        if (ids.empty()) return ids;
+        auto const answer = ask(this->requests().tasks(tasks, ids));
+        for (auto& id : ids) id = answer.stands_for(id);
         return ids;
     }
 
@@ -146,6 +149,21 @@ public:
     /// \return `cancelled` where it had not begun, `running` where its handler was asked to stop
     /// \throws error (unknown_task, already_finished)
     task_state cancel(task_id const& id) { return ask(this->requests().about("cancel", id)).state; }
+    /// Cancels all tasks that fit: `name=add`, `tag.customer=42`, `priority=low`, `state=scheduled`, with a space between where all
+    /// must; or `all=1`. Tasks that come meanwhile may be met, too.
+    /// \throws error (bad_request) for a filter that cannot be read
+    cancelled_tasks cancel_where(std::string_view filter) {
+        cancelled_tasks sum;
+        std::optional<std::uint32_t> from = 0;
+        while (from) {
+            auto const part = shell::cancelled_of(
+                document("cancel", std::string{filter} + " from=" + std::to_string(*from)));
+            sum.cancelled += part.cancelled;
+            sum.asked_to_stop += part.asked_to_stop;
+            from = part.from;
+        }
+        return sum;
+    }
     /// Drops a task's result. \throws error (unknown_task, not_finished)
     void forget(task_id const& id) { static_cast<void>(ask(this->requests().about("forget", id))); }
 

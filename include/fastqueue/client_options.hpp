@@ -44,4 +44,10 @@ struct task_status {
     task_meta meta;
 };
 
+/// How many tasks an order to cancel has met.
+struct cancelled_tasks {
+    std::uint64_t cancelled = 0;      ///< had not begun, and never will
+    std::uint64_t asked_to_stop = 0;  ///< were at a worker, which was asked to stop them
+};
+
 }  // namespace fastqueue

@@ -308,3 +308,57 @@ TEST_CASE("dead letters: only so many are kept, the oldest leave first", "[core]
     CHECK(list.find(text(2)) != std::string::npos);
     CHECK(list.find(text(3)) < list.find(text(2)));
 }
+
+TEST_CASE("restore: unique keys, tags and trace contexts are there after a restart, and with a dead letter",
+          "[core]") {
+    auto const disk = new_disk();
+    {
+        world w{disk};
+        auto const c = w.connect(port_role::normal);
+        w.ask1(c, "submit " + text(1) + " add unique=k tag.customer=42 traceparent=00-a-b-01", "[1]");
+        w.ask1(c, "submit " + text(2) + " add countdown_ms=60000 unique=l", "[2]");
+    }
+    {
+        world w{disk};
+        auto const c = w.connect(port_role::normal);
+        CHECK(w.ask1(c, "submit " + text(3) + " add unique=k").payload == text(1));
+        CHECK(w.ask1(c, "submit " + text(3) + " add unique=l").payload == text(2));
+        auto const admin = w.connect(port_role::management);
+        CHECK(w.ask1(admin, "tasks tag.customer=42").payload.find(text(1)) != std::string::npos);
+        CHECK(w.ask1(admin, "tasks tag.customer=43").payload == "[]");
+        auto const worker = worker_with(w, "w1", 50, "");
+        auto const run =
+            std::ranges::find_if(worker.first, [](reply const& r) { return r.line.starts_with("run "); });
+        REQUIRE(run != worker.first.end());
+        CHECK(run->field("traceparent") == "00-a-b-01");
+        CHECK_FALSE(run->fields.contains("tag.customer"));
+        w.done(worker.peer, *run, "failure", "no");
+    }
+    world w{disk};
+    auto const c = w.connect(port_role::normal);
+    auto const admin = w.connect(port_role::management);
+    CHECK(w.ask1(admin, "dead tag.customer=42").payload.find(R"("tags":{"customer":"42"})") !=
+          std::string::npos);
+    w.ask1(c, "submit " + text(4) + " add unique=k");
+    auto const refused = w.ask1(admin, "rerun " + text(1) + " as=" + text(5));
+    CHECK(refused.line == "error " + text(1) + " duplicate");
+    CHECK(refused.payload == text(4));
+    w.ask1(c, "cancel " + text(4));
+    CHECK(w.ask1(admin, "rerun " + text(1) + " as=" + text(5)).line == "rerun " + text(1));
+    CHECK(w.ask1(c, "submit " + text(6) + " add unique=k").payload == text(5));
+}
+
+TEST_CASE("dead letters: those of a name or a tag are purged, the others stay", "[core]") {
+    world w;
+    auto const c = w.connect(port_role::normal);
+    auto const admin = w.connect(port_role::management);
+    auto const worker = w.worker("w1", "concurrency=4", R"("add","sub")");
+    w.ask1(c, "submit " + text(1) + " add tag.customer=42");
+    w.ask1(c, "submit " + text(2) + " add");
+    w.ask1(c, "submit " + text(3) + " sub");
+    for (auto const& run : w.take(worker)) w.done(worker, run, "failure", "no");
+    CHECK(w.ask1(admin, "purge state=failure").line == "error - bad_request");
+    CHECK(w.ask1(admin, "purge tag.customer=42").payload == R"({"purged":1})");
+    CHECK(w.ask1(admin, "purge name=sub").payload == R"({"purged":1})");
+    CHECK(w.ask1(admin, "purge").payload == R"({"purged":1})");
+}

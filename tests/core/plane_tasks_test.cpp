@@ -373,3 +373,131 @@ TEST_CASE("plane: who watches and goes is forgotten, and a watch counts among wh
     CHECK(w.ask1(c, "get " + text(1)).payload == "8");
     CHECK(w.ask1(c, "watch " + text(9)).line == "error " + text(9) + " unknown_task");
 }
+
+namespace {
+
+/// A task that waits, with a key: nobody is there to run it.
+reply hold(world& w, peer_id c, std::uint64_t n, std::string const& options = {}) {
+    return w.ask1(c, "submit " + text(n) + " add unique=k" + options);
+}
+
+}  // namespace
+
+TEST_CASE("plane: a unique key admits one task that lives, and is free again at its end", "[core]") {
+    world w;
+    auto const c = w.connect(port_role::normal);
+    CHECK(hold(w, c, 1).line == "accepted " + text(1) + " queued");
+    auto const refused = hold(w, c, 2);
+    CHECK(refused.line == "error " + text(2) + " duplicate");
+    CHECK(refused.payload == text(1));
+    CHECK(hold(w, c, 1).line == "accepted " + text(1) + " queued");  // it is the same one
+    CHECK(w.ask1(c, "submit " + text(3) + " add unique=other").line == "accepted " + text(3) + " queued");
+    w.ask1(c, "cancel " + text(1));
+    CHECK(hold(w, c, 2).line == "accepted " + text(2) + " queued");
+    auto const worker = w.worker("w1", "concurrency=4");
+    for (auto const& run : w.take(worker)) w.done(worker, run, "success", "8");
+    CHECK(hold(w, c, 4).line == "accepted " + text(4) + " queued");
+    CHECK(w.core.state().unique.size() == 1);
+}
+
+TEST_CASE("plane: who is attached gets the other's result under the id that he asked with", "[core]") {
+    world w;
+    auto const c = w.connect(port_role::normal);
+    hold(w, c, 1);
+    auto const accepted = hold(w, c, 2, " on_duplicate=attach ref=r");
+    CHECK(accepted.line == "accepted " + text(2) + " queued");
+    CHECK(accepted.field("attached") == text(1));
+    CHECK(accepted.field("ref") == "r");
+    CHECK(w.ask(c, "call " + text(3) + " add unique=k on_duplicate=attach ref=s").empty());
+    CHECK(w.ask1(c, "submit " + text(4) + " add unique=k on_duplicate=attach reply=both ref=t").line ==
+          "accepted " + text(4) + " queued");
+    auto const worker = w.worker("w1");
+    auto const run = w.take(worker).at(0);
+    w.done(worker, run, "success", "8");
+    auto const ends = w.take(c);
+    REQUIRE(ends.size() == 2);
+    for (auto const& end : ends) {
+        bool const called = end.field("ref") == "s";
+        CHECK(end.line == "result " + text(called ? 3 : 4) + " success");
+        CHECK(end.field("attached") == text(1));
+        CHECK(end.payload == "8");
+    }
+    CHECK(w.take(worker).empty());  // one run for all of them
+}
+
+TEST_CASE("plane: a task that has not begun is replaced, and one at a worker is not", "[core]") {
+    world w;
+    auto const c = w.connect(port_role::normal);
+    auto const waits = w.connect(port_role::results);
+    hold(w, c, 1, " countdown_ms=60000");
+    w.say(waits, "wait " + text(1));
+    CHECK(hold(w, c, 2, " on_duplicate=replace").line == "accepted " + text(2) + " queued");
+    auto const end = w.take(waits).at(0);
+    CHECK(end.line == "result " + text(1) + " cancelled");
+    CHECK(end.payload == "replaced by " + text(2));
+    auto const worker = w.worker("w1");
+    CHECK(w.take(worker).size() == 1);
+    auto const refused = hold(w, c, 3, " on_duplicate=replace");
+    CHECK(refused.line == "error " + text(3) + " duplicate");
+    CHECK(refused.payload == text(2));
+}
+
+TEST_CASE("plane: a batch with a key twice is refused whole, unless they may stand for one another",
+          "[core]") {
+    world w;
+    auto const c = w.connect(port_role::normal);
+    auto const both = [&](std::string const& options) {
+        w.frames(c, {"FQ1 submit " + text(1) + " add unique=k", "",
+                     "FQ1 submit " + text(2) + " add unique=k" + options, ""});
+        w.turn();
+        return w.take(c);
+    };
+    auto replies = both("");
+    REQUIRE(replies.size() == 2);
+    CHECK(replies[0].line == "error " + text(1) + " batch_refused");
+    CHECK(replies[1].line == "error " + text(2) + " duplicate");
+    CHECK(w.core.state().tasks.used() == 0);
+    replies = both(" on_duplicate=attach");
+    CHECK(replies.at(1).field("attached") == text(1));
+    CHECK(w.core.state().tasks.used() == 1);
+}
+
+TEST_CASE("plane: many tasks are cancelled by name, tag, priority or state, and nothing else is", "[core]") {
+    world w;
+    auto const c = w.connect(port_role::normal);
+    auto const admin = w.connect(port_role::management);
+    auto const worker = w.worker("w1", "concurrency=1");
+    w.ask1(c, "submit " + text(1) + " add tag.customer=42 tag.kind=a");
+    auto const run = w.take(worker).at(0);
+    w.say(worker, "began " + world::lease(run));
+    w.ask1(c, "submit " + text(2) + " add tag.customer=42 tag.kind=b countdown_ms=1000");
+    w.ask1(c, "submit " + text(3) + " add tag.customer=43 priority=low");
+    w.ask1(c, "submit " + text(4) + " sub priority=low");
+    auto const cancel = [&](std::string const& which) { return w.ask1(admin, "cancel " + which).payload; };
+    CHECK(w.ask1(admin, "cancel").line == "error - bad_request");
+    CHECK(w.ask1(admin, "cancel state=success").line == "error - bad_request");
+    CHECK(cancel("tag.customer=42 tag.kind=b") == R"({"cancelled":1,"asked_to_stop":0})");
+    CHECK(cancel("tag.customer=42") == R"({"cancelled":0,"asked_to_stop":1})");
+    auto const asked = w.take(worker);
+    REQUIRE(asked.size() == 1);
+    CHECK(asked[0].line == "cancel " + world::lease(run));
+    CHECK(cancel("name=sub") == R"({"cancelled":1,"asked_to_stop":0})");
+    CHECK(cancel("priority=low state=queued") == R"({"cancelled":1,"asked_to_stop":0})");
+    w.done(worker, run, "cancelled");
+    CHECK(cancel("all=1") == R"({"cancelled":0,"asked_to_stop":0})");
+    CHECK(w.core.state().counters.cancelled == 4);
+}
+
+TEST_CASE("plane: a cancel of very many goes on where the last one stopped", "[core]") {
+    world w;
+    auto const c = w.connect(port_role::normal);
+    auto const admin = w.connect(port_role::management);
+    for (std::uint64_t n = 1; n <= 10'001; ++n) w.say(c, "submit " + text(n) + " add");
+    w.turn();
+    auto const first = w.ask1(admin, "cancel name=add").payload;
+    CHECK(first.starts_with(R"({"cancelled":10000,"asked_to_stop":0,"from":)"));
+    auto const from = first.substr(first.rfind(':') + 1);
+    CHECK(w.ask1(admin, "cancel name=add from=" + from.substr(0, from.size() - 1))
+              .payload.starts_with(R"({"cancelled":1,)"));
+    CHECK(w.core.state().tasks.used() == 0);
+}

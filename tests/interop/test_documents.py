@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "tests" / "cli"))
 import support  # noqa: E402
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
-DOCUMENTS = ("nodes", "workers", "queues", "names", "tasks", "inspect", "why", "drain", "pause", "event", "dead", "rerun", "purge", "stats", "health")
+DOCUMENTS = ("nodes", "workers", "queues", "names", "tasks", "inspect", "why", "drain", "pause", "event", "dead", "rerun", "purge", "cancel", "stats", "health")
 ALONE = ("nodes", "workers", "queues", "names", "stats", "health")
 
 
@@ -76,7 +76,7 @@ class Documents(support.Case):
         self.until(lambda: "it runs at sw1" in self.ask(management, f"why {task}")[1]["text"], "it runs at the other one")
         for verb, expected in (("tasks name=sleep_ms", "tasks"), (f"inspect {task}", f"inspect {task}"),
                                (f"why {task}", f"why {task}"), ("drain sw1", "drain sw1"),
-                               ("pause name=add priority=low", "pause")):
+                               ("pause name=add priority=low", "pause"), ("cancel name=add", "cancel")):
             with self.subTest(verb):
                 header, value = self.ask(management, verb)
                 self.assertEqual(header, f"FQ1 {expected}")

@@ -183,18 +183,35 @@ class Verbs(Client):
         queues = self.document(self.at, "queues")
         self.assertEqual({level: queues[level]["waiting"] for level in peers.PRIORITIES}, {"critical": 2, "high": 1, "normal": 1, "low": 1})
 
-    @not_in_this_version
     def test_unique_tasks(self):
-        living = self.begin_unique()
-        text = self.refused_duplicate("on_duplicate=reject")
-        self.assertIn(living, text)
-
-    def begin_unique(self):
-        return self.submit("sleep_ms", "[2000]", "unique=one")
-
-    def refused_duplicate(self, options):
+        living = self.submit("sleep_ms", "[60000]", "unique=one")
+        self.until(lambda: self.results.ask(f"FQ1 get {living}").words[1] == "running", "it runs")
+        for options in ("", " on_duplicate=reject", " on_duplicate=replace"):
+            task = new_id()
+            text = self.refused("duplicate", f"FQ1 submit {task} sleep_ms unique=one{options}", "[1]", subject=task)
+            self.assertEqual(text, living)
         task = new_id()
-        return self.refused("duplicate", f"FQ1 submit {task} sleep_ms unique=one {options}", "[1]", subject=task)
+        self.expect(self.tasks.ask(f"FQ1 submit {task} sleep_ms unique=one on_duplicate=attach", "[1]"), "accepted", task, "running", attached=living)
+        task = new_id()
+        self.tasks.send((f"FQ1 call {task} sleep_ms unique=one on_duplicate=attach", "[1]"))
+        self.expect(self.results.ask(f"FQ1 cancel {living}"), "cancelled", living, "running")
+        self.assertEqual(self.expect(self.tasks.reply(), "result", task, "success", attached=living).fields["attached"], living)
+        self.submit("sleep_ms", "[1]", "unique=one")
+
+    def test_tags_find_tasks_and_cancel_them(self):
+        management = self.peer(self.at.management)
+        task = self.submit("add", options="countdown_ms=60000 tag.customer=42 tag.urgent=1")
+        other = self.submit("add", options="countdown_ms=60000 tag.customer=43")
+        rows = management.ask("FQ1 tasks tag.customer=42").value()
+        self.assertEqual([(row["id"], row["tags"]) for row in rows], [(task, {"customer": "42", "urgent": "1"})])
+        self.assertEqual(management.ask("FQ1 cancel tag.customer=42").value(), {"cancelled": 1, "asked_to_stop": 0})
+        self.expect(self.results.ask(f"FQ1 get {task}"), "result", task, "cancelled")
+        self.expect(self.results.ask(f"FQ1 get {other}"), "result", other, "scheduled")
+        self.refused("bad_request", "FQ1 cancel", b"", management)
+        for options in ("tag.=1", "tag.a=", "tag.a+b=1", " ".join(f"tag.k{i}=1" for i in range(9))):
+            with self.subTest(options=options):
+                task = new_id()
+                self.refused("bad_request", f"FQ1 submit {task} add {options}", subject=task)
 
     def test_watch_a_task(self):
         task = self.begin_long()
@@ -565,7 +582,7 @@ class NotInThisVersion(Client):
         for code, port, header in (("bad_request", discovery, f"watch {task}"), ("bad_request", management, f"watch {task}")):
             with self.subTest(header=header):
                 self.refused(code, f"FQ1 {header}", b"", self.peer(port))
-        for option in ("unique=one", "on_duplicate=attach", "callback=tcp://127.0.0.1:9", "callback_data=aGk"):
+        for option in ("callback=tcp://127.0.0.1:9", "callback_data=aGk"):
             with self.subTest(option=option):
                 task = new_id()
                 self.refused("bad_request", f"FQ1 submit {task} add {option}", subject=task)

@@ -62,7 +62,7 @@ private:
         ((line += ' ' + std::to_string(n)), ...);
     }
     static void add(std::string& line, fqp::task_record const& t) {
-        line += ' ' + t.id.text() + quoted(t.name) + quoted(t.content) + quoted(t.traceparent);
+        line += ' ' + t.id.text() + quoted(t.name) + quoted(t.content) + quoted(t.attributes);
         add(line, t.number, fq::index_of(t.level), t.fingerprint, t.submitted_us, t.due_us, t.expires_us);
         auto const& o = t.options;
         add(line, static_cast<int>(o.delivery), o.retries, o.retry_delay_ms, o.retry_backoff, o.retry_max_ms);
@@ -225,7 +225,7 @@ private:
         t.name = keep("task" + std::to_string(below(5)));
         t.content = below(2) == 0 ? "" : "portable-binary";
         t.arguments = text();
-        t.traceparent = below(2) == 0 ? "" : "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        t.attributes = below(2) == 0 ? "" : "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         t.level = static_cast<fq::priority>(below(4));
         t.fingerprint = random_();
         t.submitted_us = below(1ULL << 50U);  // a clock that jumps about

@@ -76,7 +76,7 @@ TEST_CASE("task_options: each key is read", "[wire]") {
     CHECK(out.task.meta);
     CHECK(out.task.reply_both);
     CHECK(out.task.resent.text() == "0190a6e0-0000-7000-8000-000000000001");
-    CHECK(out.traceparent == "00-a-b-01");
+    CHECK(out.has_attributes);
     CHECK(out.content == "other");
     CHECK(out.ref == "r1");
 }
@@ -145,7 +145,7 @@ TEST_CASE("task_options: a countdown and an eta exclude each other", "[wire]") {
 
 TEST_CASE("task_options: what this version cannot do is refused, not passed over", "[wire]") {
     for (auto const* field :
-         {"unique=a", "on_duplicate=attach", "callback=tcp://127.0.0.1:1", "callback_data=eA"}) {
+         {"callback=tcp://127.0.0.1:1", "callback_data=eA"}) {
         CAPTURE(field);
         CHECK(refused(field));
     }
@@ -221,4 +221,47 @@ TEST_CASE("task_options: fractions too small to be written out are written short
         CHECK(back.task.retry_jitter >= 0);
         CHECK(back.task.retry_jitter < 1e-15);
     }
+}
+
+TEST_CASE("task_options: what a task bears is kept as it was said, and the rest is not", "[wire]") {
+    request_options out;
+    std::string const line =
+        "FQ1 submit id name tag.customer=42 retries=1 unique=k=v traceparent=00-a-b-01 tag.urgent=1 "
+        "on_duplicate=replace";
+    REQUIRE_FALSE(read(line, out));
+    CHECK(out.unique == "k=v");
+    CHECK(out.on_duplicate == fq::on_duplicate::replace);
+    CHECK(out.tags == 2);
+    fq::wire::header h;
+    REQUIRE_FALSE(h.parse(line, 4096));
+    auto const text = fq::wire::attributes_of(h);
+    CHECK(text == "tag.customer=42 unique=k=v traceparent=00-a-b-01 tag.urgent=1");
+    fq::task_attributes const bears{text};
+    CHECK(bears.get("unique") == "k=v");
+    CHECK(bears.get("traceparent") == "00-a-b-01");
+    CHECK(bears.get("callback").empty());
+    std::vector<std::string> tags;
+    bears.each_tag([&](std::string_view key, std::string_view value) {
+        tags.push_back(std::string{key} + ':' + std::string{value});
+    });
+    CHECK(tags == std::vector<std::string>{"customer:42", "urgent:1"});
+    CHECK(fq::task_attributes{""}.get("unique").empty());
+}
+
+TEST_CASE("task_options: keys and tags that cannot be are refused with the reason", "[wire]") {
+    auto const refusal = [](std::string const& fields) {
+        request_options out;
+        auto const line = "FQ1 submit id name " + fields;
+        auto const bad = read(line, out);
+        return bad ? std::string{bad->token} + ": " + std::string{bad->why} : std::string{};
+    };
+    CHECK(refusal("unique=") == "unique: the key has 1 to 255 characters");
+    CHECK(refusal("unique=" + std::string(256, 'x')) == "unique: the key has 1 to 255 characters");
+    CHECK(refusal("on_duplicate=wait") == "on_duplicate: it is reject, attach or replace");
+    CHECK(refusal("tag.a=") == "tag.a: a tag's value has 1 to 255 characters");
+    CHECK(refusal("tag.=1") == "tag.: a tag's key is 1 to 64 of A-Z a-z 0-9 . _ : -");
+    CHECK(refusal("tag." + std::string(65, 'x') + "=1").ends_with("1 to 64 of A-Z a-z 0-9 . _ : -"));
+    std::string many;
+    for (int i = 0; i < 9; ++i) many += " tag.k" + std::to_string(i) + "=1";
+    CHECK(refusal(many.substr(1)) == "tag.k8: a task has at most 8 tags");
 }

@@ -57,15 +57,14 @@ public:
 private:
     void list(request& r, wire::header const& h) {
         task_filter f;
-        if (!h.positional().empty()) return s_.refuse(r, h, "the verb takes state=, name= and limit= only");
-        if (auto const text = h.get("state"); !text.empty()) {
-            f.state = parse_task_state(text);
-            if (!f.state) return s_.refuse(r, h, "state= is none that a task can be in");
-        }
+        if (auto const problem = f.read(h); !problem.empty()) return s_.refuse(r, h, problem);
+        if (f.state && is_final(*f.state) && (f.level || !f.tags.empty()))
+            return s_.refuse(
+                r, h,
+                "results are listed by state= and name= only: tags and priorities end with their tasks");
         auto const limit = s_.list_limit(r, h);
         if (!limit) return;
         f.limit = *limit;
-        f.name = h.get("name");
         s_.show(r, h, h.verb(), {}, documents_.list(f));
     }
     template <class Document>

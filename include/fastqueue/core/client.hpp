@@ -47,13 +47,20 @@ struct client_request {
     std::chrono::microseconds timeout{std::chrono::seconds{30}};
 };
 
+/// A task that was not run because another one stands for it.
+struct attached_task {
+    task_id asked;
+    task_id stands;
+};
+
 /// An answer, or why there is none. What it shows lives only during the call that gives it.
 struct client_answer {
     std::uint64_t cookie = 0;
-    std::error_code error;                 ///< nothing was answered, or an `error` was
-    wire::header const* header = nullptr;  ///< none where nothing was answered
-    std::string_view payload;              ///< the answer's, or words about the error
-    bool goes_on = false;                  ///< of `watch`: another one follows
+    std::error_code error;                                 ///< nothing was answered, or an `error` was
+    wire::header const* header = nullptr;                  ///< none where nothing was answered
+    std::string_view payload;                              ///< the answer's, or words about the error
+    bool goes_on = false;                                  ///< of `watch`: another one follows
+    std::vector<attached_task> const* attached = nullptr;  ///< those of a batch that others stand for
 };
 
 /// A client's brain: it finds the control plane, keeps its connections, and sees each operation to its end: across lost
@@ -215,6 +222,7 @@ private:
         std::size_t answers = 0;  // to a batch
         std::error_code refused;  // why the batch was, and the words
         std::string refusal;
+        std::vector<attached_task> attached;
     };
 
     /// What a request takes on its way, about.
@@ -345,6 +353,7 @@ private:
         if (alone) shared_turn_ = 0;  // what comes after it must not overtake it
         auto& pairs = alone ? out_[out_.open(peer, wire::form::packed)].pairs : shared(peer);
         o.answers = 0;
+        o.attached.clear();
         if (o.request.batch.empty()) write(pairs, slot, o.request.tokens, o.request.payload);
         for (auto const& pair : o.request.batch) write(pairs, slot, pair.tokens, pair.payload);
         if (o.first_epoch.empty()) o.first_epoch = epoch_;
@@ -402,8 +411,10 @@ private:
             o.refused = given.error;
             o.refusal = std::string{about} + ": " + std::string{given.payload};
         }
+        if (auto const stands = uuid::parse(given.header->get("attached")))
+            o.attached.push_back({uuid::parse(given.header->positional()[0]).value_or(uuid{}), *stands});
         if (++o.answers < o.request.batch.size()) return false;
-        given = {o.request.cookie, o.refused, given.header, o.refusal};
+        given = {o.request.cookie, o.refused, given.header, o.refusal, false, &o.attached};
         return true;
     }
     [[nodiscard]] static bool tells_end(wire::header const& h) noexcept {
@@ -419,6 +430,7 @@ private:
         auto& o = operations_[slot];
         o.answers = 0;
         o.refused = {};
+        o.attached.clear();
         o.generation = (o.generation + 1) & generation_mask;
     }
     template <class Done>
@@ -431,6 +443,7 @@ private:
         o.live = o.sent = false;
         o.refused = {};
         o.refusal.clear();
+        o.attached.clear();
         o.request.batch = {};
         if (o.request.payload.capacity() > 4096) o.request.payload = {};
         operations_.give(slot);

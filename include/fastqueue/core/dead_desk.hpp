@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fastqueue/core/plane_state.hpp>
+#include <fastqueue/core/task_filter.hpp>
 #include <fastqueue/core/task_life.hpp>
 #include <fastqueue/core/trouble_log.hpp>
 #include <fastqueue/json/writer.hpp>
@@ -10,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace fastqueue::core {
@@ -38,14 +40,14 @@ public:
 
 private:
     void list(request& r, wire::header const& h) {
-        auto limit = s_.list_limit(r, h);
+        auto const wanted = filter(r, h);
+        auto limit = wanted ? s_.list_limit(r, h) : std::nullopt;
         if (!limit) return;
-        auto const name = h.get("name");
         std::string out;
         json::writer w{out};
         w.begin_array();
         s_.dead.each([&](dead_letter const& l) {
-            if (!name.empty() && l.name != name) return true;
+            if (!fits(*wanted, l)) return true;
             write_brief(w.begin_object(), l).end_object();
             return --*limit > 0;
         });
@@ -81,6 +83,9 @@ private:
         if (s_.stopping || s_.full || s_.tasks.used() >= s_.options.limits.max_tasks)
             return s_.error(r, l->id.text(), s_.stopping ? errc::shutting_down : errc::queue_full, ref_of(h),
                             "the control plane takes no more tasks now");
+        auto const key = task_attributes{l->attributes}.get("unique");
+        if (auto const holder = key.empty() ? none : s_.unique.find(key); holder != none)
+            return s_.error(r, l->id.text(), errc::duplicate, ref_of(h), s_.tasks[holder].id.text());
         auto const stored = accept(*l, *id);
         auto const old = l->id;
         auto const number = l->number;
@@ -97,9 +102,8 @@ private:
         o.task = l.options;
         o.task.priority = l.level;
         o.content = l.content;
-        o.traceparent = l.traceparent;
         auto const fingerprint = task_fingerprint(l.name, l.content, l.arguments);
-        auto const slot = life_.accept({id, l.name, l.arguments, fingerprint, l.level}, o);
+        auto const slot = life_.accept({id, l.name, l.arguments, fingerprint, l.level, l.attributes}, o);
         return s_.tasks[slot].stored;
     }
     void purge(request& r, wire::header const& h) {
@@ -109,8 +113,10 @@ private:
             if (l == nullptr) return;
             gone.push_back(l->id);
         } else {
+            auto const wanted = filter(r, h);
+            if (!wanted) return;
             s_.dead.each([&](dead_letter const& l) {
-                gone.push_back(l.id);
+                if (fits(*wanted, l)) gone.push_back(l.id);
                 return true;
             });
         }
@@ -126,6 +132,19 @@ private:
         s_.rests_on(r, last);
     }
 
+    /// Which of them are meant. \return empty: it was refused
+    [[nodiscard]] std::optional<task_filter> filter(request& r, wire::header const& h) {
+        std::optional<task_filter> f{std::in_place};
+        auto problem = f->read(h);
+        if (problem.empty() && f->state)
+            problem = "dead letters are all in the state failure: leave state= out";
+        if (problem.empty()) return f;
+        s_.refuse(r, h, problem);
+        return std::nullopt;
+    }
+    [[nodiscard]] static bool fits(task_filter const& f, dead_letter const& l) {
+        return f.fits(l.name, l.level, task_attributes{l.attributes});
+    }
     json::writer& write_brief(json::writer& w, dead_letter const& l) const {
         std::uint32_t deaths = 0;
         trouble_log::each(l.history,
@@ -135,6 +154,7 @@ private:
         w.key("deaths").value(deaths);
         if (!l.worker.empty()) w.key("worker").value(l.worker);
         w.key("age_ms").value(s_.ms_since(l.finished_us));
+        write_tags(w, task_attributes{l.attributes});
         return w;
     }
     [[nodiscard]] dead_letter const* find(request& r, wire::header const& h) {

@@ -23,7 +23,7 @@ struct dead_letter {
     std::string name;
     std::string content;  ///< of the arguments; empty: json
     std::string arguments;
-    std::string traceparent;
+    std::string attributes;
     task_options options;
     priority level = priority::normal;
     std::uint64_t submitted_us = 0;
@@ -108,7 +108,7 @@ private:
 
     static std::uint64_t octets_of(dead_letter const& l) noexcept {
         return sizeof l + l.arguments.size() + l.text.size() + l.history.size() + l.name.size() +
-               l.traceparent.size();
+               l.attributes.size();
     }
     void drop(letter_map::iterator at) noexcept {
         octets_ -= octets_of(at->second);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fastqueue/core/admin_desk.hpp>
+#include <fastqueue/core/cancel_desk.hpp>
 #include <fastqueue/core/dead_desk.hpp>
 #include <fastqueue/core/pause_desk.hpp>
 #include <fastqueue/core/plane_documents.hpp>
@@ -18,8 +19,10 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,7 +49,8 @@ public:
           documents_{s_, workers_},
           admin_{s_, life_, workers_, runs_},
           dead_{s_, life_},
-          pauses_{s_, workers_, runs_} {}
+          pauses_{s_, workers_, runs_},
+          cancels_{s_, life_, runs_} {}
 
     /// The time of this turn. A gap far over what was asked for means that the process stood still: nobody's silence in
     /// it is held against him.
@@ -265,7 +269,8 @@ private:
         else if (verb == "watch")
             watch_events(r, h);
         else
-            return dead_.verb(r, h) || pauses_.verb(r, h) || admin_.verb(r, h, payload);
+            return dead_.verb(r, h) || pauses_.verb(r, h) || cancels_.verb(r, h) ||
+                   admin_.verb(r, h, payload);
         return true;
     }
     void watch_events(request& r, wire::header const& h) {
@@ -308,7 +313,12 @@ private:
 
     // ---- batches: the submits of one message are all accepted or all refused
 
-    using fingerprints = std::map<task_id, std::uint64_t>;
+    /// What the pairs before it have taken.
+    struct taken_by_batch {
+        typename request_desk<P>::reservation reserved;
+        std::map<task_id, std::uint64_t> fingerprints;
+        std::set<std::string, std::less<>> keys;  // of `unique`
+    };
 
     [[nodiscard]] static bool holds_submit(wire::pair_cursor cursor) noexcept {
         wire::pair pair;
@@ -319,8 +329,7 @@ private:
     }
     void batch(request& r, wire::pair_cursor cursor) {
         bool const good = batch_is_good(r, cursor);
-        typename request_desk<P>::reservation reserved;
-        fingerprints seen;
+        taken_by_batch taken;
         wire::header h;
         wire::pair pair;
         while (cursor.next(pair)) {
@@ -332,7 +341,7 @@ private:
                 handle(r, h, pair.payload, false);
                 continue;
             }
-            auto q = check_in_batch(r, h, pair.payload, reserved, seen);
+            auto q = check_in_batch(r, h, pair.payload, taken);
             if (!q.problem)
                 q.problem =
                     wire::problem{errc::batch_refused, "another pair of the same message was refused", {}};
@@ -340,20 +349,20 @@ private:
         }
     }
     [[nodiscard]] bool batch_is_good(request const& r, wire::pair_cursor cursor) {
-        typename request_desk<P>::reservation reserved;
-        fingerprints seen;
+        taken_by_batch taken;
         wire::header h;
         wire::pair pair;
         while (cursor.next(pair)) {
             if (h.parse(pair.header, s_.options.limits.max_header)) return false;
             if (h.verb() != "submit") continue;
-            if (check_in_batch(r, h, pair.payload, reserved, seen).problem) return false;
+            if (check_in_batch(r, h, pair.payload, taken).problem) return false;
         }
         return true;
     }
     /// Checks a `submit` as if those before it in the message had been taken.
     [[nodiscard]] auto check_in_batch(request const& r, wire::header const& h, std::string_view payload,
-                                      typename request_desk<P>::reservation& reserved, fingerprints& seen) {
+                                      taken_by_batch& taken) {
+        auto& [reserved, seen, keys] = taken;
         auto const id = h.positional().empty() ? std::nullopt : uuid::parse(h.positional()[0]);
         auto others = reserved;
         if (id && others.tasks > 0 && seen.contains(*id)) {  // it has its room already
@@ -367,6 +376,9 @@ private:
             q.problem = wire::problem{
                 errc::id_conflict, "the id stands twice in the message, for different tasks", {}};
         if (!fresh || s_.ledger.find(q.id) != none) return q;
+        auto const& key = q.options.unique;
+        if (!key.empty() && !keys.emplace(key).second && q.options.on_duplicate == on_duplicate::reject)
+            q.problem = wire::problem{errc::duplicate, "the key stands twice in the message", {}};
         ++reserved.tasks;
         reserved.octets += payload.size();
         return q;
@@ -426,6 +438,7 @@ private:
     admin_desk<P> admin_;
     dead_desk<P> dead_;
     pause_desk<P> pauses_;
+    cancel_desk<P> cancels_;
     instant next_sweep_{};
     instant expected_{};
 };

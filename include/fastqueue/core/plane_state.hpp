@@ -13,8 +13,10 @@
 #include <fastqueue/core/result_cache.hpp>
 #include <fastqueue/core/reunion.hpp>
 #include <fastqueue/core/task.hpp>
+#include <fastqueue/core/unique_index.hpp>
 #include <fastqueue/core/waiters.hpp>
 #include <fastqueue/core/worker_record.hpp>
+#include <fastqueue/model/task_attributes.hpp>
 #include <fastqueue/policy/observer.hpp>
 #include <fastqueue/policy/store.hpp>
 #include <fastqueue/wire/number.hpp>
@@ -101,6 +103,7 @@ struct plane_state {
     id_ledger ledger;
     result_cache<typename P::eviction_policy> cache;
     dead_letters dead;
+    unique_index unique;
     core::reunion reunion;
     peer_table peers;
     waiter_pool waiting;
@@ -217,6 +220,11 @@ struct plane_state {
     [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> troubles_of(task const& t) const noexcept {
         if (t.terms == none) return {};
         return {terms[t.terms].failures, terms[t.terms].deaths};
+    }
+    /// What the task bears beyond the usual.
+    [[nodiscard]] task_attributes attributes_of(task const& t) const noexcept {
+        return task_attributes{t.terms == none ? std::string_view{}
+                                               : std::string_view{terms[t.terms].attributes}};
     }
     void notice(errc code, std::string_view text) { observer.on(policy::notice_event{code, text}); }
     void tell(task const& t, std::string_view worker, errc code = {}) {

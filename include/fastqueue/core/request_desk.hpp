@@ -29,6 +29,7 @@ public:
         std::string_view name;
         wire::request_options options;
         std::uint64_t fingerprint = 0;
+        std::string attributes;
         std::optional<wire::problem> problem;
         std::string text;  // more about the problem than its `why`
     };
@@ -60,14 +61,16 @@ public:
         if (q.problem) return answer_problem(r, q);
         auto entry = s_.ledger.find(q.id);
         if (entry == none) {
-            auto const slot = life_.accept({q.id, q.name, payload, q.fingerprint, port}, o);
+            auto const holder = holder_of(o);
+            if (holder != none && o.on_duplicate == on_duplicate::attach) return attach(r, q, holder, call);
+            if (holder != none)
+                life_.end(holder, task_state::cancelled, errc::cancelled, "replaced by " + q.id.text());
+            auto const slot = life_.accept({q.id, q.name, payload, q.fingerprint, port, q.attributes}, o);
             entry = s_.tasks[slot].ledger;
         }
         bool const lives = !is_final(s_.ledger.state(entry));
-        if (call)
-            return lives ? life_.answer_later(s_.ledger[entry].reference, r, wait_kind::call, o.ref,
-                                              o.task.meta, std::nullopt)
-                         : answer_ended(r, q, entry);
+        if (call && !lives) return answer_ended(r, q, entry);
+        if (call) return void(wait_for_end(r, o, s_.ledger[entry].reference));
         auto const state = lives ? s_.tasks[s_.ledger[entry].reference].state : s_.ledger.state(entry);
         auto& message = s_.answer(r);
         auto header = message.pairs.begin("accepted");
@@ -77,7 +80,7 @@ public:
         if (!lives) return s_.rests_on(r, end_of(entry));
         auto const slot = s_.ledger[entry].reference;
         s_.rests_on(r, s_.tasks[slot].stored);
-        if (o.task.reply_both) life_.answer_later(slot, r, wait_kind::call, o.ref, o.task.meta, std::nullopt);
+        if (o.task.reply_both) wait_for_end(r, o, slot);
     }
 
     void answer_problem(request& r, task_request const& q) {
@@ -107,7 +110,8 @@ public:
         if (!at) return;
         if (at->lives) {
             if (is_full(r)) return too_many(r, h);
-            return life_.answer_later(at->slot, r, wait_kind::wait, ref_of(h), true, timeout_ms);
+            life_.answer_later(at->slot, r, wait_kind::wait, ref_of(h), true, timeout_ms);
+            return;
         }
         answer_kept(r, h, *at);
     }
@@ -198,6 +202,7 @@ private:
         if ((call || q.options.task.reply_both) && is_full(r))
             return refuse(q, errc::queue_full, "too many calls are unanswered on this connection");
         q.fingerprint = task_fingerprint(q.name, q.options.content, payload);
+        if (q.options.has_attributes) q.attributes = wire::attributes_of(h);
     }
     void check_new(task_request& q, std::string_view payload, reservation const& reserved) {
         auto const& o = q.options.task;
@@ -222,6 +227,20 @@ private:
             return refuse(q, errc::unsupported_content, "more content types than are kept apart");
         }
         check_name(q);
+        if (!q.problem && holder_of(q.options) != none) check_duplicate(q);
+    }
+    void check_duplicate(task_request& q) const {
+        auto const& holder = s_.tasks[holder_of(q.options)];
+        bool const waits = holder.state == task_state::queued || holder.state == task_state::scheduled ||
+                           holder.state == task_state::retrying;
+        auto const wanted = q.options.on_duplicate;
+        if (wanted == on_duplicate::attach || (wanted == on_duplicate::replace && waits)) return;
+        q.text = holder.id.text();
+        refuse(q, errc::duplicate, "a task with that key lives");
+    }
+    /// The task that lives with the key of `unique`, or `none`.
+    [[nodiscard]] std::uint32_t holder_of(wire::request_options const& o) const noexcept {
+        return o.unique.empty() ? none : s_.unique.find(o.unique);
     }
     void check_name(task_request& q) {
         auto const& names = s_.dispatch.names();
@@ -296,6 +315,23 @@ private:
     }
 
     // ---- answering
+
+    std::uint32_t wait_for_end(request& r, wire::request_options const& o, std::uint32_t slot) {
+        return life_.answer_later(slot, r, wait_kind::call, o.ref, o.task.meta, std::nullopt);
+    }
+    /// The request is not run: another task that lives stands for it.
+    void attach(request& r, task_request const& q, std::uint32_t slot, bool call) {
+        auto const& o = q.options;
+        auto const& t = s_.tasks[slot];
+        if (!call) {
+            auto header = s_.answer(r).pairs.begin("accepted");
+            header.token(q.id).token(name_of(t.state)).field("attached", t.id);
+            if (!o.ref.empty()) header.field("ref", o.ref);
+            s_.answer(r).pairs.finish({});
+            s_.rests_on(r, t.stored);
+        }
+        if (call || o.task.reply_both) s_.waiting[wait_for_end(r, o, slot)].asked = q.id;
+    }
 
     void finish(request& r, wire::header const& h, wire::header_writer& header) {
         if (auto const ref = ref_of(h); !ref.empty()) header.field("ref", ref);

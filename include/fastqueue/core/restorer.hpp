@@ -25,6 +25,7 @@ public:
         auto& t = s_.tasks[slot];
         life_.fill(t, stored.task, stored.last);
         take_rest(t, stored);
+        life_.take_key(slot);
         t.ledger = s_.ledger.insert(t.id, stored.task.fingerprint, slot);
         s_.next_number = std::max(s_.next_number, t.number + 1);
         ++s_.counters.restored;
@@ -96,7 +97,7 @@ private:
         letter.name = stored.task.name;
         letter.content = stored.task.content;
         letter.arguments = stored.task.arguments;
-        letter.traceparent = stored.task.traceparent;
+        letter.attributes = stored.task.attributes;
         letter.options = stored.task.options;
         letter.level = stored.task.level;
         letter.submitted_us = stored.task.submitted_us;

@@ -207,7 +207,7 @@ private:
             auto const& terms = s_.terms[t.terms];
             run.soft_timeout_ms = terms.options.soft_timeout_ms;
             run.timeout_ms = terms.options.timeout_ms;
-            run.traceparent = terms.traceparent;
+            run.traceparent = s_.attributes_of(t).get("traceparent");
         }
         if (is_gated(t, record)) record.gated_until = std::max(record.gated_until, t.stored);
         auto& pairs = to_worker(t, record, t.level, arguments.size());

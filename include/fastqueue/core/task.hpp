@@ -18,7 +18,7 @@ namespace fastqueue::core {
 /// What few tasks have, kept apart so that the many stay small.
 struct task_terms {
     task_options options;
-    std::string traceparent;
+    std::string attributes;      ///< see task_attributes
     std::string history;         ///< of the attempts that went wrong: see trouble_log
     std::string progress;        ///< of the present attempt, as its handler told it
     std::uint32_t failures = 0;  ///< counted against `retries`

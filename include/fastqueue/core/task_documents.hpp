@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fastqueue/core/plane_state.hpp>
+#include <fastqueue/core/task_filter.hpp>
 #include <fastqueue/core/task_life.hpp>
 #include <fastqueue/core/task_reasons.hpp>
 #include <fastqueue/core/trouble_log.hpp>
@@ -16,13 +17,6 @@
 #include <vector>
 
 namespace fastqueue::core {
-
-/// Which tasks a list is to show.
-struct task_filter {
-    std::optional<task_state> state;  ///< none: all that have not ended
-    std::string_view name;            ///< empty: all
-    std::uint32_t limit = 100;        ///< 1 to 10000
-};
 
 /// The JSON documents that a control plane shows of single tasks. What each holds is laid down in docs/protocol.md.
 template <class P>
@@ -85,7 +79,7 @@ private:
         for (std::uint32_t slot = 0; slot < s_.tasks.capacity(); ++slot) {
             auto const& t = s_.tasks[slot];
             bool const fits = !t.id.empty() && (!f.state || t.state == *f.state) &&
-                              (f.name.empty() || s_.dispatch.names()[t.name].name == f.name);
+                              f.fits(s_.dispatch.names()[t.name].name, t.level, s_.attributes_of(t));
             if (!fits) continue;
             if (found.size() == f.limit) {
                 if (found.front().first <= t.submitted_us) continue;
@@ -121,6 +115,7 @@ private:
         w.key("age_ms").value(s_.ms_since(t.submitted_us));
         if (t.state == task_state::running) w.key("running_ms").value(s_.ms_since(t.started_us));
         if (auto const due = life_.due_in(slot)) w.key("in_ms").value(due->count());
+        write_tags(w, s_.attributes_of(t));
         return w;
     }
     void write_whole(json::writer& w, std::uint32_t slot) const {
@@ -135,6 +130,10 @@ private:
         w.key("content").value(s_.contents[t.content]).key("payload_octets").value(t.octets);
         w.key("submitted_us").value(t.submitted_us);
         if (t.started_us != 0) w.key("started_us").value(t.started_us);
+        for (auto const* const key : {"unique", "callback"}) {
+            if (auto const value = s_.attributes_of(t).get(key); !value.empty()) w.key(key).value(value);
+        }
+        if (auto const progress = life_.progress_of(t); !progress.empty()) w.key("progress").value(progress);
         write_history(w, life_.history_of(t));
     }
     /// Its result is no longer kept; what its dead letter remembers is.

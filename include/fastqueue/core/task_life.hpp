@@ -26,6 +26,7 @@ public:
         std::string_view arguments;
         std::uint64_t fingerprint = 0;
         priority level = priority::normal;
+        std::string_view attributes = {};
     };
 
     /// Makes a task of a request that was found good.
@@ -34,6 +35,7 @@ public:
         auto& t = s_.tasks[slot];
         auto const record = record_of(a, o);
         fill(t, record);
+        take_key(slot);
         if (!o.task.resent.empty() && s_.keeps())
             t.attempt = 1;  // it may have run before its first put was safe
         t.ledger = s_.ledger.insert(a.id, a.fingerprint, slot);
@@ -184,9 +186,9 @@ public:
         release(slot);
     }
 
-    /// Somebody wants to know of the task's end.
-    void answer_later(std::uint32_t slot, request& r, wait_kind kind, std::string_view ref, bool meta,
-                      std::optional<std::uint64_t> timeout_ms) {
+    /// Somebody wants to know of the task's end. \return his waiter
+    std::uint32_t answer_later(std::uint32_t slot, request& r, wait_kind kind, std::string_view ref,
+                               bool meta, std::optional<std::uint64_t> timeout_ms) {
         auto const w = s_.waiting.add(r.peer, slot, kind);
         auto& waits = s_.waiting[w];
         waits.layout = r.layout;
@@ -194,6 +196,7 @@ public:
         waits.ref = ref;
         waits.meta = meta;
         if (timeout_ms) waits_.set(w, saturating_add(s_.now.steady, std::chrono::milliseconds{*timeout_ms}));
+        return w;
     }
     /// A peer has gone: nobody waits there any more, or watches.
     void forget_peer(std::uint32_t peer) {
@@ -203,7 +206,8 @@ public:
     }
     /// There will be no answer: the control plane ends.
     void break_off(std::uint32_t w) {
-        auto const id = s_.tasks[s_.waiting[w].task].id;
+        auto const& asked = s_.waiting[w].asked;
+        auto const id = asked.empty() ? s_.tasks[s_.waiting[w].task].id : asked;
         auto header = begin_reply(w, "error");
         header.token(id).token(name_of(errc::shutting_down));
         finish_reply(w, header, "the control plane is shutting down", 0);
@@ -320,10 +324,15 @@ public:
         t.at_most_once = r.options.delivery == delivery::at_most_once;
         t.key_hash = static_cast<std::uint32_t>(r.options.key_hash);
         bool const untroubled = last.failures == 0 && last.deaths == 0 && last.history.empty();
-        if (is_usual(r.options) && r.traceparent.empty() && untroubled) return;
+        if (is_usual(r.options) && r.attributes.empty() && untroubled) return;
         t.terms = s_.terms.take();
         s_.terms[t.terms] = task_terms{
-            r.options, std::string{r.traceparent}, std::string{last.history}, {}, last.failures, last.deaths};
+            r.options, std::string{r.attributes}, std::string{last.history}, {}, last.failures, last.deaths};
+    }
+    /// The task holds the key that makes it unique, if it has one.
+    void take_key(std::uint32_t slot) {
+        auto const key = s_.attributes_of(s_.tasks[slot]).get("unique");
+        if (!key.empty()) s_.unique.insert(key, slot);
     }
     /// A task of an earlier life, with its times, waits for what is to happen to it.
     void resume(std::uint32_t slot, policy::stored_task const& stored) {
@@ -385,7 +394,7 @@ private:
         r.name = a.name;
         r.content = o.content;
         r.arguments = a.arguments;
-        r.traceparent = o.traceparent;
+        r.attributes = a.attributes;
         r.options = o.task;
         r.level = o.task.priority.value_or(a.level);
         r.fingerprint = a.fingerprint;
@@ -440,7 +449,7 @@ private:
         if (t.content != 0) letter.content = s_.contents[t.content];
         letter.arguments = t.arguments;
         if (t.terms != none) {
-            letter.traceparent = s_.terms[t.terms].traceparent;
+            letter.attributes = s_.terms[t.terms].attributes;
             letter.options = s_.terms[t.terms].options;
             letter.history = s_.terms[t.terms].history;
         }
@@ -537,12 +546,18 @@ private:
         wall_expiry_.clear(slot);
         limits_.clear(slot);
     }
+    void give_terms(std::uint32_t slot) {
+        auto& t = s_.tasks[slot];
+        auto const key = s_.attributes_of(t).get("unique");
+        if (!key.empty()) s_.unique.erase(key, slot);
+        s_.terms.give(t.terms);
+    }
     void release(std::uint32_t slot) {
         constexpr std::size_t worth_keeping = 4096;
         auto& t = s_.tasks[slot];
         if (!t.left) s_.task_octets -= t.octets;
         if (t.arguments.capacity() > worth_keeping) t.arguments = {};
-        if (t.terms != none) s_.terms.give(t.terms);
+        if (t.terms != none) give_terms(slot);
         t.id = {};  // so that those that live can be told from the rest
         s_.tasks.give(slot);
     }
@@ -582,8 +597,10 @@ private:
                 header.token(id).token(name_of(errc::already_finished)).field("state", name_of(r.state));
             else if (cancels)
                 header.token(id).token(name_of(r.state));
-            else
+            else if (auto const& asked = s_.waiting[w].asked; asked.empty())
                 write_result(header, id, r, {}, s_.waiting[w].meta);
+            else
+                write_result(header, asked, r, {}, s_.waiting[w].meta), header.field("attached", id);
             finish_reply(w, header, cancels ? std::string_view{} : value, after);
             drop_waiter(w);
         }

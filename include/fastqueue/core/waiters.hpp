@@ -29,6 +29,7 @@ struct waiter {
     bool meta = false;
     wire::envelope envelope;
     std::string ref;
+    task_id asked;  ///< under which he asked, where that is not the task's own; empty: it is
 };
 
 /// All answers that are owed. Every call is O(1). One thread at a time.
@@ -47,6 +48,7 @@ public:
         w.meta = false;
         w.envelope.clear();
         w.ref.clear();
+        w.asked = {};
         w.task_previous = w.peer_previous = none;
         w.task_next = tasks_[task].waiters;
         if (w.task_next != none) pool_[w.task_next].task_previous = slot;

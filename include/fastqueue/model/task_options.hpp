@@ -14,6 +14,13 @@ enum class delivery : std::uint8_t {
     at_most_once,   ///< it is never run again, and never sent ahead to a busy worker
 };
 
+/// What happens to a task whose `unique` key another one has that lives.
+enum class on_duplicate : std::uint8_t {
+    reject,   ///< it is refused as a `duplicate`
+    attach,   ///< it is not run: it gets the other one's result
+    replace,  ///< the other one is cancelled if it has not begun; else it is refused
+};
+
 /// How a task wants to be treated. Defaults are FQ1's; what is at its default is not sent.
 struct task_options {
     std::optional<fastqueue::priority> priority;  ///< none: the port's

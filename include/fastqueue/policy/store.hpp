@@ -28,8 +28,8 @@ struct task_record {
     std::string_view name;
     std::string_view content;  ///< of the arguments; empty: json
     std::string_view arguments;
-    std::string_view traceparent;
-    task_options options;  ///< of which delivery, retries, limits and key matter after a restart
+    std::string_view attributes;  ///< see task_attributes
+    task_options options;         ///< of which delivery, retries, limits and key matter after a restart
     priority level = priority::normal;
     std::uint64_t fingerprint = 0;   ///< of name, content and arguments
     std::uint64_t submitted_us = 0;  ///< UTC, as all times here

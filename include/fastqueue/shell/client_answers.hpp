@@ -79,8 +79,23 @@ struct task_row {
     }
 };
 
+struct cancelled_row {
+    std::uint64_t cancelled = 0;
+    std::uint64_t asked_to_stop = 0;
+    std::optional<std::uint32_t> from;  // where to go on
+
+    template <class Archive>
+    void serialize(Archive& a) {
+        a(CEREAL_NVP(cancelled), CEREAL_NVP(asked_to_stop), CEREAL_NVP(from));
+    }
+};
+
 }  // namespace detail
 
+/// What a document of the verb `cancel` tells. \throws error (bad_value) if it is none
+[[nodiscard]] inline detail::cancelled_row cancelled_of(std::string_view document) {
+    return serialization::json::decode<detail::cancelled_row>(document);
+}
 /// The attempts that a document of the verb `inspect` tells of. \throws error (bad_value) if it is none
 [[nodiscard]] inline std::vector<failed_attempt> history_of(std::string_view document) {
     std::vector<failed_attempt> made;

@@ -45,11 +45,12 @@ public:
         return start<void(std::error_code, outcome<R>)>(requests_.task("call", task, requests_.id_of(task)),
                                                         give_outcome<R>{}, std::forward<Token>(token));
     }
-    /// Hands a task over. Completes with `(std::error_code, task_id)` when it is accepted.
+    /// Hands a task over. Completes with `(std::error_code, task_id)` when it is accepted; the id is another one's where the task
+    /// is attached to that (see `invocation::unique`).
     template <class R, class Token>
     auto async_delay(invocation<R> const& task, Token&& token) {
         auto const id = requests_.id_of(task);
-        return start<void(std::error_code, task_id)>(requests_.task("submit", task, id), give<task_id>{id},
+        return start<void(std::error_code, task_id)>(requests_.task("submit", task, id), give_id{id},
                                                      std::forward<Token>(token));
     }
     /// Hands many tasks over in one message: all are accepted, or none is. Completes with
@@ -59,7 +60,7 @@ public:
         auto ids = requests_.ids_of(tasks);
         auto request = requests_.tasks(tasks, ids);
         return start<void(std::error_code, std::vector<task_id>)>(
-            std::move(request), give<std::vector<task_id>>{std::move(ids)}, std::forward<Token>(token));
+            std::move(request), give_ids{std::move(ids)}, std::forward<Token>(token));
     }
     /// Waits for a task's end, at most `timeout`. Completes with `(std::error_code, outcome<R>)`, whose state is not final
     /// when the time was over.
@@ -126,12 +127,20 @@ private:
             std::move(handler)(why, outcome<R>::ended(task_state::queued, why, std::move(text)));
         }
     };
-    template <class T>
-    struct give {
-        T value;
+    struct give_id {
+        task_id id;
+        template <class Handler>
+        void operator()(Handler handler, kept_answer answer) const {
+            std::move(handler)(answer.error, answer.error ? task_id{} : answer.stands_for(id));
+        }
+    };
+    struct give_ids {
+        std::vector<task_id> ids;
         template <class Handler>
         void operator()(Handler handler, kept_answer answer) {
-            std::move(handler)(answer.error, answer.error ? T{} : std::move(value));
+            if (answer.error) ids.clear();
+            for (auto& id : ids) id = answer.stands_for(id);
+            std::move(handler)(answer.error, std::move(ids));
         }
     };
     struct give_status {

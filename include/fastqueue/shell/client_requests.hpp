@@ -116,6 +116,7 @@ private:
         header.token(id).token(task.name());
         wire::write_options(header, options);
         if (!key.empty()) header.field("key", key);
+        header.raw(task.attributes());
         if (task.content() != serialization::json::content) header.field("content", task.content());
         if (!traceparent.empty()) header.field("traceparent", traceparent);
         return std::string{head.view().substr(4)};  // without "FQ1 "

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 namespace fastqueue::shell {
 
@@ -25,6 +26,15 @@ struct kept_answer {
     std::string content;
     std::string payload;
     task_meta meta;
+    std::vector<core::attached_task> attached;
+
+    /// The task that stands for what was asked, where another one does.
+    [[nodiscard]] task_id stands_for(task_id const& asked) const noexcept {
+        for (auto const& a : attached) {
+            if (a.asked == asked) return a.stands;
+        }
+        return asked;
+    }
 };
 
 /// Copies what an answer says out of the read buffer.
@@ -39,6 +49,9 @@ inline void keep(core::client_answer const& answer, kept_answer& out) {
         if (auto const state = parse_task_state(h.positional()[1])) out.state = *state;
     }
     if (auto const code = h.get("code"); !code.empty()) out.code = errc_from_name(code, errc::handler_error);
+    if (answer.attached != nullptr) out.attached = *answer.attached;
+    if (auto const stands = uuid::parse(h.get("attached")); stands && !h.positional().empty())
+        out.attached.push_back({uuid::parse(h.positional()[0]).value_or(uuid{}), *stands});
     out.content = h.get("content");
     out.meta.attempt = static_cast<std::uint32_t>(number("attempt"));
     out.meta.worker = h.get("worker");

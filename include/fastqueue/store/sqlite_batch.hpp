@@ -17,7 +17,7 @@ class sqlite_batch {
 public:
     void put(policy::task_record const& task) {
         using r = policy::task_record;
-        add(op::put, task, &r::name, &r::content, &r::arguments, &r::traceparent);
+        add(op::put, task, &r::name, &r::content, &r::arguments, &r::attributes);
     }
     void claim(policy::task_number number, std::uint32_t attempt) {
         add(op::claim, claimed{number, attempt});
@@ -115,7 +115,7 @@ private:
         switch (kind) {
             case op::put:
                 return to.put(
-                    read<task>(at, &task::name, &task::content, &task::arguments, &task::traceparent));
+                    read<task>(at, &task::name, &task::content, &task::arguments, &task::attributes));
             case op::claim: {
                 auto const c = read<claimed>(at);
                 return to.claim(c.number, c.attempt);

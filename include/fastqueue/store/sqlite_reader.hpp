@@ -34,7 +34,7 @@ public:
 
 private:
     static constexpr std::string_view columns =
-        "number, state, ended, claimed, id, name, content, traceparent, level, fingerprint, submitted_us, "
+        "number, state, ended, claimed, id, name, content, attributes, level, fingerprint, submitted_us, "
         "due_us, "
         "expires_us, seal, attempt, failures, deaths, again_us, history, code, worker, started_us, "
         "finished_us, "
@@ -114,7 +114,7 @@ private:
         auto const id = row.octets();
         task_.name = row.octets();
         task_.content = row.octets();
-        task_.traceparent = row.octets();
+        task_.attributes = row.octets();
         auto const level = row.number();
         task_.fingerprint = row.number();
         task_.submitted_us = row.number();

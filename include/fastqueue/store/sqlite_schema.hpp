@@ -31,7 +31,7 @@ CREATE TABLE worker (name TEXT PRIMARY KEY, seal INTEGER NOT NULL) WITHOUT ROWID
 CREATE TABLE task (
     number INTEGER PRIMARY KEY,
     state INTEGER NOT NULL, ended INTEGER, claimed INTEGER NOT NULL,
-    id BLOB NOT NULL, name TEXT NOT NULL, content TEXT NOT NULL, traceparent TEXT NOT NULL, level INTEGER NOT NULL,
+    id BLOB NOT NULL, name TEXT NOT NULL, content TEXT NOT NULL, attributes TEXT NOT NULL, level INTEGER NOT NULL,
     fingerprint INTEGER NOT NULL, submitted_us INTEGER NOT NULL, due_us INTEGER NOT NULL,
     expires_us INTEGER NOT NULL, seal INTEGER NOT NULL,
     attempt INTEGER, failures INTEGER, deaths INTEGER, again_us INTEGER, history BLOB,

@@ -51,7 +51,7 @@ inline std::string_view octets_of(uuid const& id) noexcept {
 /// Of what never changes in a task's life.
 inline std::uint64_t seal_of_task(policy::task_record const& t) noexcept {
     sqlite_seal seal;
-    seal.add(t.number).add(octets_of(t.id)).add(t.name).add(t.content).add(t.traceparent);
+    seal.add(t.number).add(octets_of(t.id)).add(t.name).add(t.content).add(t.attributes);
     seal.add(static_cast<std::uint64_t>(index_of(t.level))).add(t.fingerprint);
     return seal.add(t.submitted_us).add(t.due_us).add(t.expires_us).value();
 }

@@ -149,7 +149,7 @@ private:
         if (std::exchange(f.written, true)) return;
         auto const& t = f.task;
         put_.number(t.number).number(f.claimed).blob(octets_of(t.id)).text(t.name).text(t.content);
-        put_.text(t.traceparent).number(index_of(t.level)).number(t.fingerprint).number(t.submitted_us);
+        put_.text(t.attributes).number(index_of(t.level)).number(t.fingerprint).number(t.submitted_us);
         put_.number(t.due_us).number(t.expires_us).number(seal_of_task(t));
         sqlite_task_options::write(t.options, options_);
         bool const needed = f.ended == 0 || f.end.dead;
@@ -183,7 +183,7 @@ private:
 
     sqlite_statement put_{
         database_,
-        "INSERT INTO task (number, claimed, id, name, content, traceparent, level, fingerprint, "
+        "INSERT INTO task (number, claimed, id, name, content, attributes, level, fingerprint, "
         "submitted_us, "
         "due_us, expires_us, seal, options, arguments, work_seal, state, ended, attempt, history, code, "
         "worker, "

@@ -3,6 +3,7 @@
 #include <fastqueue/model/error.hpp>
 #include <fastqueue/model/name.hpp>
 #include <fastqueue/model/priority.hpp>
+#include <fastqueue/model/task_attributes.hpp>
 #include <fastqueue/model/task_id.hpp>
 #include <fastqueue/model/task_options.hpp>
 #include <fastqueue/model/time.hpp>
@@ -10,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -80,7 +82,8 @@ public:
           content_{other.content()},
           options_{other.options()},
           id_{other.id()},
-          key_{other.key()} {}
+          key_{other.key()},
+          attributes_{other.attributes()} {}
 
     invocation& at(priority p) & { return options_.priority = p, *this; }
     invocation&& at(priority p) && { return std::move(at(p)); }
@@ -197,6 +200,42 @@ public:
     }
     invocation&& key(std::string_view key) && { return std::move(this->key(key)); }
 
+    /// While a task with this key lives, in whatever state, no second one does: 1 to 255 printable ASCII characters without spaces.
+    /// \param otherwise  what becomes of this one then: it is refused (error duplicate, whose text is the other one's id), or gets
+    ///                   the other one's result, or takes its place if that has not begun
+    invocation& unique(std::string_view key, on_duplicate otherwise = on_duplicate::reject) & {
+        static constexpr std::string_view words[] = {"reject", "attach", "replace"};
+        if (!detail::is_wire_token(key))
+            detail::bad_option("unique", "1 to 255 printable characters without spaces");
+        if (attributes_.find(" unique=") != std::string::npos)
+            detail::bad_option("unique", "a task has one such key");
+        attributes_.append(" unique=").append(key);
+        if (otherwise != on_duplicate::reject)
+            attributes_.append(" on_duplicate=").append(words[static_cast<std::size_t>(otherwise)]);
+        return *this;
+    }
+    invocation&& unique(std::string_view key, on_duplicate otherwise = on_duplicate::reject) && {
+        return std::move(unique(key, otherwise));
+    }
+
+    /// Something by which the task can be found and cancelled with others; at most eight, each key once.
+    /// \param key    1 to 64 of `A-Z a-z 0-9 . _ : -`
+    /// \param value  1 to 255 printable ASCII characters without spaces
+    invocation& tag(std::string_view key, std::string_view value) & {
+        if (key.size() > 64 || !is_valid_name(key))
+            detail::bad_option("tag", "a key is 1 to 64 of A-Z a-z 0-9 . _ : -");
+        if (!detail::is_wire_token(value))
+            detail::bad_option("tag", "a value is 1 to 255 printable characters without spaces");
+        auto const name = ' ' + std::string{tag_prefix}.append(key) + '=';
+        if (attributes_.find(name) != std::string::npos)
+            detail::bad_option("tag", "the key " + std::string{key} + " stands twice");
+        if (tags_ == max_tags) detail::bad_option("tag", "a task has at most 8 tags");
+        ++tags_;
+        attributes_.append(name).append(value);
+        return *this;
+    }
+    invocation&& tag(std::string_view key, std::string_view value) && { return std::move(tag(key, value)); }
+
     /// The result tells attempt, worker and times.
     invocation& with_meta() & { return options_.meta = true, *this; }
     invocation&& with_meta() && { return std::move(with_meta()); }
@@ -207,6 +246,8 @@ public:
     [[nodiscard]] task_options const& options() const noexcept { return options_; }
     [[nodiscard]] task_id const& id() const noexcept { return id_; }  ///< empty: the client chooses
     [[nodiscard]] std::string const& key() const noexcept { return key_; }
+    /// Unique key, tags and the like as a header has them, with a space before each.
+    [[nodiscard]] std::string const& attributes() const noexcept { return attributes_; }
 
 private:
     template <class Duration>
@@ -226,6 +267,8 @@ private:
     task_options options_;
     task_id id_;
     std::string key_;
+    std::string attributes_;
+    std::size_t tags_ = 0;
 };
 
 /// An invocation by name, for callers that share no handle with the worker. Arguments are written as JSON by position.

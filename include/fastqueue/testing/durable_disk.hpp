@@ -35,7 +35,7 @@ public:
         kept.name = task.name;
         kept.content = task.content;
         kept.arguments = task.arguments;
-        kept.traceparent = task.traceparent;
+        kept.attributes = task.attributes;
         kept.last.number = task.number;
         kept.last.id = task.id;
         return std::nullopt;
@@ -119,7 +119,7 @@ private:
         std::string name;
         std::string content;
         std::string arguments;
-        std::string traceparent;
+        std::string attributes;
         policy::attempt_record last;
         std::string history;
         std::uint32_t claimed = 0;
@@ -143,7 +143,7 @@ private:
         task.name = k.name;
         task.content = k.content;
         task.arguments = k.arguments;
-        task.traceparent = k.traceparent;
+        task.attributes = k.attributes;
         return task;
     }
     static policy::stored_task as_task(record const& k, bool left) {

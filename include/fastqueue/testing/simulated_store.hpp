@@ -162,11 +162,11 @@ private:
               name{task.name},
               content{task.content},
               arguments{task.arguments},
-              traceparent{task.traceparent} {
+              attributes{task.attributes} {
             record.name = name;
             record.content = content;
             record.arguments = arguments;
-            record.traceparent = traceparent;
+            record.attributes = attributes;
         }
         task_copy(task_copy const&) = delete;
         task_copy& operator=(task_copy const&) = delete;
@@ -174,7 +174,7 @@ private:
         std::string name;
         std::string content;
         std::string arguments;
-        std::string traceparent;
+        std::string attributes;
     };
 
     policy::store_sequence write(std::function<void(durable_disk&)> work) {

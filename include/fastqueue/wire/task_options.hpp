@@ -1,6 +1,8 @@
 #pragma once
 
 #include <fastqueue/model/hash.hpp>
+#include <fastqueue/model/name.hpp>
+#include <fastqueue/model/task_attributes.hpp>
 #include <fastqueue/model/task_options.hpp>
 #include <fastqueue/wire/header.hpp>
 #include <fastqueue/wire/header_writer.hpp>
@@ -10,6 +12,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <system_error>
 
@@ -21,8 +24,22 @@ struct request_options {
     std::string_view content;  ///< empty: json
     std::string_view ref;
     std::string_view key;
-    std::string_view traceparent;
+    std::string_view unique;  ///< empty: none
+    fastqueue::on_duplicate on_duplicate = fastqueue::on_duplicate::reject;
+    std::uint8_t tags = 0;        ///< how many
+    bool has_attributes = false;  ///< there are some for `attributes_of`
 };
+
+/// Those of a header's fields that a task bears: see task_attributes.
+[[nodiscard]] inline std::string attributes_of(header const& h) {
+    std::string out;
+    for (auto const& f : h.fields()) {
+        if (!task_attributes::is_one(f.key)) continue;
+        if (!out.empty()) out += ' ';
+        out.append(f.key).append(1, '=').append(f.value);
+    }
+    return out;
+}
 
 namespace detail {
 
@@ -57,7 +74,7 @@ private:
             case 'm':
                 return f.key != "meta" || flag(f, t.meta);
             case 'o':
-                return f.key != "on_duplicate" || unsupported(f);
+                return f.key != "on_duplicate" || duplicates(f);
             case 'p':
                 return f.key != "priority" || level(f);
             case 'r':
@@ -66,10 +83,10 @@ private:
                 return f.key != "soft_timeout_ms" || time_limit(f, t.soft_timeout_ms);
             case 't':
                 if (f.key == "timeout_ms") return time_limit(f, t.timeout_ms);
-                if (f.key == "traceparent") out_.traceparent = f.value;
-                return true;
+                if (f.key == "traceparent") return out_.has_attributes = true;
+                return !f.key.starts_with(tag_prefix) || tag(f);
             case 'u':
-                return f.key != "unique" || unsupported(f);
+                return f.key != "unique" || unique(f);
             default:
                 return true;  // unknown: from a newer peer
         }
@@ -142,6 +159,25 @@ private:
         out_.key = f.value;
         out_.task.key_hash = hash_bytes(f.value) | 1U;  // never 0: that means none
         return true;
+    }
+    bool unique(field const& f) {
+        if (f.value.empty() || f.value.size() > 255) return bad(f, "the key has 1 to 255 characters");
+        out_.unique = f.value;
+        return out_.has_attributes = true;
+    }
+    bool duplicates(field const& f) {
+        if (f.value == "attach") out_.on_duplicate = on_duplicate::attach;
+        if (f.value == "replace") out_.on_duplicate = on_duplicate::replace;
+        return out_.on_duplicate != on_duplicate::reject || f.value == "reject" ||
+               bad(f, "it is reject, attach or replace");
+    }
+    bool tag(field const& f) {
+        auto const key = f.key.substr(tag_prefix.size());
+        if (key.size() > 64 || !is_valid_name(key))
+            return bad(f, "a tag's key is 1 to 64 of A-Z a-z 0-9 . _ : -");
+        if (f.value.empty() || f.value.size() > 255) return bad(f, "a tag's value has 1 to 255 characters");
+        if (++out_.tags > max_tags) return bad(f, "a task has at most 8 tags");
+        return out_.has_attributes = true;
     }
     bool content(field const& f) {
         if (f.value.empty() || f.value.size() > 64) return bad(f, "a content type has 1 to 64 characters");
