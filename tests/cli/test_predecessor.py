@@ -350,6 +350,7 @@ class Predecessor(peers.Case):
         self.run_cli("submit", "--task-name", "sleep_ms", "--args", 5000, expect=LATE, FASTQUEUE_TIMEOUT="0.2", **asking)
         self.error("workers", expect=NOBODY, FASTQUEUE_DISCOVERY_ADDRESS=NOBODY_AT, FASTQUEUE_RETRIES="0")
         self.assertLess(time.monotonic() - begun, 4)
+        self.assertIn("--discovery-address", self.error("--discovery-address", discovery, "health", expect=USAGE), "not passed over where it stands wrong")
 
     def overlap(self, at, count):
         """So many tasks run at once, and one more does not."""
