@@ -47,6 +47,7 @@ public:
     int run(std::vector<std::string> words) {
         auto line = take_arguments(std::move(words));
         parse(std::move(line.words));
+        refuse_before_command();
         if (control_plane_.app()) return control_plane_.run(tasks_);
         if (subworker_.app()) return subworker_.run(tasks_);
         if (submit_.app()) return submit_.run(line);
@@ -101,6 +102,15 @@ private:
         for (auto const* command : app_.get_subcommands([](CLI::App const*) { return true; }))
             names.push_back(command->get_name());
         return names;
+    }
+    /// What stands before the command is nobody's: CLI11 keeps it, and it would have no effect.
+    void refuse_before_command() const {
+        auto const chosen = app_.get_subcommands();
+        auto const words = app_.remaining();
+        if (chosen.empty() || words.empty()) return;
+        throw error{errc::bad_option, "'" + words.front() +
+                                          "' stands before the command; put options behind it: fastqueue " +
+                                          chosen.front()->get_name() + " " + words.front()};
     }
     [[noreturn]] void refuse() const {
         std::string list;

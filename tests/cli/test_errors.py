@@ -22,6 +22,10 @@ class Mistakes(support.Case):
         self.check(("frobnicate",), "'frobnicate'", "workers")
         self.check(("workers", "all"), "workers", "'all'")
 
+    def test_options_before_the_command_are_refused_and_not_passed_over(self):
+        self.check(("--log-level", "debug", "control-plane"), "'--log-level' stands before the command", "fastqueue control-plane --log-level")
+        self.check(("--bogus", "list", "--task-modules", "mytasks"), "'--bogus'", "fastqueue list")
+
     def test_unknown_options_name_the_nearest(self):
         self.check(("submit", "--tsk-name", "add"), "--tsk-name", "--task-name?")
         self.check(("control-plane", "--base-adress=tcp://127.0.0.1:0"), "--base-adress", "--base-address?")
