@@ -15,6 +15,7 @@
 #include <exception>
 #include <fstream>
 #include <functional>
+#include <ios>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -28,8 +29,8 @@ namespace fastqueue::time_zones {
 /// it is read by Howard Hinnant's date library (`date/tz.h`, libdate-tz).
 ///
 /// The database is read once a process, when the first name is asked for that `utc` does not know: what an update of the system
-/// changes is seen after a restart. Its tables end in 2037: from then on a zone's clocks are not changed any more. One thread at a time for each
-/// instance.
+/// changes is seen after a restart. Its tables end in 2037: from then on a zone's clocks are not changed any more.
+/// One thread at a time for each instance.
 class tzdb {
 public:
     [[nodiscard]] std::optional<policy::zone_period> period(std::string_view zone,
@@ -42,11 +43,11 @@ public:
         });
     }
 
-    /// Why zones are not known that the system should have: there is no database, or a file of it cannot be read. Empty: no trouble
-    /// so far. Reads the database if nothing has yet.
+    /// Why zones are not known that the system should have: there is no database, or a file of it cannot be used. A sentence; empty:
+    /// no trouble so far. Reads the database if nothing has yet.
     [[nodiscard]] std::string const& problem() const noexcept {
         guarded([]() -> std::optional<policy::zone_period> {
-            static_cast<void>(date::get_tzdb());
+            open();
             return std::nullopt;
         });
         return problem_;
@@ -61,24 +62,37 @@ private:
     static constexpr std::chrono::sys_seconds last_known =
         std::chrono::sys_days{std::chrono::year{32767} / 12 / 31};
 
+    static constexpr std::chrono::sys_seconds late = std::chrono::sys_days{std::chrono::year{2036} / 7 / 1};
+
     template <class Function>
     std::optional<policy::zone_period> guarded(Function function) const noexcept {
         try {
             try {
                 return function();
             } catch (std::exception const& e) {
-                problem_ = std::string{"the time zone database cannot be read: "} + e.what();
+                problem_ = e.what();
             }
         } catch (...) {  // no memory for the sentence either
         }
         return std::nullopt;
     }
 
+    static void open() {
+        bool any = false;
+        try {
+            any = !date::get_tzdb().zones.empty();
+        } catch (std::runtime_error const&) {  // no folder of it; it will look again
+        }
+        if (!any)
+            throw std::runtime_error{
+                "there is no time zone database: the system's package tzdata is missing"};
+    }
+
     [[nodiscard]] date::time_zone const* locate(std::string_view zone) const {
         auto const known = located_.find(zone);
         if (known != located_.end()) return known->second;
         if (!is_name(zone)) return nullptr;
-        static_cast<void>(date::get_tzdb());  // what it throws is trouble
+        open();
         auto const* const found = look_up(zone);
         if (found == nullptr) return nullptr;
         check(*found);
@@ -108,13 +122,21 @@ private:
         std::ifstream file{path, std::ios::binary};
         if (!file) return;  // a system that has them elsewhere
         std::string const content{std::istreambuf_iterator<char>{file}, {}};
-        if (!content.starts_with("TZif")) throw std::runtime_error{path + " is not a time zone"};
         auto const line = content.find_last_of('\n', content.size() - 2);
         bool const has_rule = line != std::string::npos && content.find(',', line) != std::string::npos;
-        using namespace std::chrono;
-        if (has_rule && zone.get_info(sys_days{year{2036} / 7 / 1}).end >= last_known)
-            throw std::runtime_error{
-                path + " is 'slim', without the changes until 2037: install tables made by zic -b fat"};
+        if (!content.starts_with("TZif") || !is_readable(zone))
+            throw std::runtime_error{path + " cannot be read as a time zone"};
+        if (has_rule && period_of(zone, late).end == std::chrono::sys_seconds::max())
+            throw std::runtime_error{path + " ends too early ('slim'): it takes tables made by zic -b fat"};
+    }
+
+    [[nodiscard]] static bool is_readable(date::time_zone const& zone) {
+        try {
+            static_cast<void>(zone.get_info(late));
+            return true;
+        } catch (std::ios_base::failure const&) {
+            return false;
+        }
     }
 
     [[nodiscard]] static policy::zone_period period_of(date::time_zone const& zone,
