@@ -39,9 +39,10 @@ for way in find_package add_subdirectory; do
   cmake --build "$work/$way"
   check "$work/$way/app"
 done
-say find_package with the components sqlite, msgpack and spdlog
+say find_package with the components sqlite, msgpack, spdlog and tzdb
 check "$work/find_package/sqlite"
 check "$work/find_package/components"
+check "$work/find_package/tzdb"
 
 say pkg-config
 flags=$(PKG_CONFIG_PATH=$prefix/share/pkgconfig pkg-config --define-prefix --cflags --libs fastqueue)
@@ -52,6 +53,10 @@ say pkg-config with SQLite
 # shellcheck disable=SC2046,SC2086
 g++ -std=c++20 "$here/app/sqlite.cpp" $flags $(pkg-config --cflags --libs sqlite3) -o "$work/sqlite"
 check "$work/sqlite"
+say pkg-config with the date library, which has no file of its own for it
+# shellcheck disable=SC2086
+g++ -std=c++20 "$here/app/tzdb.cpp" $flags -ldate-tz -o "$work/tzdb"
+check "$work/tzdb"
 
 if [[ -f $root/single_include/fastqueue/fastqueue.hpp ]]; then
   say single header

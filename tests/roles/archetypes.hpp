@@ -1,7 +1,9 @@
 #pragma once
 
 #include <fastqueue/policies.hpp>
+#include <fastqueue/policy/time_zones.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -143,6 +145,19 @@ public:
     void on(fq::policy::worker_event const&) noexcept {}
     void on(fq::policy::notice_event const&) noexcept {}
 };
+
+class time_zones : nothing_more {  // that of one office, an hour ahead since 1970
+public:
+    std::optional<fq::policy::zone_period> period(std::string_view zone,
+                                                  std::chrono::sys_seconds at) const noexcept {
+        using std::chrono::sys_seconds;
+        if (zone != "office") return std::nullopt;
+        constexpr sys_seconds moved{};
+        if (at < moved) return fq::policy::zone_period{std::chrono::hours{0}, sys_seconds::min(), moved};
+        return fq::policy::zone_period{std::chrono::hours{1}, moved, sys_seconds::max()};
+    }
+};
+static_assert(fq::policy::time_zones<time_zones>);
 
 struct policies : fq::default_policies {
     using transport_policy = transport;

@@ -61,3 +61,17 @@ TEST_CASE("archetypes: all roles work with policies that can do no more than the
     CHECK(client.async_call(add(1, 2), asio::use_future).get().value() == 3);
     CHECK(client.document("workers").find("\"least\"") != std::string::npos);
 }
+
+TEST_CASE("archetypes: a schedule needs no more of time zones than their concept asks", "[roles]") {
+    using namespace std::chrono_literals;
+    std::string why;
+    auto const daily = fq::cron_expression::parse("@daily", why);
+    REQUIRE(daily.has_value());
+    archetypes::time_zones const zones;
+    using std::chrono::sys_seconds;
+    CHECK(fq::core::next_firing(*daily, zones, "office", sys_seconds{-25h}) == sys_seconds{-24h});
+    CHECK(fq::core::next_firing(*daily, zones, "office", sys_seconds{-1h}) ==
+          sys_seconds{});  // 00:00 became 01:00
+    CHECK(fq::core::next_firing(*daily, zones, "office", sys_seconds{}) == sys_seconds{23h});
+    CHECK_FALSE(fq::core::next_firing(*daily, zones, "home", sys_seconds{}).has_value());
+}

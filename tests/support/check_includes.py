@@ -25,6 +25,7 @@ MAY_INCLUDE = {
     "store": POLICY,
     "executor": POLICY,
     "observer": POLICY,
+    "time_zones": POLICY,
     "tasks": POLICY | {"serialization"},
     "wire": {"model", "json"},
     "zmtp": {"model"},
@@ -64,6 +65,7 @@ FOREIGN = [
     ("Catch2", re.compile(r"catch2/"), (), None),
     ("SQLite", re.compile(r"sqlite3\.h"), ("store/sqlite", "sqlite_"), None),
     ("libsodium", re.compile(r"sodium"), ("zmtp/curve",), None),
+    ("the date library", re.compile(r"date/"), ("time_zones/tzdb",), None),
     ("libzmq", re.compile(r"zmq"), ("transport/zmq",), None),
 ]
 
@@ -160,6 +162,8 @@ SAMPLES = [  # header, its includes, what the one violation says (None: there is
     ("tasks/good.hpp", ["<fastqueue/module.h>"], None),
     ("transport/good.hpp", ["<asio.hpp>", "<fastqueue/core/good.hpp>"], None),
     ("store/sqlite.hpp", ["<sqlite3.h>"], None),
+    ("time_zones/tzdb.hpp", ["<date/tz.h>"], None),
+    ("time_zones/utc.hpp", ["<date/date.h>"], "the date library has no place here: <date/date.h>"),
     ("sqlite_outbox.hpp", ["<sqlite3.h>", "<fastqueue/wire/good.hpp>"], None),
     ("testing/simulated_system.hpp", ["<fastqueue/control_plane.hpp>"], None),
     ("testing/role.hpp", ["<fastqueue/control_plane.hpp>"], "testing must not include the root: control_plane.hpp"),

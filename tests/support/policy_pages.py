@@ -26,6 +26,7 @@ EXAMPLES = {  # a file, or a file and a class in it
     "store": (f"{CUSTOM}/journal.hpp", None),
     "executor": (ARCHETYPES, "executor"),
     "observer": (f"{CUSTOM}/tally.hpp", None),
+    "time_zones": (ARCHETYPES, "time_zones"),
 }
 
 
@@ -85,8 +86,9 @@ def example(path, name):
 
 def page(policy):
     overview = OVERVIEW.read_text()
-    title, when = re.search(rf"^## ({policy.capitalize()}: .*?)\n\n(.*?)(?=^## |\Z)", overview, re.MULTILINE | re.DOTALL).groups()
-    line = re.search(rf"^\| {policy} \| .*$", overview, re.MULTILINE).group(0)
+    words = policy.replace("_", " ")
+    title, when = re.search(rf"^## ({words.capitalize()}: .*?)\n\n(.*?)(?=^## |\Z)", overview, re.MULTILINE | re.DOTALL).groups()
+    line = re.search(rf"^\| {words} \| .*$", overview, re.MULTILINE).group(0)
     when = when.replace("](../", "](../../").strip()
     parts = [f"# {title}\n", f"Written by `tests/support/policy_pages.py` from `include/fastqueue/policy/{policy}.hpp`.\n"]
     parts += ["| policy | who uses it | default | others |\n|---|---|---|---|\n" + line + "\n"]
