@@ -59,12 +59,13 @@ inline void rename(std::string& word, std::string_view old, std::string_view now
 [[nodiscard]] inline command_line take_arguments(std::vector<std::string> all) {
     command_line out;
     bool const submits = std::ranges::find(all, "submit") != all.end();
-    bool const takes = submits || std::ranges::find(all, "bench") != all.end();
+    bool const schedules = !all.empty() && all.front() == "schedule";
+    bool const takes = submits || schedules || std::ranges::find(all, "bench") != all.end();
     std::vector<std::string>* inside = nullptr;
     for (auto& word : all) {
         if (takes && detail::opens(word, "--args", out.arguments)) {
             inside = &*out.arguments;
-        } else if (submits && detail::opens(word, "--kwargs", out.named)) {
+        } else if ((submits || schedules) && detail::opens(word, "--kwargs", out.named)) {
             inside = &*out.named;
         } else {
             if (word.starts_with("--")) inside = nullptr;

@@ -13,6 +13,7 @@
 #include "operations.hpp"
 #include "output.hpp"
 #include "results.hpp"
+#include "schedule.hpp"
 #include "status.hpp"
 #include "submit.hpp"
 #include "subworker.hpp"
@@ -27,9 +28,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <csignal>
+#include <cstddef>
 #include <exception>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -45,6 +50,7 @@ public:
         app_.footer(std::string{exit_code_help});
     }
     int run(std::vector<std::string> words) {
+        put_log_level_behind(words);
         auto line = take_arguments(std::move(words));
         parse(std::move(line.words));
         refuse_before_command();
@@ -64,6 +70,7 @@ public:
         if (workers_.app()) return workers_.run();
         if (queues_.app()) return queues_.run();
         if (drain_.app()) return drain_.run();
+        if (schedule_.app()) return schedule_.run(line);
         if (events_.app()) return events_.run();
         if (pause_.app()) return pause_.run();
         if (resume_.app()) return resume_.run();
@@ -102,6 +109,14 @@ private:
         for (auto const* command : app_.get_subcommands([](CLI::App const*) { return true; }))
             names.push_back(command->get_name());
         return names;
+    }
+    /// The one option that may stand before the command, as the worker guide has it.
+    static void put_log_level_behind(std::vector<std::string>& words) {
+        constexpr std::string_view name = "--log-level";
+        if (words.empty() || !words[0].starts_with(name)) return;
+        std::ptrdiff_t const size = words[0] == name ? 2 : 1;
+        if (std::ssize(words) > size)
+            std::rotate(words.begin(), words.begin() + size, words.begin() + size + 1);
     }
     /// What stands before the command is nobody's: CLI11 keeps it, and it would have no effect.
     void refuse_before_command() const {
@@ -153,6 +168,7 @@ private:
     workers_command workers_{app_};
     queues_command queues_{app_};
     drain_command drain_{app_};
+    schedule_command schedule_{app_};
     events_command events_{app_};
     pause_command pause_{app_, "pause", "Hold back the tasks of a priority, or of a name"};
     pause_command resume_{app_, "resume", "Let tasks that are held back go on"};

@@ -79,7 +79,7 @@ public:
                 return "no answer from " + given_.discovery.text() + " within " +
                        seconds_text(given_.timeout) + " s; wait longer with " + names_.timeout;
             case refused:
-                if (e.code() == errc::duplicate)
+                if (e.code() == errc::duplicate && uuid::parse(e.text()))
                     return (about.empty() ? "" : about + ": ") +
                            "a task with that --unique key lives already: " + e.text();
                 return about.empty() ? e.text() : about + ": " + e.text();

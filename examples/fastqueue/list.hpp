@@ -7,6 +7,7 @@
 #include "name_tree.hpp"
 #include "options.hpp"
 #include "output.hpp"
+#include "schedule.hpp"
 
 #include <fastqueue/client.hpp>
 #include <fastqueue/json/writer.hpp>
@@ -29,6 +30,9 @@ public:
                           "Modules whose tasks are listed; without it the control plane is asked");
         options_.flag("--tree", "Group them: by module, then by the dots and colons in their names",
                       [this](bool set) { tree_ = set; });
+        options_.flag("--list-periodic",
+                      "List schedules in place of tasks: of modules, or of a control plane",
+                      [this](bool set) { periodic_ = set; });
         connection_.add_to(options_);
         options_.app().footer(
             "Examples: fastqueue list                                # what the workers can run\n"
@@ -42,6 +46,8 @@ public:
         options_.read();
         if (!modules_.empty())
             show(with_modules(std::move(tasks), modules_));
+        else if (periodic_)
+            ask_periodic();
         else
             ask();
         return done;
@@ -51,6 +57,7 @@ private:
     // ---- of modules
 
     void show(registry const& tasks) const {
+        if (periodic_) return say(declared_table(tasks));
         if (connection_.json()) return say_lines(as_json(tasks));
         if (tree_) return say_lines(as_tree(tasks));
         table out{{{"TASK"}, {"WHAT IT DOES"}}};
@@ -84,6 +91,12 @@ private:
 
     // ---- of a control plane
 
+    void ask_periodic() const {
+        auto const document = schedule_command::all_schedules(connection_);
+        json_rows const rows{document};
+        if (connection_.json()) return say_lines(rows.lines());
+        say(rows.size() == 0 ? "no schedules" : schedule_table(rows));
+    }
     void ask() const {
         auto const document = connection_.ask({}, [](client& c) { return c.document("names"); });
         json_rows const rows{document};
@@ -116,6 +129,7 @@ private:
     connection connection_;
     std::vector<std::string> modules_;
     bool tree_ = false;
+    bool periodic_ = false;
 };
 
 }  // namespace fastqueue::cli

@@ -4,6 +4,7 @@
 #include <fastqueue/executor/process.hpp>
 #include <fastqueue/executor/selectable.hpp>
 #include <fastqueue/policies.hpp>
+#include <fastqueue/time_zones/tzdb.hpp>
 
 namespace fastqueue::cli {
 
@@ -16,6 +17,7 @@ struct cli_policies : default_policies {
     using eviction_policy = eviction::lru;
     using balancing_policy = balancing::least_loaded;
     using executor_policy = executor::selectable<executor::threads, executor::process>;
+    using time_zone_policy = time_zones::tzdb;
 };
 
 using client = basic_client<cli_policies>;

@@ -167,6 +167,25 @@ public:
     /// Drops a task's result. \throws error (unknown_task, not_finished)
     void forget(task_id const& id) { static_cast<void>(ask(this->requests().about("forget", id))); }
 
+    /// Has a task submitted again and again: `schedule("nightly", cron("0 2 * * *", "Europe/Berlin"), tasks::clean("/tmp"))`. The same
+    /// said again changes nothing.
+    /// \param replace  whether a schedule of that name that says something else is changed to this; else it is refused
+    /// \return what is known of it, as JSON: `next_us` and so on
+    /// \throws error (duplicate, bad_request for a time zone that is not known there, queue_full)
+    template <class R>
+    std::string schedule(std::string_view name, recurrence const& when, invocation<R> const& task,
+                         bool replace = false) {
+        return ask(this->requests().schedule(name, when, task, replace)).payload;
+    }
+    /// Ends a schedule. Tasks that it has submitted stay. \throws error (unknown_task_name)
+    void unschedule(std::string_view name) { static_cast<void>(document("unschedule", name)); }
+    /// Has a schedule fire now, beside its times. \return the task's id \throws error (unknown_task_name, queue_full)
+    task_id trigger(std::string_view schedule_name) {
+        auto const id = this->new_id();
+        static_cast<void>(document("trigger", std::string{schedule_name} + " as=" + id.text()));
+        return id;
+    }
+
     /// A document of the management port, as JSON: `workers`, `queues`, `tasks`, `stats`, `health` ...
     /// \param verb       of a literal
     /// \param arguments  what stands behind it in the header, as `state=running limit=5`

@@ -75,7 +75,8 @@ public:
           store_{detail::given_or_made(std::move(instances.store))},
           observer_{std::move(instances.observer)},
           make_local_executor_{std::move(instances.executor)},
-          core_{machine_options(), *store_, observer_} {
+          zones_{std::move(instances.time_zones)},
+          core_{machine_options(), *store_, observer_, zones_} {
         transport_->attach(*this);
         if constexpr (requires { transport_->spin(options_.spin); }) transport_->spin(options_.spin);
         store_->attach([this] { transport_->wake(); });
@@ -188,6 +189,7 @@ private:
         o.worker_allow = options_.worker_allow;
         o.limits = options_.limits;
         o.seed = options_.seed != 0 ? options_.seed : random_seed();
+        o.ids_from_seed = options_.seed != 0;
         o.version = version_string;
         return o;
     }
@@ -317,6 +319,7 @@ private:
     std::unique_ptr<typename Policies::store_policy> store_;
     typename Policies::observer_policy observer_;
     typename policy_instances<Policies>::executor_maker make_local_executor_;
+    typename Policies::time_zone_policy zones_;
     core::plane<Policies> core_;
     local_door door_{*this};
     std::unique_ptr<transport::inproc> inproc_;

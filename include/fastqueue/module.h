@@ -78,6 +78,12 @@ struct fastqueue_task {
                    struct fastqueue_bytes arguments, struct fastqueue_output output);
 };
 
+/* A task that is submitted again and again: what FQ1's verb `schedule` takes, a space before each token. */
+struct fastqueue_schedule {
+    struct fastqueue_bytes tokens;
+    struct fastqueue_bytes arguments;
+};
+
 /* Compared octet for octet before anything else is read. */
 struct fastqueue_stamp {
     uint32_t magic;
@@ -93,6 +99,8 @@ struct fastqueue_module {
     struct fastqueue_bytes error; /* not empty: the module could not be set up, and why */
     struct fastqueue_task const* tasks;
     size_t task_count;
+    struct fastqueue_schedule const* schedules; /* may be NULL */
+    size_t schedule_count;
 };
 
 #define FASTQUEUE_MODULE_STAMP                                                                       \

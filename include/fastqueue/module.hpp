@@ -119,6 +119,10 @@ private:
                               to_bytes(task.result_type()), list.parameters.data(), list.parameters.size(),
                               list.contents.data(), list.contents.size(), &task, &run_in_module});
         }
+        for (auto const& declared : registry_.schedules())
+            schedules_.push_back({to_bytes(declared.tokens), to_bytes(declared.arguments)});
+        module_.schedules = schedules_.data();
+        module_.schedule_count = schedules_.size();
         module_.tasks = tasks_.data();
         module_.task_count = tasks_.size();
     }
@@ -140,8 +144,9 @@ private:
     registry registry_;
     std::vector<lists> lists_;  // one a task
     std::vector<fastqueue_task> tasks_;
+    std::vector<fastqueue_schedule> schedules_;
     std::string error_;
-    fastqueue_module module_{FASTQUEUE_MODULE_STAMP, {nullptr, 0}, nullptr, 0};
+    fastqueue_module module_{FASTQUEUE_MODULE_STAMP, {nullptr, 0}, nullptr, 0, nullptr, 0};
 };
 
 }  // namespace fastqueue::detail

@@ -10,9 +10,11 @@
 #include <fastqueue/policy/observer.hpp>
 #include <fastqueue/policy/serialization.hpp>
 #include <fastqueue/policy/store.hpp>
+#include <fastqueue/policy/time_zones.hpp>
 #include <fastqueue/policy/transport.hpp>
 #include <fastqueue/serialization/json.hpp>
 #include <fastqueue/store/memory.hpp>
+#include <fastqueue/time_zones/utc.hpp>
 #include <fastqueue/transport/tcp.hpp>
 
 #include <functional>
@@ -33,6 +35,7 @@ struct default_policies {
     using store_policy = store::memory;                ///< where tasks survive
     using executor_policy = executor::threads;         ///< where handlers run
     using observer_policy = observer::none;            ///< who watches
+    using time_zone_policy = time_zones::utc;          ///< what the clocks of periodic tasks show
 };
 
 namespace detail {
@@ -54,6 +57,8 @@ struct checked {
                   "Policies::executor_policy does not model fastqueue::policy::executor");
     static_assert(policy::observer<typename P::observer_policy>,
                   "Policies::observer_policy does not model fastqueue::policy::observer");
+    static_assert(policy::time_zones<typename P::time_zone_policy>,
+                  "Policies::time_zone_policy does not model fastqueue::policy::time_zones");
 };
 
 }  // namespace detail
@@ -68,6 +73,7 @@ struct policy_instances {
     std::unique_ptr<typename P::store_policy> store;
     executor_maker executor;
     typename P::observer_policy observer{};
+    typename P::time_zone_policy time_zones{};
 };
 
 namespace detail {

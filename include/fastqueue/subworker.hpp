@@ -161,6 +161,8 @@ private:
         o.discovery = options_.discovery;
         o.management = options_.management;
         for (auto const& task : tasks_) o.tasks.emplace_back(task.name());
+        for (auto const& declared : tasks_.schedules())
+            o.schedules.push_back({declared.tokens, declared.arguments});
         if (options_.seed == 0) {  // what must repeat shows nothing of the machine
             o.host = shell::host_name();
             o.pid = shell::process_id();
@@ -297,6 +299,8 @@ private:
     }
     /// Tells the observer when it has been registered, or has lost its control plane.
     void tell() {
+        if (auto const trouble = core_->take_trouble(); !trouble.empty())
+            observer_.on(policy::notice_event{errc::bad_request, trouble});
         if (core_->registered() == was_registered_) return;
         was_registered_ = !was_registered_;
         observer_.on(policy::worker_event{

@@ -9,4 +9,5 @@
 #include <fastqueue/tasks/failure.hpp>
 #include <fastqueue/tasks/handle.hpp>
 #include <fastqueue/tasks/invocation.hpp>
+#include <fastqueue/tasks/recurrence.hpp>
 #include <fastqueue/tasks/registry.hpp>

@@ -38,7 +38,7 @@ public:
     };
 
     quiet_plane() : quiet_plane{setup{}} {}
-    explicit quiet_plane(setup with) : answers_(with.workers), core_{named(with.options), store_, observer_} {
+    explicit quiet_plane(setup with) : answers_(with.workers), core_{named(with.options), store_, observer_, zones_} {
         open(client_, fastqueue::core::port_role::normal);
         for (std::uint32_t w = 0; w < with.workers; ++w) enrol(w, with.capacity);
         turn();
@@ -159,6 +159,7 @@ private:
     std::vector<std::size_t> busy_;                      // workers that have some
     fastqueue::store::memory store_;
     fastqueue::observer::none observer_;
+    fastqueue::time_zones::utc zones_;
     plane core_;
     fastqueue::clock_reading now_{fastqueue::instant{std::chrono::hours{1}},
                                   fastqueue::from_epoch_us(1'790'000'000'000'000)};

@@ -47,7 +47,7 @@ struct fastqueue_module const* fastqueue_module_entry(void) {
     static struct fastqueue_task const tasks[] = {
         {TEXT("chaos.note"), {"", 0}, {"", 0}, NULL, 0, contents, 1, NULL, note_and_rest},
     };
-    static struct fastqueue_module const module = {FASTQUEUE_MODULE_STAMP, {"", 0}, tasks, 1};
+    static struct fastqueue_module const module = {FASTQUEUE_MODULE_STAMP, {"", 0}, tasks, 1, NULL, 0};
     char const* const path = getenv("CHAOS_LOG");
     if (path == NULL || getenv("CHAOS_LIFE") == NULL) return NULL;
     log_file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

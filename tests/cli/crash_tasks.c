@@ -105,6 +105,6 @@ struct fastqueue_module const* fastqueue_module_entry(void) {
         TASK("crash.eat", eat),        TASK("crash.say", say_and_die),
     };
     static struct fastqueue_module const module = {
-        FASTQUEUE_MODULE_STAMP, {"", 0}, tasks, sizeof tasks / sizeof tasks[0]};
+        FASTQUEUE_MODULE_STAMP, {"", 0}, tasks, sizeof tasks / sizeof tasks[0], NULL, 0};
     return &module;
 }

@@ -60,6 +60,6 @@ struct fastqueue_module const* fastqueue_module_entry(void) {
         {TEXT("store.die"), {"", 0}, {"", 0}, NULL, 0, contents, 1, NULL, note_and_die},
     };
     static struct fastqueue_module const module = {FASTQUEUE_MODULE_STAMP, {"", 0}, tasks,
-                                                   sizeof tasks / sizeof tasks[0]};
+                                                   sizeof tasks / sizeof tasks[0], NULL, 0};
     return &module;
 }

@@ -23,7 +23,9 @@ class Mistakes(support.Case):
         self.check(("workers", "all"), "workers", "'all'")
 
     def test_options_before_the_command_are_refused_and_not_passed_over(self):
-        self.check(("--log-level", "debug", "control-plane"), "'--log-level' stands before the command", "fastqueue control-plane --log-level")
+        self.check(("--output", "json", "workers"), "'--output' stands before the command", "fastqueue workers --output")
+        self.check(("--log-level", "loud", "control-plane"), "--log-level 'loud'")  # the one that may
+        self.check(("--log-level", "debug", "workers"), "workers has no option --log-level")
         self.check(("--bogus", "list", "--task-modules", "mytasks"), "'--bogus'", "fastqueue list")
 
     def test_unknown_options_name_the_nearest(self):

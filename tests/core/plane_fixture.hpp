@@ -6,6 +6,7 @@
 #include <fastqueue/core/plane.hpp>
 #include <fastqueue/eviction/lru.hpp>
 #include <fastqueue/testing/delayed_store.hpp>
+#include <fastqueue/time_zones/utc.hpp>
 
 #include "core/ids.hpp"
 #include "support/catch.hpp"
@@ -61,6 +62,7 @@ struct bundle {
     using balancing_policy = fq::balancing::least_loaded;
     using store_policy = fq::testing::delayed_store;
     using observer_policy = watcher;
+    using time_zone_policy = fq::time_zones::utc;
 };
 
 using core_test::id;
@@ -75,14 +77,14 @@ struct dial {
 class world {
 public:
     explicit world(fq::core::plane_options options = usual())
-        : store{id(4711)}, core{options, store, observer} {
+        : store{id(4711)}, core{options, store, observer, zones} {
         store.flush(core.outbox().awaited());
         core.at(now);
         turn();
     }
     /// A life of a control plane whose store outlives it.
     explicit world(std::shared_ptr<fq::testing::durable_disk> disk, fq::core::plane_options options = usual())
-        : store{std::move(disk)}, core{options, store, observer} {
+        : store{std::move(disk)}, core{options, store, observer, zones} {
         core.at(now);
         core.restore();
         turn();
@@ -223,6 +225,7 @@ public:
 
     fq::testing::delayed_store store;
     watcher observer;
+    fq::time_zones::utc zones;
     fq::core::plane<bundle> core;
     fq::clock_reading now{fq::instant{std::chrono::hours{1000}}, fq::from_epoch_us(1'790'000'000'000'000)};
     bool commits = true;                      ///< the store commits at the end of each turn

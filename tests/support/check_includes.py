@@ -26,7 +26,7 @@ MAY_INCLUDE = {
     "executor": POLICY,
     "observer": POLICY,
     "time_zones": POLICY,
-    "tasks": POLICY | {"serialization"},
+    "tasks": POLICY | {"serialization", "wire"},  # an invocation's wishes are written as a header has them
     "wire": {"model", "json"},
     "zmtp": {"model"},
     "core": {"wire", "policy", "model", "json"},
@@ -48,7 +48,7 @@ ALSO = {
 OPEN_TO_ALL = {"version.hpp", "module.h"}
 
 # Headers of the root that hold no role: what they may reach, through others too.
-LIGHT = POLICY | {"tasks", "serialization"}
+LIGHT = POLICY | {"tasks", "serialization", "wire"}
 LIGHT_DOORS = {"task.hpp": LIGHT, "module.hpp": LIGHT}
 
 SANS_IO = ("model/", "json/", "policy/", "wire/", "zmtp/", "core/")

@@ -9,6 +9,7 @@
 #include <fastqueue/core/request_desk.hpp>
 #include <fastqueue/core/restorer.hpp>
 #include <fastqueue/core/run_desk.hpp>
+#include <fastqueue/core/schedule_desk.hpp>
 #include <fastqueue/core/task_life.hpp>
 #include <fastqueue/core/worker_desk.hpp>
 #include <fastqueue/policy/transport.hpp>
@@ -39,9 +40,10 @@ namespace fastqueue::core {
 template <class P>
 class plane {
 public:
+    /// \param zones  of periodic tasks; outlives this, as the others do
     plane(plane_options const& options, typename P::store_policy& store,
-          typename P::observer_policy& observer)
-        : s_{options, store, observer},
+          typename P::observer_policy& observer, typename P::time_zone_policy const& zones)
+        : s_{options, store, observer, zones},
           life_{s_},
           workers_{s_, life_},
           runs_{s_, life_, workers_},
@@ -50,7 +52,8 @@ public:
           admin_{s_, life_, workers_, runs_},
           dead_{s_, life_},
           pauses_{s_, workers_, runs_},
-          cancels_{s_, life_, runs_} {}
+          cancels_{s_, life_, runs_},
+          schedules_{s_, life_} {}
 
     /// The time of this turn. A gap far over what was asked for means that the process stood still: nobody's silence in
     /// it is held against him.
@@ -152,6 +155,7 @@ public:
     void turn() {
         workers_.tick();
         life_.tick([this](std::uint32_t slot) { runs_.over_limit(slot); });
+        schedules_.tick();
         if (s_.now.steady >= next_sweep_) sweep();
         if (!s_.reunion.tasks.empty() && s_.reunion.is_over(s_.now.steady)) life_.end_reunion();
         runs_.dispatch();
@@ -161,8 +165,8 @@ public:
     [[nodiscard]] instant next_deadline() const noexcept {
         // While there are workers it wakes once a heartbeat at least: so it sees when the process stood still.
         auto const beat = workers_.by_name().empty() ? instant::max() : s_.now.steady + s_.options.heartbeat;
-        return std::min(
-            {life_.next_deadline(), workers_.next_deadline(), s_.reunion.next_deadline(), next_sweep_, beat});
+        return std::min({life_.next_deadline(), schedules_.next_deadline(), workers_.next_deadline(),
+                         s_.reunion.next_deadline(), next_sweep_, beat});
     }
     [[nodiscard]] core::outbox& outbox() noexcept { return s_.out; }
     [[nodiscard]] policy::store_sequence committed_up_to() const noexcept { return s_.committed; }
@@ -269,8 +273,8 @@ private:
         else if (verb == "watch")
             watch_events(r, h);
         else
-            return dead_.verb(r, h) || pauses_.verb(r, h) || cancels_.verb(r, h) ||
-                   admin_.verb(r, h, payload);
+            return schedules_.verb(r, h, payload) || dead_.verb(r, h) || pauses_.verb(r, h) ||
+                   cancels_.verb(r, h) || admin_.verb(r, h, payload);
         return true;
     }
     void watch_events(request& r, wire::header const& h) {
@@ -439,6 +443,7 @@ private:
     dead_desk<P> dead_;
     pause_desk<P> pauses_;
     cancel_desk<P> cancels_;
+    schedule_desk<P> schedules_;
     instant next_sweep_{};
     instant expected_{};
 };

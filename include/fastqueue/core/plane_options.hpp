@@ -45,7 +45,8 @@ struct plane_options {
     bool has_local_worker = false;
     std::vector<std::string> worker_allow;  ///< hosts that a worker may name, beside loopback and its own
     fastqueue::limits limits;
-    std::uint64_t seed = 0;  ///< of jitter and tables
+    std::uint64_t seed = 0;      ///< of jitter and tables
+    bool ids_from_seed = false;  ///< those of periodic tasks, for simulations; else nobody can guess them
     std::string version;
 };
 

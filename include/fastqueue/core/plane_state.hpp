@@ -12,6 +12,7 @@
 #include <fastqueue/core/rate_meter.hpp>
 #include <fastqueue/core/result_cache.hpp>
 #include <fastqueue/core/reunion.hpp>
+#include <fastqueue/core/schedule_table.hpp>
 #include <fastqueue/core/task.hpp>
 #include <fastqueue/core/unique_index.hpp>
 #include <fastqueue/core/waiters.hpp>
@@ -76,11 +77,13 @@ template <class P>
 struct plane_state {
     using store_type = typename P::store_policy;
     using observer_type = typename P::observer_policy;
+    using zones_type = typename P::time_zone_policy;
 
-    plane_state(plane_options const& o, store_type& s, observer_type& watcher)
+    plane_state(plane_options const& o, store_type& s, observer_type& watcher, zones_type const& calendar)
         : options{o},
           store{s},
           observer{watcher},
+          zones{calendar},
           dispatch{tasks, workers, o.seed},
           ledger{o.id_ledger_size, o.seed},
           cache{{o.result_cache_size, o.result_cache_octets, o.result_cache_ttl}},
@@ -93,6 +96,7 @@ struct plane_state {
     plane_options options;
     store_type& store;
     observer_type& observer;
+    zones_type const& zones;
     event_stream events;
     clock_reading now{};
     outbox out;
@@ -104,6 +108,7 @@ struct plane_state {
     result_cache<typename P::eviction_policy> cache;
     dead_letters dead;
     unique_index unique;
+    schedule_table schedules;
     core::reunion reunion;
     peer_table peers;
     waiter_pool waiting;
@@ -270,6 +275,12 @@ struct plane_state {
             turn = out.turn();
         }
         return out[index];
+    }
+    /// For a task that nobody has given one.
+    [[nodiscard]] task_id fresh_id() {
+        if (!options.ids_from_seed) return uuid::make_v7(now.wall);
+        auto const high = random.next();
+        return uuid::make_v7(now.wall, high, random.next());
     }
     [[nodiscard]] std::uint64_t now_us() const noexcept { return to_epoch_us(now.wall); }
     /// How long ago that was, in milliseconds; 0 where the wall clock was set back behind it.

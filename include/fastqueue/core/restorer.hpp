@@ -61,6 +61,7 @@ public:
         life_.close_id(entry, result, kept);
     }
     void member(std::string_view name) override {
+        if (name.starts_with(schedule::stored_key)) return take_schedule(name);
         pause_name::is_one(name) ? pause_name::restore(name, s_.dispatch) : s_.reunion.expect(name);
     }
 
@@ -75,6 +76,12 @@ private:
         t.left = stored.left;
         if (!t.left) s_.task_octets += t.octets;
         t.arguments.assign(stored.task.arguments);
+    }
+    void take_schedule(std::string_view text) {
+        schedule made;
+        if (!made.restore(text))
+            return s_.notice(errc::bad_value, "a schedule in the store cannot be read, and was left out");
+        s_.schedules.restore(std::move(made));
     }
     /// Results of one worker share its name: those of a time mostly have the same.
     [[nodiscard]] core::shared_text const& worker_named(std::string_view name) {

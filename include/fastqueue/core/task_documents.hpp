@@ -130,7 +130,7 @@ private:
         w.key("content").value(s_.contents[t.content]).key("payload_octets").value(t.octets);
         w.key("submitted_us").value(t.submitted_us);
         if (t.started_us != 0) w.key("started_us").value(t.started_us);
-        for (auto const* const key : {"unique", "callback"}) {
+        for (auto const* const key : {"unique", "callback", "firing"}) {
             if (auto const value = s_.attributes_of(t).get(key); !value.empty()) w.key(key).value(value);
         }
         if (auto const progress = life_.progress_of(t); !progress.empty()) w.key("progress").value(progress);

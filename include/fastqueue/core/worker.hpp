@@ -200,6 +200,8 @@ public:
         return stopping_ && outstanding() == given_up_ && said &&
                (link_.is_unregistered() || !link_.can_speak());
     }
+    /// What the control plane refused that is no reason to end, in words; mostly empty.
+    [[nodiscard]] std::string take_trouble() { return link_.take_trouble(); }
     /// Why it gave up for good; empty while it has not.
     [[nodiscard]] std::string const& fatal() const noexcept { return link_.fatal(); }
     /// What the control plane refused it with.

@@ -103,6 +103,10 @@ public:
         }
         if (h.verb() == "unregistered") unregistered_ = true;
         if (peer != management_ || h.verb() != "error" || h.positional().size() < 2) return false;
+        if (h.get("ref").starts_with(schedule_ref)) {
+            trouble_.append(trouble_.empty() ? "a schedule was refused: " : "; ").append(payload);
+            return false;
+        }
         return refused(errc_from_name(h.positional()[1], errc::bad_request), payload);
     }
     void registered(wire::header const& h, instant now) {
@@ -117,6 +121,7 @@ public:
         if (phase_ == phase::registering) {
             phase_ = phase::registered;
             arm(heartbeat_);
+            declare_schedules();
         }
         if (leaving_) unregister(now);
     }
@@ -193,12 +198,15 @@ public:
         auto const at = std::ranges::find_if(links_, [](peer_id p) { return p != peer_id::none; });
         return at == links_.end() ? peer_id::none : *at;
     }
+    /// What else was refused since this was asked last, in words; mostly empty.
+    [[nodiscard]] std::string take_trouble() { return std::exchange(trouble_, {}); }
     [[nodiscard]] std::string const& fatal() const noexcept { return fatal_; }
     [[nodiscard]] errc fatal_code() const noexcept { return fatal_code_; }
 
 private:
     enum class phase : std::uint8_t { waiting, discovering, connecting, registering, registered };
     static constexpr std::chrono::milliseconds answer_time{5'000};
+    static constexpr std::string_view schedule_ref = "schedule";
 
     void arm(std::chrono::milliseconds delay) noexcept { deadline_ = saturating_add(now_, delay); }
 
@@ -280,6 +288,14 @@ private:
         fatal_ = "the control plane refused the worker '" + options_.id + "': " + std::string{text};
         return false;
     }
+    void declare_schedules() {
+        for (auto const& declared : options_.schedules) {
+            auto& pairs = to_management();
+            auto header = pairs.begin("schedule");
+            header.raw(declared.tokens).field("replace", "1").field("ref", schedule_ref);
+            pairs.finish(declared.arguments);
+        }
+    }
     void beat(std::size_t running) {
         if (now_ - heard_ > inactive_) {  // our words get nowhere, or its do
             out_.close(management_);
@@ -321,6 +337,7 @@ private:
     bool link_lost_ = false;
     bool leaving_ = false;
     bool unregistered_ = false;
+    std::string trouble_;
     std::string fatal_;
     errc fatal_code_ = errc::bad_request;
 };

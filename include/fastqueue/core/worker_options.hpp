@@ -27,6 +27,11 @@ struct worker_options {
     std::optional<std::array<std::uint16_t, 4>> ports;
     std::vector<std::string> tasks;
     std::vector<std::string> contents{"json"};
+    struct schedule {
+        std::string tokens;  ///< behind the verb, with a space before each
+        std::string arguments;
+    };
+    std::vector<schedule> schedules;  ///< declared to each control plane that it registers with
     std::chrono::milliseconds taken_patience{5'000};  ///< how long it asks again when its name is taken
     std::string host;
     std::uint64_t pid = 0;

@@ -17,6 +17,7 @@ struct limits {
     std::uint32_t max_workers = 4096;            ///< registered at once
     std::uint32_t max_task_names = 65'536;       ///< different names ever registered or waited for
     std::uint32_t max_names_a_worker = 4096;     ///< tasks that one worker may announce
+    std::uint32_t max_schedules = 100'000;       ///< periodic tasks
 };
 
 inline constexpr std::uint32_t max_progress_octets = 4096;  ///< of what a handler tells of its progress

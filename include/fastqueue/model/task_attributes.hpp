@@ -10,7 +10,7 @@ inline constexpr std::size_t max_tags = 8;              ///< of one task
 inline constexpr std::string_view tag_prefix = "tag.";  ///< of a tag's key where it stands among other keys
 
 /// What few tasks bear beyond what all do: fields as a header has them, `key=value` with a space between: a trace context, the
-/// key that makes it unique, tags, where its end is told. A view; the text outlives it.
+/// key that makes it unique, tags, where its end is told, which firing of a schedule it is (`firing`). A view; the text outlives it.
 class task_attributes {
 public:
     explicit task_attributes(std::string_view text) noexcept : text_{text} {}

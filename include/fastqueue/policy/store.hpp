@@ -154,8 +154,8 @@ concept tells_commits = requires(S s, store_sequence awaited, store_news& news) 
 /// s.finish(result)        | bad_alloc | the task has ended; the first one stands
 /// s.forget(number)        | bad_alloc | drops a result's value, and a dead letter's arguments; the id stays used
 /// s.erase(number)         | bad_alloc | drops a task that has ended: its id is not known any more
-/// s.member(name, there)   | bad_alloc | a worker has joined, or left with nothing in its hands; or a pause was made or
-///                         |           | ended, whose name has a `=` in it
+/// s.member(name, there)   | bad_alloc | a worker has joined, or left with nothing in its hands; or a pause or a
+///                         |           | schedule was made or ended, whose text has a `=` in it: any octets
 /// s.flush(awaited)        | never     | at the end of a turn: what was appended may be written now, as one batch; somebody
 ///                         |           | waits for the writes up to `awaited`, the rest may wait a moment for company
 /// s.poll(news)            | bad_alloc | what was committed, fetched, found taken or failed since; sequences grow by one a

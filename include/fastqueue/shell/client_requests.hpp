@@ -5,6 +5,8 @@
 #include <fastqueue/core/client.hpp>
 #include <fastqueue/model/id_source.hpp>
 #include <fastqueue/tasks/invocation.hpp>
+#include <fastqueue/tasks/recurrence.hpp>
+#include <fastqueue/tasks/task_tokens.hpp>
 #include <fastqueue/wire/header_writer.hpp>
 #include <fastqueue/wire/task_options.hpp>
 
@@ -63,6 +65,17 @@ public:
         return request;
     }
 
+    /// A schedule that is made, or changed.
+    template <class R>
+    [[nodiscard]] core::client_request schedule(std::string_view name, recurrence const& when,
+                                                invocation<R> const& task, bool replace) const {
+        auto declared = declare_schedule(name, when, task);
+        auto request = document("schedule", {}, declared.arguments);
+        request.tokens = std::move(declared.tokens);
+        if (replace) request.tokens += " replace=1";
+        return request;
+    }
+
     template <class R>
     [[nodiscard]] task_id id_of(invocation<R> const& task) {
         if (!task.id().empty()) return task.id();
@@ -114,10 +127,7 @@ private:
         wire::octet_buffer head;
         wire::header_writer header{head, {}};
         header.token(id).token(task.name());
-        wire::write_options(header, options);
-        if (!key.empty()) header.field("key", key);
-        header.raw(task.attributes());
-        if (task.content() != serialization::json::content) header.field("content", task.content());
+        fastqueue::detail::write_wishes(header, task, options, key);
         if (!traceparent.empty()) header.field("traceparent", traceparent);
         return std::string{head.view().substr(4)};  // without "FQ1 "
     }

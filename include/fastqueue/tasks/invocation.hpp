@@ -46,6 +46,15 @@ template <class Rep, class Period>
     return ms;
 }
 
+template <class Duration>
+[[nodiscard]] std::uint64_t epoch_us(std::string_view option, std::chrono::sys_time<Duration> when) {
+    using exact = std::chrono::duration<long double, std::micro>;
+    auto const us = std::chrono::duration_cast<exact>(when.time_since_epoch()).count();
+    if (!(us >= 0)) bad_option(option, "the time is before 1970");
+    if (us > static_cast<long double>(max_wire_number)) bad_option(option, "the time is too far away");
+    return static_cast<std::uint64_t>(us);
+}
+
 [[nodiscard]] inline bool is_wire_token(std::string_view text) noexcept {
     return !text.empty() && text.size() <= 255 &&
            std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
@@ -151,7 +160,7 @@ public:
     /// Not before this time (UTC). Takes the place of a `countdown`.
     template <class Duration>
     invocation& eta(std::chrono::sys_time<Duration> when) & {
-        options_.eta_us = epoch_us("eta", when);
+        options_.eta_us = detail::epoch_us("eta", when);
         return options_.countdown_ms.reset(), *this;
     }
     template <class Duration>
@@ -173,7 +182,7 @@ public:
     /// If it has not begun at this time (UTC), it ends as `expired`. Takes the place of `expires_in`.
     template <class Duration>
     invocation& expires_at(std::chrono::sys_time<Duration> when) & {
-        options_.expires_us = epoch_us("expires_at", when);
+        options_.expires_us = detail::epoch_us("expires_at", when);
         return options_.expires_ms.reset(), *this;
     }
     template <class Duration>
@@ -250,17 +259,6 @@ public:
     [[nodiscard]] std::string const& attributes() const noexcept { return attributes_; }
 
 private:
-    template <class Duration>
-    [[nodiscard]] static std::uint64_t epoch_us(std::string_view option,
-                                                std::chrono::sys_time<Duration> when) {
-        using exact = std::chrono::duration<long double, std::micro>;
-        auto const us = std::chrono::duration_cast<exact>(when.time_since_epoch()).count();
-        if (!(us >= 0)) detail::bad_option(option, "the time is before 1970");
-        if (us > static_cast<long double>(detail::max_wire_number))
-            detail::bad_option(option, "the time is too far away");
-        return static_cast<std::uint64_t>(us);
-    }
-
     std::string name_;
     std::string arguments_;
     std::string_view content_;  // of a serialization policy: lives for ever

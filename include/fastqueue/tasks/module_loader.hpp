@@ -7,6 +7,7 @@
 #include <fastqueue/tasks/definition.hpp>
 #include <fastqueue/tasks/module_task.hpp>
 #include <fastqueue/tasks/registry.hpp>
+#include <fastqueue/wire/header.hpp>
 
 #include <dlfcn.h>
 #include <cstdint>
@@ -53,6 +54,7 @@ public:
         auto const& module = enter(library.get(), file);
         registry added;
         for (std::size_t i = 0; i < module.task_count; ++i) add(added, library, module.tasks[i], file);
+        for (std::size_t i = 0; i < module.schedule_count; ++i) add(added, module.schedules[i], file);
         try {
             into.merge(added);
         } catch (error const& e) {
@@ -167,6 +169,14 @@ private:
         return bytes.size == 0 ? std::string{} : std::string{bytes.data, bytes.size};
     }
 
+    static void add(registry& into, fastqueue_schedule const& schedule, std::filesystem::path const& file) {
+        declared_schedule declared{text(schedule.tokens), text(schedule.arguments)};
+        auto const line = "FQ1 schedule" + declared.tokens;
+        wire::header h;
+        if (h.parse(line, line.size()) || h.positional().size() != 2)
+            fail(file, "has a schedule that cannot be read");
+        into.schedule(std::move(declared));
+    }
     static void add(registry& into, std::shared_ptr<void> const& library, fastqueue_task const& task,
                     std::filesystem::path const& file) {
         if (task.run == nullptr) fail(file, "has a task \"" + text(task.name) + "\" without code");

@@ -10,6 +10,7 @@
 #include <fastqueue/tasks/handle.hpp>
 #include <fastqueue/tasks/handler.hpp>
 #include <fastqueue/tasks/hooks.hpp>
+#include <fastqueue/tasks/recurrence.hpp>
 
 #include <algorithm>
 #include <concepts>
@@ -108,6 +109,21 @@ public:
         return definitions_[static_cast<std::size_t>(position)];
     }
 
+    /// Declares that a task is submitted again and again, whoever runs it: `schedule("nightly", cron("0 2 * * *"), clean("/tmp"))`. Its
+    /// worker tells its control plane when it registers: a schedule that is there already stays as it is if it says the same, and
+    /// is changed else.
+    /// \throws error (bad_name) for a name that cannot be one
+    template <class R>
+    registry& schedule(std::string_view name, recurrence const& when, invocation<R> const& task) {
+        schedules_.push_back(declare_schedule(name, when, task));
+        return *this;
+    }
+    registry& schedule(declared_schedule declared) {
+        schedules_.push_back(std::move(declared));
+        return *this;
+    }
+    [[nodiscard]] std::vector<declared_schedule> const& schedules() const noexcept { return schedules_; }
+
     /// Lets `f(context&, next_run&)` run around each task of this registry's worker: before `next()`, after it, or in its
     /// place. The first one added is outermost. Called from several threads at once; what it throws is the task's error.
     registry& around(worker_hooks::interceptor f) {
@@ -135,11 +151,12 @@ public:
     }
     [[nodiscard]] worker_hooks const& hooks() const noexcept { return hooks_; }
 
-    /// Adds all tasks and hooks of `other`, or, if it throws error (bad_name), none.
+    /// Adds all tasks, schedules and hooks of `other`, or, if it throws error (bad_name), none.
     void merge(registry const& other) {
         auto merged = *this;
         for (auto const& each : other) merged.add(each);
         merged.hooks_.merge(other.hooks_);
+        merged.schedules_.insert(merged.schedules_.end(), other.schedules_.begin(), other.schedules_.end());
         *this = std::move(merged);
     }
 
@@ -222,6 +239,7 @@ private:
         return d.module().empty() ? "this program" : "module " + d.module();
     }
 
+    std::vector<declared_schedule> schedules_;
     worker_hooks hooks_;
     std::vector<task_definition> definitions_;  // by name
     std::unordered_map<std::string, std::size_t, detail::name_hash, std::equal_to<>> index_;

@@ -9,7 +9,7 @@
 namespace fastqueue::wire {
 
 /// Every verb that some port serves, whoever listens there.
-inline constexpr std::array<std::string_view, 32> verbs{
+inline constexpr std::array<std::string_view, 36> verbs{
     "submit",    "call",       "get",    "wait",  "watch",    "cancel", "forget", "register",
     "heartbeat", "unregister", "run",    "began", "progress", "done",   "recall", "hello",
     "discover",  "workers",    "queues", "stats", "tasks",    "health", "names",  "inspect",

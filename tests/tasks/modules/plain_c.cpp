@@ -33,6 +33,6 @@ extern "C" fastqueue_module const* fastqueue_module_entry(void) {
         {text("c.odd"), {}, {}, nullptr, 0, contents, 1, nullptr, &odd},
         {text("c.escape"), {}, {}, nullptr, 0, contents, 1, nullptr, &escape},
     };
-    static fastqueue_module const module{FASTQUEUE_MODULE_STAMP, {}, tasks, 3};
+    static fastqueue_module const module{FASTQUEUE_MODULE_STAMP, {}, tasks, 3, nullptr, 0};
     return &module;
 }

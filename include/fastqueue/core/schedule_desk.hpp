@@ -1,0 +1,274 @@
+#pragma once
+
+#include <fastqueue/core/plane_state.hpp>
+#include <fastqueue/core/schedule_document.hpp>
+#include <fastqueue/core/schedule_times.hpp>
+#include <fastqueue/core/task_life.hpp>
+#include <fastqueue/wire/task_options.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace fastqueue::core {
+
+/// Tasks that are submitted again and again: what operators and workers order (`schedule`, `unschedule`, `trigger`, `pause` and
+/// `resume schedule=`, `schedules`), and what fires. With a durable store all of it outlives a restart: the id of a firing's task is
+/// stored before it fires, so it is submitted once.
+template <class P>
+class schedule_desk {
+public:
+    schedule_desk(plane_state<P>& state, task_life<P>& life) : s_{state}, life_{life} {}
+
+    /// \return false: it is none of its verbs
+    bool verb(request& r, wire::header const& h, std::string_view payload) {
+        auto const verb = h.verb();
+        if (verb == "schedule")
+            define(r, h, payload);
+        else if (verb == "schedules")
+            list(r, h);
+        else if (verb == "unschedule")
+            one(r, h, [this](std::uint32_t slot) { remove(slot); });
+        else if (verb == "trigger")
+            trigger(r, h);
+        else if ((verb == "pause" || verb == "resume") && !h.get("schedule").empty())
+            pause(r, h);
+        else
+            return false;
+        return true;
+    }
+
+    /// Fires what is due.
+    void tick() {
+        if (s_.stopping) return;
+        for (auto const& text : s_.schedules.take_outdated()) written_ = s_.store.member(text, false);
+        for (int i = 0; i < most_a_tick; ++i) {
+            auto const slot = s_.schedules.pop(s_.now.wall);
+            if (!slot) return;
+            fire_due(*slot);
+        }
+    }
+    [[nodiscard]] instant next_deadline() const noexcept {
+        return s_.stopping ? instant::max() : s_.schedules.next_deadline(s_.now);
+    }
+
+private:
+    static constexpr int most_a_tick = 10'000;
+    static constexpr int most_looked_ahead = 100'000;
+    static constexpr std::uint64_t late_us = 10'000'000;  // what is made up for later than that was missed
+
+    // ---- orders
+
+    void define(request& r, wire::header const& h, std::string_view payload) {
+        schedule made;
+        if (auto const bad = made.read(h, payload); !bad.empty()) return s_.refuse(r, h, bad);
+        if (!s_.zones.period(made.zone, this_second()))
+            return s_.refuse(
+                r, h,
+                "zone=: '" + made.zone.substr(0, 64) +
+                    "' is not known here; write UTC, +02:00 or, where the control plane has the system's, "
+                    "Europe/Berlin");
+        auto const known = s_.schedules.find(made.name);
+        if (known == none) {
+            if (s_.schedules.size() >= s_.options.limits.max_schedules)
+                return s_.error(r, "-", errc::queue_full, ref_of(h), "as many schedules as there may be");
+            return answer(r, h, add(std::move(made)));
+        }
+        auto const& there = s_.schedules[known];
+        bool const same = there.definition == made.definition && there.arguments == made.arguments;
+        if (same) return answer(r, h, known);
+        if (h.get("replace") != "1")
+            return s_.error(r, "-", errc::duplicate, ref_of(h),
+                            "a schedule '" + made.name +
+                                "' is there, and says something else: replace=1, or another name");
+        answer(r, h, replace(known, std::move(made)));
+    }
+    std::uint32_t add(schedule&& made) {
+        made.anchor_us = s_.now_us();
+        plan(made, made.anchor_us);
+        if (s_.keeps()) written_ = s_.store.member(made.text(), true);
+        return s_.schedules.add(std::move(made));
+    }
+    /// What it has done so far stays.
+    std::uint32_t replace(std::uint32_t slot, schedule&& made) {
+        auto& there = s_.schedules[slot];
+        auto const before = there.text();
+        made.anchor_us = s_.now_us();
+        made.fired = there.fired;
+        made.skipped = there.skipped;
+        made.last_us = there.last_us;
+        made.last_id = there.last_id;
+        made.paused = there.paused;
+        made.revision = there.revision;
+        plan(made, made.anchor_us);
+        there = std::move(made);
+        rewrite(there, before);
+        s_.schedules.arm(slot);
+        return slot;
+    }
+    void remove(std::uint32_t slot) {
+        if (s_.keeps()) written_ = s_.store.member(s_.schedules[slot].text(), false);
+        s_.schedules.erase(slot);
+    }
+    void pause(request& r, wire::header const& h) {
+        auto const slot = s_.schedules.find(h.get("schedule"));
+        if (!h.positional().empty() || slot == none) return unknown(r, h);
+        auto& d = s_.schedules[slot];
+        bool const paused = h.verb() == "pause";
+        if (d.paused != paused) {
+            auto const before = d.text();
+            d.paused = paused;
+            if (!paused && d.next_us != 0) plan(d, s_.now_us());  // what was due meanwhile was not missed
+            rewrite(d, before);
+            s_.schedules.arm(slot);
+        }
+        answer(r, h, slot);
+    }
+    /// Fires now, beside its times. The id comes from who asks, so that a question that is sent again is the same firing.
+    void trigger(request& r, wire::header const& h) {
+        auto const slot = h.positional().size() == 1 ? s_.schedules.find(h.positional()[0]) : none;
+        auto const as = uuid::parse(h.get("as"));
+        if (slot == none) return unknown(r, h);
+        if (!as) return s_.refuse(r, h, "as= is the id of the task to make, a UUID");
+        auto& d = s_.schedules[slot];
+        if (s_.ledger.find(*as) == none) {
+            if (!has_room(d))
+                return s_.error(r, "-", errc::queue_full, ref_of(h),
+                                "the control plane takes no more tasks now");
+            auto const before = d.text();
+            submit(d, *as, s_.now_us());
+            rewrite(d, before);
+        }
+        answer(r, h, slot);
+    }
+    void list(request& r, wire::header const& h) {
+        if (h.positional().size() == 1) return one(r, h, [](std::uint32_t) {});
+        auto limit = h.positional().empty() ? s_.list_limit(r, h) : std::nullopt;
+        if (!h.positional().empty()) s_.refuse(r, h, "the verb takes one name, or limit= and after=");
+        if (!limit) return;
+        std::string out;
+        json::writer w{out};
+        w.begin_array();
+        s_.schedules.each([&](std::uint32_t slot) {
+            if (s_.schedules[slot].name <= h.get("after")) return true;
+            write_schedule(w, s_.schedules[slot], s_.zones);
+            return --*limit > 0;
+        });
+        w.end_array();
+        s_.show(r, h, h.verb(), {}, out);
+    }
+    /// Answers about the one that is named, as it was before `f(slot)`.
+    template <class F>
+    void one(request& r, wire::header const& h, F&& f) {
+        auto const slot = h.positional().size() == 1 ? s_.schedules.find(h.positional()[0]) : none;
+        if (slot == none) return unknown(r, h);
+        answer(r, h, slot);
+        f(slot);
+        rest_on_writes(r);
+    }
+    void unknown(request& r, wire::header const& h) {
+        s_.error(r, "-", errc::unknown_task_name, ref_of(h),
+                 "there is no schedule of that name; see schedules");
+    }
+    void answer(request& r, wire::header const& h, std::uint32_t slot) {
+        std::string out;
+        json::writer w{out};
+        write_schedule(w, s_.schedules[slot], s_.zones);
+        s_.show(r, h, h.verb(), s_.schedules[slot].name, out);
+        rest_on_writes(r);
+    }
+    void rest_on_writes(request& r) {
+        if (s_.keeps()) s_.rests_on(r, written_);
+    }
+
+    // ---- firing
+
+    /// Sets its next firing to the first after `us`.
+    void plan(schedule& d, std::uint64_t us) {
+        d.next_us = d.count != 0 && d.fired >= d.count ? 0 : fires_after(d, s_.zones, us);
+        d.next_id = s_.fresh_id();
+    }
+    void fire_due(std::uint32_t slot) {
+        auto& d = s_.schedules[slot];
+        if (!has_room(d)) return s_.schedules.postpone(slot, s_.now.wall + std::chrono::seconds{1});
+        auto const before = d.text();
+        if (d.missed != catch_up::all) pass_over(d);
+        bool const late = s_.now_us() - d.next_us > late_us;
+        auto const at = d.next_us;
+        if (late && d.missed == catch_up::none) {
+            // nobody wants it any more
+        } else if (must_wait(d) && !(late && d.missed == catch_up::all)) {
+            ++d.skipped;
+        } else {
+            submit(d, d.next_id, at);
+        }
+        plan(d, at);
+        rewrite(d, before);
+        s_.schedules.arm(slot);
+    }
+    /// Goes on to the latest firing that is due.
+    void pass_over(schedule& d) const {
+        for (int i = 0; i < most_looked_ahead; ++i) {
+            auto const next = fires_after(d, s_.zones, d.next_us);
+            if (next == 0 || next > s_.now_us()) return;
+            d.next_us = next;
+        }
+    }
+    [[nodiscard]] bool must_wait(schedule const& d) const noexcept {
+        if (d.overlaps || d.last_us == 0) return false;
+        auto const entry = s_.ledger.find(d.last_id);
+        return entry != none && !is_final(s_.ledger.state(entry));
+    }
+    [[nodiscard]] bool has_room(schedule const& d) const {
+        auto const& l = s_.options.limits;
+        bool const fits = s_.keeps() || s_.task_octets + d.arguments.size() <= l.max_task_bytes;
+        auto const& names = s_.dispatch.names();
+        return !s_.stopping && !s_.full && fits && s_.tasks.used() < l.max_tasks &&
+               (names.find(d.task) != none || names.size() < l.max_task_names);
+    }
+    /// Submits the task of one firing, unless that was done before a restart.
+    void submit(schedule& d, task_id const& id, std::uint64_t at_us) {
+        if (s_.ledger.find(id) == none && !accept(d, id, at_us)) {
+            ++d.skipped;
+            return;
+        }
+        ++d.fired;
+        d.last_us = at_us;
+        d.last_id = id;
+    }
+    /// \return false: a task that lives has its key
+    bool accept(schedule const& d, task_id const& id, std::uint64_t at_us) {
+        auto const line = "FQ1 schedule " + d.definition;
+        wire::header h;
+        wire::request_options o;
+        if (h.parse(line, line.size()) || wire::read_options(h, o)) return false;  // it was read before
+        if (!o.unique.empty() && s_.unique.find(o.unique) != none) return false;
+        auto attributes = wire::attributes_of(h);
+        attributes.append(attributes.empty() ? "firing=" : " firing=").append(d.name).append(1, '@');
+        attributes.append(utc_text(at_us));
+        auto const fingerprint = task_fingerprint(d.task, o.content, d.arguments);
+        auto const slot =
+            life_.accept({id, d.task, d.arguments, fingerprint, priority::normal, attributes}, o);
+        written_ = std::max(written_, s_.tasks[slot].stored);
+        return true;
+    }
+    /// First what is new, behind the task that it may have submitted: a crash in between leaves both, and the later one counts.
+    void rewrite(schedule& d, std::string const& before) {
+        ++d.revision;
+        if (!s_.keeps()) return;
+        s_.store.member(d.text(), true);
+        written_ = s_.store.member(before, false);
+    }
+    [[nodiscard]] std::chrono::sys_seconds this_second() const noexcept {
+        return std::chrono::floor<std::chrono::seconds>(s_.now.wall);
+    }
+
+    plane_state<P>& s_;
+    task_life<P>& life_;
+    policy::store_sequence written_ = 0;
+};
+
+}  // namespace fastqueue::core
