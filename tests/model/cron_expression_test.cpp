@@ -333,7 +333,7 @@ TEST_CASE("cron: random expressions match the minutes that a plain search finds"
         REQUIRE(why.find("never comes") != std::string::npos);
         return;
     }
-    auto const begin = local("2026-01-01 00:00") + 1min * static_cast<long>(random() % (4 * 366 * 24 * 60));
+    auto const begin = local("2026-01-01 00:00") + 1min * static_cast<long>(random() % (4UL * 366 * 24 * 60));
     auto const end = begin + 24h * 28;
     auto found = when->next(begin - 1s);
     long wrong = 0;

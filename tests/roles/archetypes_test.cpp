@@ -1,6 +1,8 @@
 #include "roles/archetypes.hpp"
 
+#include <fastqueue/core/next_firing.hpp>
 #include <fastqueue/fastqueue.hpp>
+#include <fastqueue/model/cron_expression.hpp>
 
 #include "roles/fixture.hpp"
 #include "support/catch.hpp"

@@ -57,6 +57,7 @@ public:
 
 private:
     using fields = std::array<detail::cron_field, detail::cron_fields.size()>;
+    using texts = std::array<std::string_view, detail::cron_fields.size()>;
 
     explicit cron_expression(fields const& said) noexcept
         : minutes_{said[0].values},
@@ -67,6 +68,9 @@ private:
           either_day_{!said[2].star && !said[4].star},
           fixed_time_{!any(said, 0) && !any(said, 1)} {}
 
+    [[nodiscard]] static std::optional<cron_expression> parse_fields(texts const& texts, std::string_view all,
+                                                                     std::string& why);
+    // Whether a field leaves nothing out.
     [[nodiscard]] static bool any(fields const& said, std::size_t field) noexcept {
         return said[field].star ||
                std::popcount(said[field].values) == static_cast<int>(detail::cron_fields[field].count);
@@ -101,10 +105,10 @@ private:
 
 namespace detail {
 
-/// A text's words between blanks and tabs. More than `most` are not kept, and counted as one more.
+/// A text's words between blanks and tabs. Those beyond `Most` are not kept, and count as one.
 template <std::size_t Most>
-struct words {
-    explicit words(std::string_view text) noexcept {
+struct cron_words {
+    explicit cron_words(std::string_view text) noexcept {
         constexpr std::string_view blanks = " \t";
         auto at = text.find_first_not_of(blanks);
         for (; at != std::string_view::npos && count <= Most; ++count) {
@@ -139,7 +143,7 @@ inline constexpr std::string_view cron_macro_names =
 }  // namespace detail
 
 inline std::optional<cron_expression> cron_expression::parse(std::string_view text, std::string& why) {
-    detail::words<detail::cron_fields.size()> words{text};
+    detail::cron_words<detail::cron_fields.size()> const words{text};
     if (words.count == 1 && words.list[0].starts_with('@')) {
         auto const macro = detail::cron_macro(words.list[0]);
         if (!macro.empty()) return parse(macro, why);
@@ -147,33 +151,36 @@ inline std::optional<cron_expression> cron_expression::parse(std::string_view te
               std::string{detail::cron_macro_names};
         return std::nullopt;
     }
-    if (words.count != words.list.size()) {
-        why = detail::cron_quoted(text) +
-              (words.count > words.list.size() ? " has more than 5 fields"
-                                               : " has " + std::to_string(words.count) + " of 5 fields") +
-              ": minute, hour, day of the month, month and day of the week";
-        return std::nullopt;
-    }
+    if (words.count == words.list.size()) return parse_fields(words.list, text, why);
+    why = detail::cron_quoted(text) +
+          (words.count > words.list.size() ? " has more than 5 fields"
+                                           : " has " + std::to_string(words.count) + " of 5 fields") +
+          ": minute, hour, day of the month, month and day of the week";
+    return std::nullopt;
+}
+
+inline std::optional<cron_expression> cron_expression::parse_fields(texts const& texts, std::string_view all,
+                                                                    std::string& why) {
     fields said;
     for (std::size_t i = 0; i < said.size(); ++i) {
-        auto const read = detail::cron_field_reader{detail::cron_fields[i], text, why}.read(words.list[i]);
+        auto const read = detail::cron_field_reader{detail::cron_fields[i], all, why}.read(texts[i]);
         if (!read) return std::nullopt;
         said[i] = *read;
     }
     cron_expression const out{said};
     if (out.can_match()) return out;
-    why = detail::cron_quoted(text) + " never comes: no month " + detail::cron_quoted(words.list[3]) +
-          " has a day " + detail::cron_quoted(words.list[2]);
+    why = detail::cron_quoted(all) + " never comes: no month " + detail::cron_quoted(texts[3]) +
+          " has a day " + detail::cron_quoted(texts[2]);
     return std::nullopt;
 }
 
 // Each date that some year has falls on each day of the week in some year.
 inline bool cron_expression::can_match() const noexcept {
     if (either_day_) return true;
-    for (unsigned month = 1; month <= 12; ++month) {
+    for (unsigned n = 1; n <= 12; ++n) {
         using namespace std::chrono;
-        auto const length = unsigned{(year{2000} / month / last).day()};
-        if (has(months_, month) && (days_ & ((std::uint64_t{2} << length) - 1)) != 0) return true;
+        auto const length = unsigned{(year{2000} / month{n} / last).day()};
+        if (has(months_, n) && (days_ & ((std::uint64_t{2} << length) - 1)) != 0) return true;
     }
     return false;
 }
