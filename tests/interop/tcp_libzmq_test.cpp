@@ -173,3 +173,48 @@ TEST_CASE("tcp: a libzmq ROUTER that goes is told as a lost connection", "[inter
     REQUIRE(world.pump([&] { return client.sink.has_closed(peer); }));
     CHECK(client.sink.why_closed(peer) == errc::connection_lost);
 }
+
+TEST_CASE("tcp: we push to a libzmq PULL, and it gets all, whole and in order", "[interop]") {
+    test::tcp_world world;
+    libzmq_socket pull{ZMQ_PULL};
+    pull.set(ZMQ_RCVHWM, 0);
+    auto& client = world.add();
+    auto const peer = client.transport.dial_push({"127.0.0.1", pull.bind()}, 1);
+    REQUIRE(world.pump([&] { return client.sink.has_opened(peer); }));
+    constexpr int count = 2000;
+    for (int i = 0; i < count; ++i)
+        REQUIRE_FALSE(post(client.transport, peer, {"FQ1 result " + std::to_string(i), "8"}));
+    REQUIRE_FALSE(post(client.transport, peer, samples));
+    for (int i = 0; i < count; ++i) {
+        std::vector<std::string> got;
+        REQUIRE(world.pump([&] { return !(got = pull.receive()).empty(); }));
+        REQUIRE(got == std::vector<std::string>{"FQ1 result " + std::to_string(i), "8"});
+    }
+    std::vector<std::string> got;
+    REQUIRE(world.pump([&] { return !(got = pull.receive()).empty(); }));
+    bool const whole = got == samples;
+    CHECK(whole);
+    CHECK(client.sink.endings.empty());
+}
+
+TEST_CASE("tcp: a libzmq PULL that goes is told to our PUSH", "[interop]") {
+    test::tcp_world world;
+    auto& client = world.add();
+    peer_id peer{};
+    {
+        libzmq_socket pull{ZMQ_PULL};
+        peer = client.transport.dial_push({"127.0.0.1", pull.bind()}, 1);
+        REQUIRE(world.pump([&] { return client.sink.has_opened(peer); }));
+    }
+    REQUIRE(world.pump([&] { return client.sink.has_closed(peer); }));
+    CHECK(client.sink.why_closed(peer) == errc::connection_lost);
+}
+
+TEST_CASE("tcp: a libzmq socket that is no PULL refuses our PUSH", "[interop]") {
+    test::tcp_world world;
+    libzmq_socket router{ZMQ_ROUTER};
+    auto& client = world.add();
+    auto const peer = client.transport.dial_push({"127.0.0.1", router.bind()}, 1);
+    REQUIRE(world.pump([&] { return client.sink.has_closed(peer); }));
+    CHECK(client.sink.why_closed(peer) == errc::socket_type_mismatch);
+}

@@ -7,8 +7,11 @@
 
 #include <asio/use_future.hpp>
 #include <chrono>
+#include <cstdint>
+#include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 using namespace roles;
 
@@ -60,4 +63,16 @@ TEST_CASE("archetypes: all roles work with policies that can do no more than the
     CHECK(client.call_outcome(fail("it rained")).text() == "it rained");
     CHECK(client.async_call(add(1, 2), asio::use_future).get().value() == 3);
     CHECK(client.document("workers").find("\"least\"") != std::string::npos);
+}
+
+TEST_CASE("archetypes: a machine is told at once that its transport does not push", "[roles]") {
+    archetypes::transport transport;
+    fq::core::outbox box;
+    box.dial_push({"127.0.0.1", 1}, 7);
+    std::vector<std::string_view> frames;
+    std::vector<std::pair<std::uint32_t, fq::peer_id>> dialled;
+    fq::shell::perform(box, 0, transport, frames,
+                       [&](std::uint32_t tag, fq::peer_id peer) { dialled.emplace_back(tag, peer); });
+    REQUIRE(dialled.size() == 1);
+    CHECK(dialled[0] == std::pair{std::uint32_t{7}, fq::peer_id::none});
 }
