@@ -224,6 +224,23 @@ TEST_CASE("courier: an address that refuses is dialled again after longer and lo
     CHECK(o.courier.counters().failed == 0);
 }
 
+TEST_CASE("courier: pauses are short again when something was taken", "[core]") {
+    post_office o;
+    REQUIRE(o.post(1, "a"));
+    o.turn();
+    for (int i = 0; i < 4; ++i) {
+        o.refuse_all();
+        o.pass(5s);
+    }
+    o.open_all();
+    o.turn();
+    REQUIRE(o.got[1] == texts{"a"});
+    REQUIRE(o.post(1, "b"));
+    o.cut(o.peer_at(1));
+    o.pass(100ms);
+    CHECK(o.dialling.size() == 1);
+}
+
 TEST_CASE(
     "courier: a letter whose time is over has failed, which is told with the reason, and its address is "
     "forgotten",
@@ -401,6 +418,55 @@ TEST_CASE("courier: who had a connection for long lines up again when others wai
     }
     for (std::uint16_t port = 1; port <= 4; ++port) CHECK(o.got[port] == numbers(0, sent));
     CHECK(o.most_links <= 4);
+}
+
+TEST_CASE("courier: a connection whose letters wait for the store is left alone", "[core]") {
+    auto options = few_of_all();
+    options.max_octets = 1U << 20U;
+    post_office o{options};
+    for (std::uint16_t port = 1; port <= 4; ++port) REQUIRE(o.post(port, "a", std::string(200'000, 'x'), 1));
+    o.turn();
+    o.open_all();
+    REQUIRE(o.post(5, "b"));
+    CHECK_FALSE(o.post(6, "no room", std::string(300'000, 'x')));
+    o.pass(40s);
+    CHECK(o.closed.empty());
+    o.committed = 1;
+    o.turn();
+    o.turn();
+    o.open_all();
+    for (std::uint16_t port = 1; port <= 4; ++port) CHECK(o.got[port] == texts{"a"});
+    CHECK(o.got[5] == texts{"b"});
+}
+
+TEST_CASE("courier: who holds a connection that others wait for, and does not read, has failed", "[core]") {
+    post_office o{few_of_all()};
+    for (std::uint16_t port = 1; port <= 4; ++port) {
+        o.asleep[port] = true;
+        REQUIRE(o.post(port, "a"));
+    }
+    o.turn();
+    o.open_all();
+    for (std::uint16_t port = 1; port <= 4; ++port) REQUIRE(o.post(port, "b", std::string(5U << 20U, 'x')));
+    o.pass(4s);
+    for (std::uint16_t port = 1; port <= 4; ++port) REQUIRE(o.post(port, "c"));
+    REQUIRE(o.post(5, "d"));
+    o.pass(500ms);
+    CHECK(o.got[5].empty());
+    for (int i = 0; i < 10; ++i) {
+        o.pass(100ms);
+        o.open_all();
+    }
+    CHECK(o.got[5] == texts{"d"});
+    for (std::uint16_t port = 6; port <= 9; ++port) REQUIRE(o.post(port, "e"));
+    int sleepers = 0;
+    for (int i = 0; i < 100; ++i) {
+        o.pass(100ms);
+        o.open_all();
+    }
+    for (auto const& [peer, port] : o.ports) sleepers += port <= 4 ? 1 : 0;
+    CHECK(sleepers <= 2);
+    for (std::uint16_t port = 6; port <= 9; ++port) CHECK(o.got[port] == texts{"e"});
 }
 
 TEST_CASE("courier: dead addresses take half of the connections at most, whatever they do to a dial",
