@@ -2,6 +2,7 @@
 
 #include <fastqueue/core/plane.hpp>
 #include <fastqueue/policies.hpp>
+#include <fastqueue/shell/dial_push.hpp>
 #include <fastqueue/shell/host_name.hpp>
 #include <fastqueue/shell/local_worker.hpp>
 #include <fastqueue/shell/perform.hpp>
@@ -152,6 +153,9 @@ private:
                                   : owner.transport_->send(peer, frames);
         }
         peer_id dial(endpoint const& to, std::uint32_t tag) { return owner.transport_->dial(to, tag); }
+        peer_id dial_push(endpoint const& to, std::uint32_t tag) {
+            return shell::dial_push(*owner.transport_, to, tag);
+        }
         void close(peer_id peer) {
             is_local(peer) ? owner.inproc_->close(plain(peer)) : owner.transport_->close(peer);
         }

@@ -31,7 +31,8 @@ std::vector<std::string> perform(outbox& box, fq::policy::store_sequence committ
             out.push_back(std::to_string(static_cast<std::uint64_t>(m.to)) + ' ' + std::string{frames[0]});
         },
         [&](fq::core::link_action const& a) {
-            out.emplace_back(std::holds_alternative<fq::core::dial_action>(a) ? "dial" : "close");
+            auto const* const dial = std::get_if<fq::core::dial_action>(&a);
+            out.emplace_back(dial == nullptr ? "close" : dial->push ? "dial as PUSH" : "dial");
         });
     return out;
 }
@@ -44,8 +45,9 @@ TEST_CASE("outbox: hands out messages oldest first, and links behind them", "[co
     put(box, 1, "a");
     box.dial({"h", 1}, 7);
     put(box, 2, "b");
+    box.dial_push({"h", 2}, 8);
     auto const turn = box.turn();
-    CHECK(perform(box, 0) == std::vector<std::string>{"1 a", "2 b", "close", "dial"});
+    CHECK(perform(box, 0) == std::vector<std::string>{"1 a", "2 b", "close", "dial", "dial as PUSH"});
     CHECK(box.turn() != turn);
     CHECK(perform(box, 0).empty());
 }

@@ -1,3 +1,6 @@
+#include <fastqueue/core/courier.hpp>
+#include <fastqueue/shell/perform.hpp>
+#include <fastqueue/shell/queued.hpp>
 #include <fastqueue/transport/tcp.hpp>
 
 #include <zmq.h>
@@ -38,6 +41,7 @@ public:
         REQUIRE(zmq_getsockopt(socket_, ZMQ_LAST_ENDPOINT, text, &size) == 0);
         return make_endpoint(text).port;
     }
+    [[nodiscard]] bool bind(endpoint const& at) { return zmq_bind(socket_, at.text().c_str()) == 0; }
     [[nodiscard]] bool send(std::vector<std::string> const& frames) {
         for (std::size_t i = 0; i < frames.size(); ++i) {
             int const flags = ZMQ_DONTWAIT | (i + 1 < frames.size() ? ZMQ_SNDMORE : 0);
@@ -67,6 +71,27 @@ private:
 
     void* context_;
     void* socket_;
+};
+
+/// A courier on a transport, as a role has it.
+struct courier_role {
+    explicit courier_role(test::tcp_world::node& node) : net{node} {
+        net.sink.on_opened = [this](peer_id p) { CHECK(courier.opened(p, now())); };
+        net.sink.on_closed = [this](peer_id p) { CHECK(courier.closed(p, net.sink.why_closed(p), now())); };
+        net.sink.on_turn_end = [this] { finish_turn(); };
+    }
+    [[nodiscard]] instant now() const { return net.transport.now().steady; }
+    void finish_turn() {
+        courier.turn(now(), 0, [this](peer_id p) { return shell::queued(net.transport, p); });
+        shell::perform(out, 0, net.transport, frames,
+                       [this](std::uint32_t tag, peer_id p) { courier.dialled(tag, p); });
+        net.transport.arm(courier.next_deadline());
+    }
+
+    test::tcp_world::node& net;
+    core::outbox out;
+    core::courier courier{{}, out};
+    std::vector<std::string_view> frames;
 };
 
 std::vector<std::string> const samples{"", "short", std::string(255, 'a'), std::string(256, 'b'),
@@ -172,4 +197,85 @@ TEST_CASE("tcp: a libzmq ROUTER that goes is told as a lost connection", "[inter
     }
     REQUIRE(world.pump([&] { return client.sink.has_closed(peer); }));
     CHECK(client.sink.why_closed(peer) == errc::connection_lost);
+}
+
+TEST_CASE("tcp: we push to a libzmq PULL, and it gets all, whole and in order", "[interop]") {
+    test::tcp_world world;
+    libzmq_socket pull{ZMQ_PULL};
+    pull.set(ZMQ_RCVHWM, 0);
+    auto& client = world.add();
+    auto const peer = client.transport.dial_push({"127.0.0.1", pull.bind()}, 1);
+    REQUIRE(world.pump([&] { return client.sink.has_opened(peer); }));
+    constexpr int count = 2000;
+    for (int i = 0; i < count; ++i)
+        REQUIRE_FALSE(post(client.transport, peer, {"FQ1 result " + std::to_string(i), "8"}));
+    REQUIRE_FALSE(post(client.transport, peer, samples));
+    for (int i = 0; i < count; ++i) {
+        std::vector<std::string> got;
+        REQUIRE(world.pump([&] { return !(got = pull.receive()).empty(); }));
+        REQUIRE(got == std::vector<std::string>{"FQ1 result " + std::to_string(i), "8"});
+    }
+    std::vector<std::string> got;
+    REQUIRE(world.pump([&] { return !(got = pull.receive()).empty(); }));
+    bool const whole = got == samples;
+    CHECK(whole);
+    CHECK(client.sink.endings.empty());
+}
+
+TEST_CASE("tcp: a libzmq PULL that goes is told to our PUSH", "[interop]") {
+    test::tcp_world world;
+    auto& client = world.add();
+    peer_id peer{};
+    {
+        libzmq_socket pull{ZMQ_PULL};
+        peer = client.transport.dial_push({"127.0.0.1", pull.bind()}, 1);
+        REQUIRE(world.pump([&] { return client.sink.has_opened(peer); }));
+    }
+    REQUIRE(world.pump([&] { return client.sink.has_closed(peer); }));
+    CHECK(client.sink.why_closed(peer) == errc::connection_lost);
+}
+
+TEST_CASE("tcp: a libzmq socket that is no PULL refuses our PUSH", "[interop]") {
+    test::tcp_world world;
+    libzmq_socket router{ZMQ_ROUTER};
+    auto& client = world.add();
+    auto const peer = client.transport.dial_push({"127.0.0.1", router.bind()}, 1);
+    REQUIRE(world.pump([&] { return client.sink.has_closed(peer); }));
+    CHECK(client.sink.why_closed(peer) == errc::socket_type_mismatch);
+}
+
+TEST_CASE("tcp: a courier's letters come to a libzmq PULL, though that is bound late, goes and comes again",
+          "[interop]") {
+    test::tcp_world world;
+    courier_role role{world.add()};
+    auto const where = world.unused_address();
+    auto const post = [&](int i) {
+        REQUIRE(
+            role.courier.post(where, "FQ1 result " + std::to_string(i), std::to_string(i), 0, role.now()));
+    };
+    for (int i = 0; i < 100; ++i) post(i);
+    REQUIRE(world.pump([&] { return role.net.sink.endings.size() >= 2; }));
+    CHECK(role.net.sink.endings[0].why == errc::refused);
+    auto const comes = [&](libzmq_socket& pull, int from) {
+        for (int i = from; i < from + 100; ++i) {
+            std::vector<std::string> got;
+            REQUIRE(world.pump([&] { return !(got = pull.receive()).empty(); }));
+            REQUIRE(got == std::vector<std::string>{"FQ1 result " + std::to_string(i), std::to_string(i)});
+        }
+    };
+    {
+        libzmq_socket pull{ZMQ_PULL};
+        REQUIRE(pull.bind(where));
+        comes(pull, 0);
+        CHECK(role.courier.waiting() == 0);
+    }
+    auto const ended = role.net.sink.endings.size();
+    REQUIRE(world.pump([&] { return role.net.sink.endings.size() > ended; }));  // it has gone
+    for (int i = 100; i < 200; ++i) post(i);
+    libzmq_socket pull{ZMQ_PULL};
+    REQUIRE(world.pump([&] { return pull.bind(where); }));
+    comes(pull, 100);
+    CHECK(role.courier.counters().sent == 200);
+    CHECK(role.courier.counters().failed == 0);
+    CHECK(role.net.sink.letters_seen == 0);
 }

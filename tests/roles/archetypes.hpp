@@ -49,7 +49,8 @@ private:
     fq::transport::tcp real_;
 };
 static_assert(fq::policy::runnable_transport<transport>);
-static_assert(!fq::policy::turnable_transport<transport> && !fq::policy::tells_queue<transport>);
+static_assert(!fq::policy::turnable_transport<transport> && !fq::policy::tells_queue<transport> &&
+              !fq::policy::pushes<transport>);
 
 struct serialization {
     static constexpr char const* content = "archetype";

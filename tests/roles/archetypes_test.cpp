@@ -9,8 +9,11 @@
 
 #include <asio/use_future.hpp>
 #include <chrono>
+#include <cstdint>
+#include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 using namespace roles;
 
@@ -76,4 +79,16 @@ TEST_CASE("archetypes: a schedule needs no more of time zones than their concept
           sys_seconds{});  // 00:00 became 01:00
     CHECK(fq::core::next_firing(*daily, zones, "office", sys_seconds{}) == sys_seconds{23h});
     CHECK_FALSE(fq::core::next_firing(*daily, zones, "home", sys_seconds{}).has_value());
+}
+
+TEST_CASE("archetypes: a machine is told at once that its transport does not push", "[roles]") {
+    archetypes::transport transport;
+    fq::core::outbox box;
+    box.dial_push({"127.0.0.1", 1}, 7);
+    std::vector<std::string_view> frames;
+    std::vector<std::pair<std::uint32_t, fq::peer_id>> dialled;
+    fq::shell::perform(box, 0, transport, frames,
+                       [&](std::uint32_t tag, fq::peer_id peer) { dialled.emplace_back(tag, peer); });
+    REQUIRE(dialled.size() == 1);
+    CHECK(dialled[0] == std::pair{std::uint32_t{7}, fq::peer_id::none});
 }

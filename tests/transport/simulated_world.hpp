@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "transport/pull_sockets.hpp"
 #include "transport/recording_sink.hpp"
 
 namespace fastqueue::test {
@@ -37,6 +38,12 @@ public:
     void remove(node& gone) {
         std::erase_if(nodes_, [&](auto const& n) { return n.get() == &gone; });
     }
+    [[nodiscard]] static bool says_wrong_type(std::error_code why) {
+        return why == errc::socket_type_mismatch;
+    }
+    [[nodiscard]] simulated_pull_socket& add_pull() {
+        return *pulls_.emplace_back(std::make_unique<simulated_pull_socket>(network_, "machine"));
+    }
     [[nodiscard]] static endpoint address() { return {"127.0.0.1", 0}; }
     [[nodiscard]] static endpoint unused_address() { return {"127.0.0.1", 1}; }
     template <class Condition>
@@ -51,6 +58,7 @@ public:
 private:
     testing::simulated_network network_{42};
     std::vector<std::unique_ptr<node>> nodes_;
+    std::vector<std::unique_ptr<simulated_pull_socket>> pulls_;
 };
 
 }  // namespace fastqueue::test

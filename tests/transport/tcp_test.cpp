@@ -5,3 +5,4 @@
 #include "transport/transport_laws.hpp"
 
 FASTQUEUE_TRANSPORT_LAWS(fastqueue::test::tcp_world, "tcp")
+FASTQUEUE_PUSH_LAWS(fastqueue::test::tcp_world, "tcp")

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "transport/pull_sockets.hpp"
 #include "transport/recording_sink.hpp"
 
 namespace fastqueue::test {
@@ -30,6 +31,12 @@ public:
     void remove(node& gone) {
         std::erase_if(nodes_, [&](auto const& n) { return n.get() == &gone; });
     }
+    [[nodiscard]] static bool says_wrong_type(std::error_code why) {
+        return why == errc::socket_type_mismatch;
+    }
+    [[nodiscard]] system_pull_socket& add_pull() {
+        return *pulls_.emplace_back(std::make_unique<system_pull_socket>());
+    }
     [[nodiscard]] endpoint address() const { return {"127.0.0.1", 0}; }
     [[nodiscard]] endpoint unused_address() {
         node probe{{}};
@@ -48,12 +55,14 @@ public:
         while (!holds()) {
             if (std::chrono::steady_clock::now() >= end) return false;
             for (auto const& n : nodes_) n->transport.poll();
+            for (auto const& p : pulls_) p->poll();
         }
         return true;
     }
 
 private:
     std::vector<std::unique_ptr<node>> nodes_;
+    std::vector<std::unique_ptr<system_pull_socket>> pulls_;
 };
 
 }  // namespace fastqueue::test

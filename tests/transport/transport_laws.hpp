@@ -319,6 +319,90 @@ struct transport_laws {
         CHECK_FALSE(t.client.sink.nested);
     }
 
+    // ---- `policy::pushes`: a World also has `add_pull()`, a PULL socket that listens
+
+    struct delivery {
+        typename World::node& sender;
+        decltype(world.add_pull()) pull;
+        peer_id peer{};
+    };
+    delivery push_to_a_pull() {
+        auto& sender = world.add();
+        delivery d{sender, world.add_pull()};
+        d.peer = sender.transport.dial_push(d.pull.where(), 11);
+        CHECK(post(sender.transport, d.peer, {"too early"}) == errc::no_such_peer);
+        REQUIRE(world.pump([&] { return sender.sink.has_opened(d.peer) && d.pull.is_open(); }));
+        return d;
+    }
+
+    void a_push_delivers_to_a_pull_in_order() {
+        auto d = push_to_a_pull();
+        CHECK(d.sender.sink.arrivals[0].tag == 11);
+        CHECK_FALSE(d.sender.sink.arrivals[0].accepted);
+        for (int i = 0; i < 1000; ++i)
+            REQUIRE_FALSE(post(d.sender.transport, d.peer, {"head " + std::to_string(i), "value"}));
+        std::string const large(5U << 20U, 'x');
+        REQUIRE_FALSE(post(d.sender.transport, d.peer, {"last", large}));
+        REQUIRE(world.pump([&] { return d.pull.letters().size() == 1001; }));
+        for (int i = 0; i < 1000; ++i)
+            REQUIRE(d.pull.letters()[static_cast<std::size_t>(i)] ==
+                    std::vector<std::string>{"head " + std::to_string(i), "value"});
+        bool const whole = d.pull.letters()[1000] == std::vector<std::string>{"last", large};
+        CHECK(whole);  // too long to be printed
+        CHECK(d.sender.sink.endings.empty());
+    }
+
+    void a_push_is_refused_by_who_is_no_pull() {
+        auto t = connect();
+        auto const peer = t.client.transport.dial_push(t.where, 3);
+        REQUIRE(world.pump([&] { return t.client.sink.has_closed(peer); }));
+        CHECK(World::says_wrong_type(t.client.sink.why_closed(peer)));
+        CHECK_FALSE(t.client.sink.has_opened(peer));
+        CHECK(t.server.sink.arrivals.size() == 1);
+        REQUIRE_FALSE(post(t.client.transport, t.at_client, {"others are served"}));
+        REQUIRE(world.pump([&] { return t.server.sink.letters.size() == 1; }));
+    }
+
+    void a_dial_is_refused_by_a_pull() {
+        auto& client = world.add();
+        auto& pull = world.add_pull();
+        auto const peer = client.transport.dial(pull.where(), 3);
+        REQUIRE(world.pump([&] { return client.sink.has_closed(peer); }));
+        CHECK(World::says_wrong_type(client.sink.why_closed(peer)));
+    }
+
+    void a_push_to_nobody_is_refused_later() {
+        auto& client = world.add();
+        auto const peer = client.transport.dial_push(world.unused_address(), 3);
+        CHECK(client.sink.endings.empty());
+        REQUIRE(world.pump([&] { return client.sink.has_closed(peer); }));
+        CHECK(client.sink.why_closed(peer) == errc::refused);
+    }
+
+    void what_a_pull_says_is_no_message() {
+        auto d = push_to_a_pull();
+        REQUIRE(d.pull.say("nobody asked"));
+        REQUIRE_FALSE(post(d.sender.transport, d.peer, {"still here"}));
+        REQUIRE(world.pump([&] { return d.pull.letters().size() == 1; }));
+        CHECK_FALSE(
+            world.pump_for(std::chrono::milliseconds{20}, [&] { return d.sender.sink.letters_seen > 0; }));
+    }
+
+    void a_pull_that_says_much_is_cut() {
+        auto d = push_to_a_pull();
+        REQUIRE(d.pull.say(std::string(1U << 20U, 'x')));
+        REQUIRE(world.pump([&] { return d.sender.sink.has_closed(d.peer); }));
+        CHECK(d.sender.sink.letters_seen == 0);
+    }
+
+    void a_closed_push_writes_what_was_queued() {
+        auto d = push_to_a_pull();
+        REQUIRE_FALSE(post(d.sender.transport, d.peer, {"the last word", ""}));
+        d.sender.transport.close(d.peer);
+        REQUIRE(world.pump([&] { return d.pull.letters().size() == 1; }));
+        CHECK(d.sender.sink.endings.empty());
+    }
+
     void a_turn_has_one_end_after_its_events() {
         auto t = connect();
         std::vector<std::string> order;
@@ -363,4 +447,14 @@ struct transport_laws {
     FASTQUEUE_TRANSPORT_LAW(World, an_end_that_goes_is_told_to_its_peers, name ": an end that goes is told to its peers") \
     FASTQUEUE_TRANSPORT_LAW(World, calls_never_nest, name ": calls never nest") \
     FASTQUEUE_TRANSPORT_LAW(World, a_turn_has_one_end_after_its_events, name ": a turn has one end, after its events")
+
+/// The laws of `policy::pushes`.
+#define FASTQUEUE_PUSH_LAWS(World, name) \
+    FASTQUEUE_TRANSPORT_LAW(World, a_push_delivers_to_a_pull_in_order, name ": a PUSH delivers to a PULL, in order") \
+    FASTQUEUE_TRANSPORT_LAW(World, a_push_is_refused_by_who_is_no_pull, name ": a PUSH is refused by who is no PULL") \
+    FASTQUEUE_TRANSPORT_LAW(World, a_dial_is_refused_by_a_pull, name ": a plain dial is refused by a PULL") \
+    FASTQUEUE_TRANSPORT_LAW(World, a_push_to_nobody_is_refused_later, name ": a PUSH to nobody is refused, later") \
+    FASTQUEUE_TRANSPORT_LAW(World, what_a_pull_says_is_no_message, name ": what a PULL says is no message") \
+    FASTQUEUE_TRANSPORT_LAW(World, a_pull_that_says_much_is_cut, name ": a PULL that says much is cut") \
+    FASTQUEUE_TRANSPORT_LAW(World, a_closed_push_writes_what_was_queued, name ": a PUSH that is closed writes what was queued")
 // clang-format on

@@ -15,6 +15,7 @@
 
 #include "roles/fixture.hpp"
 #include "support/catch.hpp"
+#include "transport/pull_sockets.hpp"
 #include "transport/transport_laws.hpp"
 
 namespace {
@@ -46,6 +47,13 @@ public:
     void remove(node& gone) {
         std::erase_if(nodes_, [&](auto const& n) { return n.get() == &gone; });
     }
+    /// libzmq ends the connection and does not say why.
+    [[nodiscard]] static bool says_wrong_type(std::error_code why) {
+        return why == errc::connection_lost || why == errc::bad_metadata;
+    }
+    [[nodiscard]] test::system_pull_socket& add_pull() {
+        return *pulls_.emplace_back(std::make_unique<test::system_pull_socket>());
+    }
     [[nodiscard]] endpoint address() const { return {"127.0.0.1", 0}; }
     [[nodiscard]] endpoint unused_address() {
         node probe;
@@ -63,6 +71,7 @@ public:
         while (!holds()) {
             if (std::chrono::steady_clock::now() >= end) return false;
             for (auto const& n : nodes_) n->transport.poll();
+            for (auto const& p : pulls_) p->poll();
             std::this_thread::yield();  // libzmq's threads do half of the work
         }
         return true;
@@ -70,6 +79,7 @@ public:
 
 private:
     std::vector<std::unique_ptr<node>> nodes_;
+    std::vector<std::unique_ptr<test::system_pull_socket>> pulls_;
 };
 
 /// Turns both until it holds.
@@ -177,6 +187,7 @@ FASTQUEUE_TRANSPORT_LAW(zmq_world, an_end_that_goes_is_told_to_its_peers,
 FASTQUEUE_TRANSPORT_LAW(zmq_world, calls_never_nest, "zmq: calls never nest")
 FASTQUEUE_TRANSPORT_LAW(zmq_world, a_turn_has_one_end_after_its_events,
                         "zmq: a turn has one end, after its events")
+FASTQUEUE_PUSH_LAWS(zmq_world, "zmq")
 
 TEST_CASE("zmq: what waits for a peer is counted until libzmq lets go of it, and a turn follows then",
           "[transport]") {

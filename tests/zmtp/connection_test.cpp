@@ -171,6 +171,17 @@ TEST_CASE("zmtp connection: a socket type that does not fit is told so with ERRO
     CHECK_FALSE(after_greeting(ready("ROUTER")).error);
 }
 
+TEST_CASE("zmtp connection: a PUSH sends what others may, and keeps little of what its PULL says", "[zmtp]") {
+    connection c{{socket_type::push, false, {}, {}}, t0};
+    recorder sink;
+    REQUIRE_FALSE(c.receive(greeting() + ready("PULL"), t0, sink));
+    REQUIRE(c.ready());
+    REQUIRE_FALSE(send(c, {std::string(1U << 20U, 'x')}));
+    REQUIRE_FALSE(c.receive(frame(0, std::string(200, 'y')), t0, sink));
+    CHECK(c.receive(frame(0, std::string(handshake_frame_bytes + 1, 'y')), t0, sink) ==
+          errc::frame_too_large);
+}
+
 TEST_CASE("zmtp connection: metadata are read strictly, unknown properties skipped", "[zmtp]") {
     CHECK_FALSE(after_greeting(ready("DEALER", property("X-Anything", "?"))).error);
     CHECK_FALSE(after_greeting(ready("DEALER")).error);  // no Identity

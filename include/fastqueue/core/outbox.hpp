@@ -26,9 +26,11 @@ struct outgoing {
 };
 
 struct dial_action {
-    dial_action(endpoint where, std::uint32_t named) : to{std::move(where)}, tag{named} {}
+    dial_action(endpoint where, std::uint32_t named, bool as_push)
+        : to{std::move(where)}, tag{named}, push{as_push} {}
     endpoint to;
     std::uint32_t tag;
+    bool push;  ///< to a PULL socket
 };
 struct close_action {
     explicit close_action(peer_id whom) noexcept : peer{whom} {}
@@ -58,7 +60,11 @@ public:
     [[nodiscard]] std::uint64_t turn() const noexcept { return turn_; }
 
     void dial(endpoint to, std::uint32_t tag) {
-        links_.emplace_back(std::in_place_type<dial_action>, std::move(to), tag);
+        links_.emplace_back(std::in_place_type<dial_action>, std::move(to), tag, false);
+    }
+    /// To a PULL socket. Where the transport has no such dial, the machine is told at once: `dialled(tag, peer_id::none)`.
+    void dial_push(endpoint to, std::uint32_t tag) {
+        links_.emplace_back(std::in_place_type<dial_action>, std::move(to), tag, true);
     }
     void close(peer_id peer) { links_.emplace_back(std::in_place_type<close_action>, peer); }
 

@@ -102,6 +102,19 @@ concept tells_queue = transport<T> && requires(T const& t, peer_id peer) {
     noexcept->std::same_as<std::uint64_t>;
 };
 
+template <class T>
+concept dials_as_push = requires(T t, endpoint const& where, std::uint32_t tag) {
+    { t.dial_push(where, tag) } -> std::same_as<peer_id>;
+};
+
+/// A transport that can bring messages to a PULL socket, as a PUSH socket does.
+///
+/// expression           | throws    | law
+/// t.dial_push(to, tag) | bad_alloc | as `dial`, but the other end must be PULL, or `closed` follows and says that it is not; whatever
+///                      |           | comes from there is no message: it is thrown away, and much of it may end the connection
+template <class T>
+concept pushes = transport<T> && dials_as_push<T>;
+
 /// A role that asked for what comes also calls `t.read_always()` where a transport has it: whoever stops reading from a peer
 /// that leaves much unread itself must not do so then, or the two wait for each other.
 

@@ -60,6 +60,12 @@ public:
         peers_.find(id)->address = where.host;
         return id;
     }
+    /// The same as a PUSH socket, to a PULL socket.
+    [[nodiscard]] peer_id dial_push(endpoint const& where, std::uint32_t tag) {
+        auto const id = dial(where, tag);
+        peers_.find(id)->pushes = true;
+        return id;
+    }
 
     [[nodiscard]] std::error_code send(peer_id peer, std::span<std::string_view const> frames) {
         auto* const p = peers_.find(peer);
@@ -105,7 +111,7 @@ private:
             owner.sink_->opened(peer.id, peer.info());
         }
         void message(std::span<std::string_view const> frames) {
-            if (peer.stage == peer_stage::ready) owner.sink_->message(peer.id, frames);
+            if (peer.stage == peer_stage::ready && !peer.pushes) owner.sink_->message(peer.id, frames);
         }
     };
 
@@ -304,5 +310,6 @@ private:
 
 static_assert(policy::transport<simulated>);
 static_assert(policy::tells_queue<simulated>);
+static_assert(policy::pushes<simulated>);
 
 }  // namespace fastqueue::transport

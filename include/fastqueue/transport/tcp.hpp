@@ -38,7 +38,7 @@
 
 namespace fastqueue::transport {
 
-/// ZMTP 3.1 over TCP. Listeners are ROUTER, dialled connections DEALER.
+/// ZMTP 3.1 over TCP. Listeners are ROUTER, dialled connections DEALER, or PUSH where `dial_push` made them.
 ///
 /// One turn takes whatever is ready, tells the sink, and then makes one write for each connection that has
 /// something to send; so the more there is to do, the larger the writes. A failure of one peer ends that
@@ -77,25 +77,11 @@ public:
 
     /// Host names are looked up anew at each dial, and all their addresses are tried.
     [[nodiscard]] peer_id dial(endpoint const& where, std::uint32_t tag) {
-        auto const id = make_peer(peer_stage::resolving, tag);
-        auto& c = *peers_.find(id);
-        c.dial = std::make_unique<tcp_dial>();
-        c.limit = now().steady + options_.connect_time;
-        std::error_code ec;
-        auto const numeric = asio::ip::make_address(where.host, ec);
-        if (stopping_) {
-            c.stage = peer_stage::gone;
-        } else if (!ec) {
-            c.dial->addresses.emplace_back(numeric, where.port);
-            connect_next(c);
-        } else {
-            auto done = [this, id](std::error_code const& failed, auto const& found) {
-                resolved(id, failed, found);
-            };
-            resolver_.async_resolve(where.host, std::to_string(where.port),
-                                    asio::ip::resolver_base::numeric_service, gate_.wrap(std::move(done)));
-        }
-        return id;
+        return begin_dial(where, tag, false);
+    }
+    /// The same as a PUSH socket, to a PULL socket.
+    [[nodiscard]] peer_id dial_push(endpoint const& where, std::uint32_t tag) {
+        return begin_dial(where, tag, true);
     }
 
     [[nodiscard]] std::error_code send(peer_id peer, std::span<std::string_view const> frames) {
@@ -181,7 +167,7 @@ private:
         void ready() { owner.opened(peer); }
         void message(std::span<std::string_view const> frames) {
             // The sink may have closed it in the message before.
-            if (peer.stage == peer_stage::ready) owner.sink_->message(peer.id, frames);
+            if (peer.stage == peer_stage::ready && !peer.pushes) owner.sink_->message(peer.id, frames);
         }
     };
 
@@ -500,6 +486,29 @@ private:
 
     // ---- connections are made ----
 
+    [[nodiscard]] peer_id begin_dial(endpoint const& where, std::uint32_t tag, bool push) {
+        auto const id = make_peer(peer_stage::resolving, tag);
+        auto& c = *peers_.find(id);
+        c.pushes = push;
+        c.dial = std::make_unique<tcp_dial>();
+        c.limit = now().steady + options_.connect_time;
+        std::error_code ec;
+        auto const numeric = asio::ip::make_address(where.host, ec);
+        if (stopping_) {
+            c.stage = peer_stage::gone;
+        } else if (!ec) {
+            c.dial->addresses.emplace_back(numeric, where.port);
+            connect_next(c);
+        } else {
+            auto done = [this, id](std::error_code const& failed, auto const& found) {
+                resolved(id, failed, found);
+            };
+            resolver_.async_resolve(where.host, std::to_string(where.port),
+                                    asio::ip::resolver_base::numeric_service, gate_.wrap(std::move(done)));
+        }
+        return id;
+    }
+
     template <class Found>
     void resolved(peer_id id, std::error_code const& failed, Found const& found) {
         auto* const c = peers_.find(id);
@@ -591,5 +600,6 @@ private:
 
 static_assert(policy::runnable_transport<tcp>);
 static_assert(policy::tells_queue<tcp>);
+static_assert(policy::pushes<tcp>);
 
 }  // namespace fastqueue::transport

@@ -29,7 +29,7 @@
 
 namespace fastqueue::transport {
 
-/// ZMTP 3.1 over TCP by libzmq. Listeners are ROUTER sockets, each dialled connection is a DEALER socket; on the wire it is
+/// ZMTP 3.1 over TCP by libzmq. Listeners are ROUTER sockets, each dialled connection is a DEALER or PUSH socket; on the wire it is
 /// what `tcp` is, and the two talk to each other. For programs that have libzmq anyway; `tcp` is faster and keeps more of the
 /// laws. What libzmq cannot do:
 ///
@@ -37,7 +37,8 @@ namespace fastqueue::transport {
 ///   dials say an empty message for that (`zmq_options::probe`), which a listener of ours does not pass on.
 /// * After `stop_listening` the port stays open until the last peer that came to it has gone, for libzmq ends a listener's
 ///   connections with it. Whoever comes then is cut: his dial ends with `errc::connection_lost`, or comes to nothing, and is not refused.
-/// * It does not say why a dial failed: all that fails before its time is `errc::refused`. Names are looked up in the thread
+/// * It does not say why a dial failed: all that fails before its time is `errc::refused`, and an end of a socket type that does
+///   not fit is `errc::connection_lost`. Names are looked up in the thread
 ///   that serves all connections of the transport; IPv4 is tried before IPv6, one address each.
 /// * What a peer sends is read ahead up to `receive_messages` whole messages, counted and not weighed; of one message's frames
 ///   only the size is bounded before the message has come whole.
@@ -93,17 +94,11 @@ public:
     }
 
     [[nodiscard]] peer_id dial(endpoint const& where, std::uint32_t tag) {
-        auto const id = make_peer(tag);
-        auto& p = *peers_.find(id);
-        p.where = where;
-        p.address = where.host;
-        p.ipv6 = where.is_ipv6();
-        watch(p);
-        if (stopping_)
-            p.stage = stage::gone;
-        else if (!begin(p))
-            lose_later(p, errc::unreachable);
-        return id;
+        return begin_dial(where, tag, false);
+    }
+    /// The same as a PUSH socket, to a PULL socket.
+    [[nodiscard]] peer_id dial_push(endpoint const& where, std::uint32_t tag) {
+        return begin_dial(where, tag, true);
     }
 
     [[nodiscard]] std::error_code send(peer_id to, std::span<std::string_view const> frames) {
@@ -123,7 +118,7 @@ public:
             return errc::send_queue_full;
         }
         if (put(*p, frames, cost)) return {};
-        if (!p->dealer && !std::exchange(p->unreachable, true)) await_end(*p);
+        if (!p->dialled && !std::exchange(p->unreachable, true)) await_end(*p);
         return errc::no_such_peer;
     }
 
@@ -135,7 +130,7 @@ public:
     void close(peer_id which) noexcept {
         auto* const p = peers_.find(which);
         if (p == nullptr || p->stage == stage::closing || p->stage == stage::gone) return;
-        bool const connected = p->stage == stage::ready || (p->stage == stage::lost && !p->dealer);
+        bool const connected = p->stage == stage::ready || (p->stage == stage::lost && !p->dialled);
         p->stage = connected ? stage::closing : stage::gone;
         p->limit = clock_.now().steady + options_.linger;
         p->account->awaited.store(true, std::memory_order_release);
@@ -254,7 +249,7 @@ private:
         };
         listeners_.for_each([&](listener& l) { add(l, {.listener = l.id}); });
         peers_.for_each([&](peer& p) {
-            if (p.dealer) add(*p.dealer, {.peer = p.id});
+            if (p.dialled) add(*p.dialled, {.peer = p.id});
         });
     }
 
@@ -265,7 +260,7 @@ private:
             if (auto* const l = listeners_.find(owners_[i].listener)) {
                 if (events) read_events(*l);
                 if (messages || l->ending > 0) read_messages(*l);
-            } else if (auto* const p = peers_.find(owners_[i].peer); p != nullptr && p->dealer) {
+            } else if (auto* const p = peers_.find(owners_[i].peer); p != nullptr && p->dialled) {
                 if (events) read_events(*p);
                 if (messages || p->dropped) read_messages(*p);
             }
@@ -324,9 +319,9 @@ private:
         if (!late && p.finished) return;
         if (!late && (p.queued() != 0 || (p.link && !p.link->is_written()))) return watch(p);
         p.finished = true;
-        if (p.dealer) {
+        if (p.dialled) {
             auto const linger = late ? 0 : detail::milliseconds(options_.linger);
-            zmq_setsockopt(p.dealer->socket.handle(), ZMQ_LINGER, &linger, sizeof linger);
+            zmq_setsockopt(p.dialled->socket.handle(), ZMQ_LINGER, &linger, sizeof linger);
             p.stage = stage::gone;
         } else if (p.link) {
             late ? p.link->cut() : p.link->finish();
@@ -343,7 +338,7 @@ private:
                 l->peers.erase(at);
         }
         if (p.link) p.link->peer = {};
-        if (p.dealer) changed_ = true;
+        if (p.dialled) changed_ = true;
         peers_.erase(p.id);
     }
 
@@ -363,8 +358,8 @@ private:
     /// \return false: libzmq knows no such peer any more
     [[nodiscard]] bool put(peer& p, std::span<std::string_view const> frames, std::uint64_t cost) {
         auto* const l = listeners_.find(p.listener);
-        if (!p.dealer && l == nullptr) return false;
-        auto& socket = p.dealer ? p.dealer->socket : l->socket;
+        if (!p.dialled && l == nullptr) return false;
+        auto& socket = p.dialled ? p.dialled->socket : l->socket;
         pack(p, frames, cost);
         bool known = true;
         for (std::size_t i = 0; i < parcels_.size() && known; ++i) {
@@ -378,7 +373,7 @@ private:
     void pack(peer& p, std::span<std::string_view const> frames, std::uint64_t cost) {
         parcels_.clear();
         try {
-            if (!p.dealer) parcels_.emplace_back(p.routing_id.data(), p.routing_id.size());
+            if (!p.dialled) parcels_.emplace_back(p.routing_id.data(), p.routing_id.size());
             for (auto const frame : frames.first(frames.size() - 1))
                 parcels_.emplace_back(frame.data(), frame.size());
         } catch (::zmq::error_t const&) {
@@ -516,15 +511,29 @@ private:
 
     // ---- a dialled peer ----
 
+    [[nodiscard]] peer_id begin_dial(endpoint const& where, std::uint32_t tag, bool push) {
+        auto const id = make_peer(tag);
+        auto& p = *peers_.find(id);
+        p.where = where;
+        p.address = where.host;
+        p.push = push;
+        p.ipv6 = where.is_ipv6();
+        watch(p);
+        if (stopping_)
+            p.stage = stage::gone;
+        else if (!begin(p))
+            lose_later(p, errc::unreachable);
+        return id;
+    }
     [[nodiscard]] bool begin(peer& p) {
         p.limit = now().steady + options_.connect_time;
         changed_ = true;
         try {
-            p.dealer = std::make_unique<detail::zmq_dealer>(context_, options_, ++names_);
+            p.dialled = std::make_unique<detail::zmq_dialled>(context_, options_, ++names_, p.push);
         } catch (::zmq::error_t const&) {
             return false;
         }
-        return p.dealer->connect(p.where, p.ipv6);
+        return p.dialled->connect(p.where, p.ipv6);
     }
     /// A name may have an IPv6 address, too.
     void try_other(peer& p, errc why) {
@@ -535,9 +544,9 @@ private:
     }
 
     void read_events(peer& p) {
-        auto* const of = p.dealer.get();
+        auto* const of = p.dialled.get();
         for (detail::zmq_event event;
-             p.dealer.get() == of && p.stage != stage::gone && of->monitor.next(event);)
+             p.dialled.get() == of && p.stage != stage::gone && of->monitor.next(event);)
             take(p, event);
     }
     void take(peer& p, detail::zmq_event const& event) {
@@ -576,7 +585,7 @@ private:
         if (p.stage != stage::dialling) return;
         p.stage = stage::ready;
         p.limit.reset();
-        static_cast<void>(p.dealer->has_pipe());  // lets libzmq notice that it has a connection
+        static_cast<void>(p.dialled->has_pipe());  // lets libzmq notice that it has a connection
         if (stopping_) return;
         sink_->opened(p.id, {.tag = p.tag,
                              .accepted = false,
@@ -586,9 +595,9 @@ private:
     }
 
     void read_messages(peer& p) {
-        bool const all_has_come = p.dropped && (p.flushed || !p.dealer->has_pipe());
+        bool const all_has_come = p.dropped && (p.flushed || !p.dialled->has_pipe());
         for (std::size_t i = 0; i < most_messages_a_turn && p.stage != stage::gone; ++i) {
-            auto const what = inbox_.next(p.dealer->socket, 0);
+            auto const what = inbox_.next(p.dialled->socket, 0);
             if (what == found::nothing) {
                 if (all_has_come) end(p, errc::connection_lost);
                 return;
@@ -638,7 +647,7 @@ private:
     /// Now. An accepted one stays, unheard, until libzmq has nothing of it any more.
     void end(peer& p, std::error_code why) {
         bool const tell = p.stage <= stage::lost && !stopping_;
-        p.stage = p.dealer || p.listener == peer_id{} ? stage::gone : stage::closing;
+        p.stage = p.dialled || p.listener == peer_id{} ? stage::gone : stage::closing;
         if (p.link) p.link->cut();
         p.finished = true;
         touch(p);
@@ -692,5 +701,6 @@ private:
 
 static_assert(policy::runnable_transport<zmq>);
 static_assert(policy::tells_queue<zmq>);
+static_assert(policy::pushes<zmq>);
 
 }  // namespace fastqueue::transport

@@ -49,9 +49,10 @@ struct zmq_peer {
     bool ends = false;     // in the list of those whose connection has ended
 
     // A dialled one.
-    std::unique_ptr<zmq_dealer> dealer;
+    std::unique_ptr<zmq_dialled> dialled;
     endpoint where;
     std::string address;
+    bool push = false;     // it is sent to and not heard
     bool ipv6 = false;     // what is tried
     bool dropped = false;  // the connection has ended
     bool flushed = false;  // and all that came over it can be fetched

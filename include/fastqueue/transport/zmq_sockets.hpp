@@ -4,6 +4,7 @@
 #include <fastqueue/model/error.hpp>
 #include <fastqueue/transport/zmq_monitor.hpp>
 #include <fastqueue/transport/zmq_options.hpp>
+#include <fastqueue/zmtp/limits.hpp>
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -40,16 +41,23 @@ inline void set_options(::zmq::socket_t& socket, zmq_options const& options) {
     socket.set(sockopt::heartbeat_ttl, milliseconds(limits.heartbeat_ttl));
 }
 
-/// A dialled connection: a DEALER of its own.
-struct zmq_dealer {
-    zmq_dealer(::zmq::context_t& context, zmq_options const& options, std::uint64_t name)
-        : socket{context, ::zmq::socket_type::dealer}, monitor{context, socket, name} {
+/// A dialled connection: a DEALER of its own, or a PUSH.
+struct zmq_dialled {
+    zmq_dialled(::zmq::context_t& context, zmq_options const& options, std::uint64_t name, bool push)
+        : socket{context, push ? ::zmq::socket_type::push : ::zmq::socket_type::dealer},
+          monitor{context, socket, name} {
         set_options(socket, options);
         // Not ZMQ_IMMEDIATE, and not "never" for reconnecting: both throw away what has come and was not fetched yet when
         // the connection ends. The socket is closed long before this time is over.
         constexpr int never = 3'600'000;
         socket.set(::zmq::sockopt::reconnect_ivl, never);
-        socket.set(::zmq::sockopt::probe_router, options.probe);
+        if (!push) {
+            socket.set(::zmq::sockopt::probe_router, options.probe);
+            return;
+        }
+        // Nobody fetches what a PULL says, so libzmq stops reading it: little is to be held then.
+        socket.set(::zmq::sockopt::rcvhwm, 1);
+        socket.set(::zmq::sockopt::maxmsgsize, static_cast<std::int64_t>(zmtp::handshake_frame_bytes));
     }
     /// \return whether the address is one
     [[nodiscard]] bool connect(endpoint const& to, bool ipv6) {

@@ -36,6 +36,7 @@ struct zmtp_peer {
     peer_stage stage;
     std::uint32_t tag;
     bool accepted = false;
+    bool pushes = false;     // a dialled one: it is sent to and not heard
     bool receiving = false;  // inside `zmtp->receive`: only `zmtp->send` may be called
     bool touched = false;    // in the list of those to be looked after at the end of the turn
 
@@ -64,10 +65,12 @@ struct zmtp_peer {
         }
         return std::nullopt;
     }
-    /// Listeners are ROUTER, dialled connections DEALER.
+    /// Listeners are ROUTER, dialled connections DEALER or PUSH.
     void begin_handshake(zmtp::limits const& limits, instant now) {
         zmtp::connection_options options;
-        options.type = accepted ? zmtp::socket_type::router : zmtp::socket_type::dealer;
+        options.type = accepted ? zmtp::socket_type::router
+                       : pushes ? zmtp::socket_type::push
+                                : zmtp::socket_type::dealer;
         options.accepted = accepted;
         options.limits = limits;
         zmtp.emplace(std::move(options), now);

@@ -12,6 +12,7 @@
 #include <fastqueue/zmtp/output_queue.hpp>
 #include <fastqueue/zmtp/socket_type.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -27,9 +28,10 @@ namespace fastqueue::zmtp {
 
 /// What a connection says of itself, and what it accepts.
 struct connection_options {
-    socket_type type = socket_type::dealer;
-    bool accepted = false;  ///< the peer dialled us; for the owner's own use, the protocol is the same
-    std::string identity;   ///< told to the peer by REQ, DEALER and ROUTER; at most 255 octets, not NUL first
+    socket_type type =
+        socket_type::dealer;  ///< PUSH takes no message over `handshake_frame_bytes`, and sends any
+    bool accepted = false;    ///< the peer dialled us; for the owner's own use, the protocol is the same
+    std::string identity;  ///< told to the peer by REQ, DEALER and ROUTER; at most 255 octets, not NUL first
     zmtp::limits limits;
 };
 
@@ -54,7 +56,7 @@ public:
         : options_{std::move(options)},
           mechanism_{std::move(mechanism)},
           greeting_{Mechanism::name},
-          reader_{options_.limits},
+          reader_{of_what_comes(options_)},
           heartbeat_{options_.limits},
           created_{now} {
         if (!legal_identity(options_.identity)) {
@@ -214,6 +216,15 @@ private:
             return self.outcome();
         }
     };
+
+    // Nobody wants what a PULL sends to its PUSH: no memory is kept for it but that of commands.
+    [[nodiscard]] static zmtp::limits of_what_comes(connection_options const& options) noexcept {
+        auto limits = options.limits;
+        if (options.type != socket_type::push) return limits;
+        limits.frame_bytes = std::min(limits.frame_bytes, handshake_frame_bytes);
+        limits.message_bytes = std::min(limits.message_bytes, handshake_frame_bytes);
+        return limits;
+    }
 
     // An error that happened inside the sink's own calls ends receive() too.
     [[nodiscard]] errc outcome() const noexcept { return state_ == state::dead ? to_errc(error_) : errc{}; }
