@@ -39,6 +39,8 @@ struct task_wishes {
     double retry_jitter = task_options{}.retry_jitter;
     std::string key;
     std::string unique;
+    std::string callback;
+    std::string callback_data;
     on_duplicate duplicate = on_duplicate::reject;
     std::vector<std::pair<std::string, std::string>> tags;
     bool at_most_once = false;
@@ -65,6 +67,9 @@ struct task_wishes {
         if (soft_limit) task.soft_timeout(*soft_limit);
         if (!key.empty()) task.key(key);
         if (!unique.empty()) task.unique(unique, duplicate);
+        if (!callback.empty()) task.callback(callback, callback_data);
+        if (callback.empty() && !callback_data.empty())
+            throw error{errc::bad_option, "callback-data is for a callback: give its address, too"};
         for (auto const& [name_of_tag, value] : tags) task.tag(name_of_tag, value);
         if (at_most_once) task.at_most_once();
         return task;
@@ -178,6 +183,16 @@ inline constexpr std::array task_wish_list{
             constexpr std::array<detail::wish_text, 3> words{"reject", "attach", "replace"};
             w.duplicate = static_cast<on_duplicate>(read_word(n, v, words));
         }},
+    task_wish{"--callback", "callback", "ADDRESS",
+              "Tell its end to a ZeroMQ PULL socket there, as tcp://127.0.0.1:7000", true,
+              [](task_wishes& w, detail::wish_text n, detail::wish_text v) {
+                  w.callback = read_peer(n, v).text();
+              }},
+    task_wish{"--callback-data", "callback_data", "TEXT", "Handed back with the callback, as base64url", true,
+              [](task_wishes& w, detail::wish_text n, detail::wish_text v) {
+                  if (v.size() > 768) bad_value(n, v.substr(0, 60), "at most 768 octets");
+                  w.callback_data = v;
+              }},
 };
 
 }  // namespace fastqueue::cli

@@ -51,6 +51,8 @@ struct control_plane_options {
     bool local = true;  ///< tasks of its own registry are run here while nobody else can
     std::uint32_t local_concurrency = 1;
     std::vector<std::string> worker_allow;
+    /// Hosts that a task's callback may name, beside loopback: whoever may submit could have us dial them.
+    std::vector<std::string> callback_allow;
     std::chrono::microseconds spin = policy::usual_spin;  ///< how long it looks for work before it sleeps
     fastqueue::limits limits;
     std::uint64_t seed = 0;  ///< 0: random
@@ -191,6 +193,7 @@ private:
         o.unknown_names = options_.unknown_tasks;
         o.has_local_worker = options_.local && !tasks_.empty();
         o.worker_allow = options_.worker_allow;
+        o.callback_allow = options_.callback_allow;
         o.limits = options_.limits;
         o.seed = options_.seed != 0 ? options_.seed : random_seed();
         o.ids_from_seed = options_.seed != 0;
@@ -279,7 +282,7 @@ private:
     void finish_turn() {
         if (inproc_) inproc_->poll();
         core_.at(transport_->now());
-        core_.turn();
+        core_.turn([this](peer_id peer) { return either_transport{*this}.queued(peer); });
         bool const over = stop_by_ && transport_->now().steady >= *stop_by_;
         bool const done = over || (stop_by_ && core_.idle());
         if (done) unfinished_ = core_.outstanding();

@@ -501,3 +501,72 @@ TEST_CASE("plane: a cancel of very many goes on where the last one stopped", "[c
               .payload.starts_with(R"({"cancelled":1,)"));
     CHECK(w.core.state().tasks.used() == 0);
 }
+
+TEST_CASE(
+    "plane: predecessor 7: a callback is pushed to its address, with meta and data, and a dead one harms "
+    "nobody",
+    "[core]") {
+    world w;
+    auto const worker = w.worker("w1", "concurrency=4");
+    auto const c = w.connect(port_role::normal);
+    w.ask1(c, "submit " + text(1) + " add callback=tcp://127.0.0.1:7000 callback_data=aGk");
+    w.ask1(c, "submit " + text(2) + " add callback=tcp://127.0.0.1:7001");
+    CHECK(w.dials.empty());
+    for (auto const& run : w.take(worker)) w.done(worker, run, "success", "8");
+    REQUIRE(w.dials.size() == 2);
+    CHECK(w.dials[0].to.port == 7000);
+    CHECK(w.ask1(c, "get " + text(1)).payload == "8");  // no result waits for a listener
+    auto const listener = w.dials[0].peer;
+    w.core.at(w.now);
+    w.core.opened(listener, {w.dials[0].tag, false, false, false, "127.0.0.1"});
+    w.turn();
+    auto const told = w.take(listener);
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].line == "result " + text(1) + " success");
+    CHECK(told[0].payload == "8");
+    CHECK(told[0].field("callback_data") == "aGk");
+    CHECK(told[0].field("worker") == "w1");
+    CHECK(told[0].field("attempt") == "1");
+    CHECK(told[0].layout == fq::wire::form::frames);
+    w.core.at(w.now);
+    w.core.closed(w.dials[1].peer, fq::make_error_code(fq::errc::refused));
+    w.dials.clear();
+    auto const before = w.observer.notices;
+    w.pass(2min);  // it is tried again for a minute, and then given up
+    CHECK(w.dials.size() > 3);
+    CHECK(w.observer.notices == before + 1);
+    CHECK(w.core.idle());
+}
+
+TEST_CASE("plane: a callback leaves when the end that it tells of is safe", "[core]") {
+    world w;
+    auto const worker = w.worker("w1");
+    auto const c = w.connect(port_role::normal);
+    w.ask1(c, "submit " + text(1) + " add callback=tcp://127.0.0.1:7000");
+    w.commits = false;
+    w.done(worker, w.take(worker).at(0), "success", "8");
+    auto const listener = w.dials.at(0);
+    w.core.opened(listener.peer, {listener.tag, false, false, false, "127.0.0.1"});
+    w.turn();
+    CHECK(w.take(listener.peer).empty());
+    w.commits = true;
+    w.turn();
+    w.turn();
+    CHECK(w.take(listener.peer).size() == 1);
+}
+
+TEST_CASE("plane: strangers cannot have it dial whom they like", "[core]") {
+    auto o = world::usual();
+    o.callback_allow = {"hooks.example"};
+    world w{o};
+    auto const c = w.connect(port_role::normal);
+    auto const refused = w.ask1(c, "submit " + text(1) + " add callback=tcp://10.0.0.1:80");
+    CHECK(refused.line == "error " + text(1) + " not_authorized");
+    CHECK(refused.payload ==
+          "a callback to '10.0.0.1' is not allowed here: only to this machine, and to hosts of "
+          "--callback-allow");
+    for (auto const* address :
+         {"tcp://hooks.example:80", "tcp://127.0.0.1:80", "tcp://[::1]:80", "tcp://localhost:80"})
+        CHECK(w.ask1(c, "submit " + text(2) + " add callback=" + address).line ==
+              "accepted " + text(2) + " queued");
+}

@@ -15,7 +15,6 @@ from peers import new_id, pack, unpack
 LIMIT = 16 * 1024 * 1024  # octets of one payload
 
 # Part of the wire contract that docs/protocol.md, section 9, says this version does not have. `NotInThisVersion` holds what happens instead.
-not_in_this_version = unittest.expectedFailure
 
 
 class Client(peers.Case):
@@ -223,7 +222,6 @@ class Verbs(Client):
         self.assertEqual(reply.fields["ref"], "w")
         self.expect(self.results.ask(f"FQ1 watch {task}"), "result", task, reply.words[1])
 
-    @not_in_this_version
     def test_a_callback_is_sent_to_a_pull_socket(self):
         pull = self.socket(zmq.PULL)
         port = pull.bind_to_random_port("tcp://127.0.0.1")
@@ -571,22 +569,11 @@ class Documents(Client):
         self.assertNotEqual(reply.verb, "error", reply)
 
 
-class NotInThisVersion(Client):
-    """Section 9 of docs/protocol.md: what is refused instead. Each goes when the part comes."""
-
-    def test_it_is_refused_as_documented(self):
+class WrongPorts(Client):
+    def test_a_task_is_not_watched_where_nodes_and_events_are(self):
         task = self.submit()
-        self.end_of(task)
-        management = self.at.management
-        discovery = self.control_plane.discovery
-        for code, port, header in (("bad_request", discovery, f"watch {task}"), ("bad_request", management, f"watch {task}")):
-            with self.subTest(header=header):
-                self.refused(code, f"FQ1 {header}", b"", self.peer(port))
-        for option in ("callback=tcp://127.0.0.1:9", "callback_data=aGk"):
-            with self.subTest(option=option):
-                task = new_id()
-                self.refused("bad_request", f"FQ1 submit {task} add {option}", subject=task)
-                self.refused("unknown_task", f"FQ1 get {task}", b"", self.results, subject=task)
+        for port in (self.control_plane.discovery, self.at.management):
+            self.refused("bad_request", f"FQ1 watch {task}", b"", self.peer(port))
 
 
 if __name__ == "__main__":

@@ -143,12 +143,17 @@ TEST_CASE("task_options: a countdown and an eta exclude each other", "[wire]") {
     CHECK_FALSE(refused("eta_us=2"));
 }
 
-TEST_CASE("task_options: what this version cannot do is refused, not passed over", "[wire]") {
+TEST_CASE("task_options: a callback that cannot be is refused", "[wire]") {
     for (auto const* field :
-         {"callback=tcp://127.0.0.1:1", "callback_data=eA"}) {
+         {"callback=127.0.0.1", "callback=tcp://127.0.0.1", "callback=tcp://127.0.0.1:0",
+          "callback=tcp://*:1", "callback=", "callback_data=eA",
+          "callback=tcp://127.0.0.1:1 callback_data=e+A", "callback=tcp://127.0.0.1:1 callback_data=eAAAA"}) {
         CAPTURE(field);
         CHECK(refused(field));
     }
+    CHECK_FALSE(refused("callback=tcp://127.0.0.1:1"));
+    CHECK_FALSE(refused("callback_data=eA callback=tcp://[::1]:1"));
+    CHECK_FALSE(refused("callback=tcp://127.0.0.1:1 callback_data="));
 }
 
 TEST_CASE("task_options: fault 20: keys that nobody knows are passed over, whatever they begin with",

@@ -79,6 +79,7 @@ public:
     }
 
     void opened(peer_id peer, peer_info const& info) {
+        if (s_.courier.owns(info.tag) && s_.courier.opened(peer, s_.now.steady)) return;
         auto const role = info.tag < static_cast<std::uint32_t>(port_role::link)
                               ? static_cast<port_role>(info.tag)
                               : port_role::link;
@@ -88,9 +89,12 @@ public:
             s_.peers.erase(slot);
         }
     }
-    void dialled(std::uint32_t tag, peer_id peer) { workers_.dialled(tag, peer); }
+    void dialled(std::uint32_t tag, peer_id peer) {
+        s_.courier.owns(tag) ? s_.courier.dialled(tag, peer) : workers_.dialled(tag, peer);
+    }
 
     void closed(peer_id peer, std::error_code why) {
+        if (s_.courier.closed(peer, why, s_.now.steady)) return;
         auto const slot = s_.peers.find(peer);
         if (slot == none) {
             workers_.dial_failed(peer, why);
@@ -153,6 +157,11 @@ public:
 
     /// Ends the turn: does what is due and gives out what has a place.
     void turn() {
+        turn([](peer_id) { return std::uint64_t{0}; });
+    }
+    /// \param queued  called as `queued(peer)`: how many octets are on their way there, where that is known
+    template <class Queued>
+    void turn(Queued&& queued) {
         workers_.tick();
         life_.tick([this](std::uint32_t slot) { runs_.over_limit(slot); });
         schedules_.tick();
@@ -160,13 +169,14 @@ public:
         if (!s_.reunion.tasks.empty() && s_.reunion.is_over(s_.now.steady)) life_.end_reunion();
         runs_.dispatch();
         if (workers_.take_changed()) tell_watchers();
+        call_back(queued);
         expected_ = std::max(s_.now.steady, next_deadline());
     }
     [[nodiscard]] instant next_deadline() const noexcept {
         // While there are workers it wakes once a heartbeat at least: so it sees when the process stood still.
         auto const beat = workers_.by_name().empty() ? instant::max() : s_.now.steady + s_.options.heartbeat;
-        return std::min({life_.next_deadline(), schedules_.next_deadline(), workers_.next_deadline(),
-                         s_.reunion.next_deadline(), next_sweep_, beat});
+        return std::min({life_.next_deadline(), s_.courier.next_deadline(), schedules_.next_deadline(),
+                         workers_.next_deadline(), s_.reunion.next_deadline(), next_sweep_, beat});
     }
     [[nodiscard]] core::outbox& outbox() noexcept { return s_.out; }
     [[nodiscard]] policy::store_sequence committed_up_to() const noexcept { return s_.committed; }
@@ -179,7 +189,7 @@ public:
         for (auto const& [name, w] : workers_.by_name()) runs_.recall_ahead(w);
     }
     /// Whether nothing runs any more, so that the process can end.
-    [[nodiscard]] bool idle() const noexcept { return outstanding() == 0; }
+    [[nodiscard]] bool idle() const noexcept { return outstanding() == 0 && !callbacks_wait(); }
     /// Runs that are at workers and not answered.
     [[nodiscard]] std::size_t outstanding() const noexcept {
         std::size_t sum = 0;
@@ -416,6 +426,23 @@ private:
         return true;
     }
 
+    // ---- callbacks
+
+    template <class Queued>
+    void call_back(Queued&& queued) {
+        if (s_.courier.addresses() == 0) return;
+        s_.courier.turn(s_.now.steady, s_.committed, queued);
+        for (auto const& n : s_.courier.take_notices()) {
+            s_.notice(errc::unreachable, std::to_string(n.letters) + " callbacks to " + n.to.text() +
+                                             " were not delivered: " + n.why.message());
+        }
+        if (s_.courier.waiting() == 0 || callbacks_since_ == instant{}) callbacks_since_ = s_.now.steady;
+    }
+    /// Whether there are some that may soon be delivered.
+    [[nodiscard]] bool callbacks_wait() const noexcept {
+        return s_.courier.waiting() > 0 && s_.now.steady < callbacks_since_ + std::chrono::seconds{2};
+    }
+
     // ---- time
 
     void sweep() {
@@ -445,6 +472,7 @@ private:
     cancel_desk<P> cancels_;
     schedule_desk<P> schedules_;
     instant next_sweep_{};
+    instant callbacks_since_{};  // some wait
     instant expected_{};
 };
 

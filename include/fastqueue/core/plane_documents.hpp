@@ -107,6 +107,9 @@ public:
             .value(c.restored)
             .key("adopted")
             .value(c.adopted);
+        auto const& called = s_.courier.counters();
+        w.key("schedules").value(s_.schedules.size()).key("callbacks_sent").value(called.sent);
+        w.key("callbacks_lost").value(called.failed + called.refused);
         w.key("connections").value(s_.peers.size()).key("workers").value(workers_.by_name().size());
         w.key("uptime_ms").value(ms(s_.now.steady - s_.started)).end_object();
         return out;

@@ -43,7 +43,8 @@ struct plane_options {
     std::uint64_t waiting_octets = 256ULL << 20U;  ///< of arguments in memory, where a store has them as well
     core::unknown_tasks unknown_names = core::unknown_tasks::automatic;
     bool has_local_worker = false;
-    std::vector<std::string> worker_allow;  ///< hosts that a worker may name, beside loopback and its own
+    std::vector<std::string> worker_allow;    ///< hosts that a worker may name, beside loopback and its own
+    std::vector<std::string> callback_allow;  ///< hosts that a callback may name, beside loopback
     fastqueue::limits limits;
     std::uint64_t seed = 0;      ///< of jitter and tables
     bool ids_from_seed = false;  ///< those of periodic tasks, for simulations; else nobody can guess them

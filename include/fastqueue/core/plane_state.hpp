@@ -1,6 +1,7 @@
 #pragma once
 
 #include <fastqueue/core/backoff.hpp>
+#include <fastqueue/core/courier.hpp>
 #include <fastqueue/core/dead_letters.hpp>
 #include <fastqueue/core/deadlines.hpp>
 #include <fastqueue/core/dispatcher.hpp>
@@ -89,7 +90,8 @@ struct plane_state {
           cache{{o.result_cache_size, o.result_cache_octets, o.result_cache_ttl}},
           dead{{o.max_dead_letters, o.max_dead_octets}},
           waiting{tasks, peers},
-          random{o.seed} {
+          random{o.seed},
+          courier{{.seed = o.seed}, out} {
         contents.emplace_back("json");
     }
 
@@ -113,6 +115,7 @@ struct plane_state {
     peer_table peers;
     waiter_pool waiting;
     random_source random;
+    core::courier courier;              ///< of callbacks
     std::vector<std::string> contents;  ///< content types, dense; 0 is json
     plane_counters counters;
     std::array<rate_meter, priority_count> rates;  ///< ends a second, by priority

@@ -2,6 +2,8 @@
 
 #include <fastqueue/core/plane_state.hpp>
 #include <fastqueue/core/trouble_log.hpp>
+#include <fastqueue/wire/header_writer.hpp>
+#include <fastqueue/wire/octet_buffer.hpp>
 #include <fastqueue/wire/task_options.hpp>
 
 #include <algorithm>
@@ -178,6 +180,7 @@ public:
                                    t.number,
                                    shared_text{history_of(t)}};
         answer_waiters(slot, result, value, after);
+        if (t.terms != none) call_back(t, result, value, after);
         if (unseen && s_.events.is_heard()) s_.stream("task.started", t, t.started_us, worker);
         s_.tell(t, worker, code);
         if (dead) bury(t, result, value);
@@ -604,6 +607,21 @@ private:
             finish_reply(w, header, cancels ? std::string_view{} : value, after);
             drop_waiter(w);
         }
+    }
+    /// Tells the address that the task names, if it does.
+    void call_back(task const& t, cached_result const& r, std::string_view value,
+                   policy::store_sequence after) {
+        auto const its = s_.attributes_of(t);
+        endpoint to;
+        if (auto const address = its.get("callback"); address.empty() || !parse_endpoint(address, to).empty())
+            return;
+        wire::octet_buffer line;
+        wire::header_writer header{line, "result"};
+        write_result(header, t.id, r, {}, true);
+        if (auto const data = its.get("callback_data"); !data.empty()) header.field("callback_data", data);
+        if (s_.courier.post(to, std::string{line.view()}, std::string{value}, after, s_.now.steady)) return;
+        s_.notice(errc::queue_full, "the callback of task " + t.id.text() + " to " + to.text() +
+                                        " was dropped: too many wait already");
     }
     void wait_is_over(std::uint32_t w) {
         auto const& t = s_.tasks[s_.waiting[w].task];

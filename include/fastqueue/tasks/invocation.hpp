@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fastqueue/model/base64url.hpp>
+#include <fastqueue/model/endpoint.hpp>
 #include <fastqueue/model/error.hpp>
 #include <fastqueue/model/name.hpp>
 #include <fastqueue/model/priority.hpp>
@@ -244,6 +246,27 @@ public:
         return *this;
     }
     invocation&& tag(std::string_view key, std::string_view value) && { return std::move(tag(key, value)); }
+
+    /// Its end is told to a PULL socket there, with meta and `data`, which is handed back as base64url. The control plane must allow
+    /// the host; it tries for a minute. What must not be lost is asked for with `wait`: PUSH has no acknowledgement.
+    /// \param address  as `tcp://127.0.0.1:7000`
+    /// \param data     at most 768 octets
+    invocation& callback(std::string_view address, std::string_view data = {}) & {
+        endpoint at;
+        if (auto const why = parse_endpoint(address, at); !why.empty() || at.port == 0 || at.is_wildcard())
+            detail::bad_option("callback",
+                               "'" + std::string{address.substr(0, 300)} +
+                                   "' is no address to connect to; write it as tcp://127.0.0.1:7000");
+        if (data.size() > 768) detail::bad_option("callback", "the data is at most 768 octets");
+        if (attributes_.find(" callback=") != std::string::npos)
+            detail::bad_option("callback", "a task has one callback");
+        attributes_.append(" callback=").append(at.text());
+        if (!data.empty()) attributes_.append(" callback_data=").append(base64url(data));
+        return *this;
+    }
+    invocation&& callback(std::string_view address, std::string_view data = {}) && {
+        return std::move(callback(address, data));
+    }
 
     /// The result tells attempt, worker and times.
     invocation& with_meta() & { return options_.meta = true, *this; }

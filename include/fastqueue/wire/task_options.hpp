@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fastqueue/model/base64url.hpp>
+#include <fastqueue/model/endpoint.hpp>
 #include <fastqueue/model/hash.hpp>
 #include <fastqueue/model/name.hpp>
 #include <fastqueue/model/task_attributes.hpp>
@@ -26,6 +28,7 @@ struct request_options {
     std::string_view key;
     std::string_view unique;  ///< empty: none
     fastqueue::on_duplicate on_duplicate = fastqueue::on_duplicate::reject;
+    std::string_view callback;    ///< where the task's end is told; empty: nowhere
     std::uint8_t tags = 0;        ///< how many
     bool has_attributes = false;  ///< there are some for `attributes_of`
 };
@@ -54,6 +57,8 @@ public:
         auto const& t = out_.task;
         if (t.countdown_ms && t.eta_us)
             return problem{errc::bad_request, "countdown_ms and eta_us exclude each other"};
+        if (has_data_ && out_.callback.empty())
+            return problem{errc::bad_request, "callback_data is for a callback"};
         return std::nullopt;
     }
 
@@ -94,7 +99,8 @@ private:
     bool take_c(field const& f) {
         if (f.key == "countdown_ms") return number(f, out_.task.countdown_ms);
         if (f.key == "content") return content(f);
-        return (f.key != "callback" && f.key != "callback_data") || unsupported(f);
+        if (f.key == "callback") return callback(f);
+        return f.key != "callback_data" || callback_data(f);
     }
     bool take_r(field const& f) {
         auto& t = out_.task;
@@ -113,7 +119,6 @@ private:
         problem_ = {errc::bad_request, why, f.key};
         return false;
     }
-    bool unsupported(field const& f) { return bad(f, "the option is not supported by this version"); }
     bool number(field const& f, std::uint64_t& out) {
         auto const value = read_number(f.value);
         if (!value) return bad(f);
@@ -160,6 +165,18 @@ private:
         out_.task.key_hash = hash_bytes(f.value) | 1U;  // never 0: that means none
         return true;
     }
+    bool callback(field const& f) {
+        endpoint at;
+        if (!parse_endpoint(f.value, at).empty() || at.port == 0 || at.is_wildcard())
+            return bad(f, "it is no address to connect to, as tcp://127.0.0.1:7000");
+        out_.callback = f.value;
+        return out_.has_attributes = true;
+    }
+    bool callback_data(field const& f) {
+        if (f.value.size() > 1024 || !is_base64url(f.value))
+            return bad(f, "it is at most 1024 characters of base64url, without padding");
+        return out_.has_attributes = has_data_ = true;
+    }
     bool unique(field const& f) {
         if (f.value.empty() || f.value.size() > 255) return bad(f, "the key has 1 to 255 characters");
         out_.unique = f.value;
@@ -203,6 +220,7 @@ private:
 
     request_options& out_;
     problem problem_;
+    bool has_data_ = false;
 };
 
 inline void write_fraction(header_writer& out, std::string_view key, double value) {
