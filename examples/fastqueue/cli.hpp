@@ -16,6 +16,7 @@
 #include "submit.hpp"
 #include "subworker.hpp"
 #include "tasks.hpp"
+#include "top.hpp"
 #include "version_text.hpp"
 #include "workers.hpp"
 
@@ -61,6 +62,7 @@ public:
         if (queues_.app()) return queues_.run();
         if (drain_.app()) return drain_.run();
         if (events_.app()) return events_.run();
+        if (top_.app()) return top_.run();
         if (pause_.app()) return pause_.run();
         if (resume_.app()) return resume_.run();
         if (health_.app()) return health_.run();
@@ -140,6 +142,7 @@ private:
     queues_command queues_{app_};
     drain_command drain_{app_};
     events_command events_{app_};
+    top_command top_{app_};
     pause_command pause_{app_, "pause", "Hold back the tasks of a priority, or of a name"};
     pause_command resume_{app_, "resume", "Let tasks that are held back go on"};
     health_command health_{app_};
