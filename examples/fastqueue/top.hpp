@@ -35,15 +35,14 @@ public:
                      [this](text n, text v) { wishes_.count = read_number<std::uint64_t>(n, v, 1); });
         connection_.add_to(options_);
         options_.app().footer(
-            "Keys: q or Ctrl+C quit, s sort by the next column, r reverse, p pause, Tab the other list, Up "
-            "and "
-            "Down scroll, h help.\n"
-            "IN and OUT are tasks a second since it looked last, and so is the RATE of a worker; that of a "
-            "priority is over ten seconds. LOAD is tasks that run / tasks it runs at once, TASKS those that "
-            "it "
-            "has at all; a run is known once it took a millisecond. IN ALL is since the control plane's "
-            "start.\n"
-            "Where standard output is no terminal the figures are printed one after the other; with --output "
+            "Keys: q or Ctrl+C quit, s sort by the next column, r reverse, p pause, Tab the other list,\n"
+            "Up and Down scroll, h help.\n"
+            "in and out are tasks a second since it looked last, as is the RATE of a worker; that of a\n"
+            "priority is over ten seconds. LOAD is tasks that run / tasks the worker runs at once; TASKS, "
+            "all\n"
+            "that it has been given. A run is known once it has taken a millisecond. Due later is what is\n"
+            "scheduled, or waits to be tried again; in all, since the control plane's start.\n"
+            "Where standard output is no terminal, figures are printed one after the other; with --output\n"
             "json each is an object on a line.\n"
             "Examples: fastqueue top --sort load\n"
             "          fastqueue top --count 1 | grep sw1");

@@ -3,6 +3,7 @@
 #include "fitted_table.hpp"
 #include "json_rows.hpp"
 
+#include <fastqueue/json/writer.hpp>
 #include <fastqueue/model/priority.hpp>
 
 #include <algorithm>
@@ -92,6 +93,19 @@ struct top_figures {
 
     [[nodiscard]] std::uint64_t ended() const noexcept { return succeeded + failed + cancelled + expired; }
 };
+
+/// The documents as they are, with the rates that follow from two of them, on a line.
+[[nodiscard]] inline std::string as_json(top_figures const& figures, top_documents const& documents) {
+    std::string out;
+    json::writer w{out};
+    w.begin_object();
+    if (figures.in) w.key("in_per_second").value(*figures.in);
+    if (figures.out) w.key("out_per_second").value(*figures.out);
+    w.key("health").raw(documents.health).key("stats").raw(documents.stats);
+    w.key("queues").raw(documents.queues).key("workers").raw(documents.workers);
+    w.key("running").raw(documents.tasks).end_object();
+    return out;
+}
 
 /// Makes figures of documents, and rates of their differences.
 class top_reader {

@@ -10,9 +10,8 @@
 #include "top_figures.hpp"
 #include "top_keys.hpp"
 #include "top_screen.hpp"
+#include "top_silence.hpp"
 #include "top_view.hpp"
-
-#include <fastqueue/json/writer.hpp>
 
 #include <algorithm>
 #include <array>
@@ -78,8 +77,7 @@ public:
     }
 
 private:
-    static constexpr std::chrono::milliseconds patience{1000};  // silence of this length is told of
-    static constexpr screen_size paper{1000, 100'000};          // where nothing needs to be cut
+    static constexpr screen_size paper{1000, 100'000};  // where nothing needs to be cut
 
     // ---- time
 
@@ -99,8 +97,7 @@ private:
     [[nodiscard]] int until_next() const {
         auto next = clock::time_point::max();
         if (!paused_ && !feed_.asked()) next = next_;
-        if (silent_since_)
-            next = std::min(next, silence_told_ ? *silence_told_ + patience : *silent_since_ + patience);
+        if (auto const due = silence_.due(); due && looks_ > 0) next = std::min(next, *due);
         if (next == clock::time_point::max()) return -1;
         auto const left = std::chrono::ceil<std::chrono::milliseconds>(next - clock::now()).count();
         return static_cast<int>(std::clamp<std::int64_t>(left, 0, std::numeric_limits<int>::max()));
@@ -130,7 +127,7 @@ private:
     }
     void come_back() {
         if (screen_) screen_->enter();
-        if (silent_since_) silent_since_ = clock::now();  // no silence, but we did not listen
+        silence_.begin_anew(clock::now());
         wants_drawing_ = true;
     }
 
@@ -139,7 +136,7 @@ private:
     void read_keys() {
         std::array<char, 256> octets;
         auto const got = ::read(STDIN_FILENO, octets.data(), octets.size());
-        if (got < 0 && errno == EINTR) return;
+        if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
         if (got <= 0) over_ = true;  // the terminal has gone
         for (char const c : std::string_view{octets.data(), got > 0 ? static_cast<std::size_t>(got) : 0}) {
             if (auto const key = keys_.take(c)) press(*key);
@@ -164,7 +161,7 @@ private:
     void ask() {
         auto const now = clock::now();
         next_ = now + wishes_.interval;
-        if (!silent_since_) silent_since_ = now;
+        silence_.asked(now);
         feed_.ask();
     }
     void take_figures() {
@@ -179,9 +176,8 @@ private:
         }
         auto const now = clock::now();
         figures_ = top_reader::read(round->documents, now, figures_ ? &*figures_ : nullptr);
-        if (silence_told_ && !on_screen_) complain(view_.address + " answers again");
-        silent_since_.reset();
-        silence_told_.reset();
+        if (silence_.length() && !on_screen_) complain(view_.address + " answers again");
+        silence_.answered();
         refusal_.clear();
         ++looks_;
         if (on_screen_)
@@ -192,13 +188,12 @@ private:
     }
     /// The control plane has gone, or is busy: what is seen is old, and looking goes on.
     void watch_silence() {
-        if (!silent_since_ || looks_ == 0) return;
-        auto const now = clock::now();
-        auto const due = silence_told_ ? *silence_told_ + patience : *silent_since_ + patience;
-        if (now < due) return;
-        if (!on_screen_ && !silence_told_) complain("no answer from " + view_.address + "; it is asked on");
-        silence_told_ = now;
-        wants_drawing_ = on_screen_;
+        bool const told = silence_.length().has_value();
+        if (looks_ == 0 || !silence_.tell(clock::now())) return;
+        if (on_screen_)
+            wants_drawing_ = true;
+        else if (!told)
+            complain("no answer from " + view_.address + "; it is asked on");
     }
 
     // ---- out
@@ -208,37 +203,22 @@ private:
         if (output_.waiting() > 0) return;  // the terminal takes nothing now; there will be another drawing
         wants_drawing_ = false;
         if (!screen_) screen_.emplace();
-        view_.faint = silence_told_.has_value();
+        view_.faint = silence_.length().has_value();
         view_.note = note();
         auto const size = terminal::size();
         output_.piece(terminal::drawn(top_screen::lines(*figures_, view_, size), size));
     }
     [[nodiscard]] std::string note() const {
-        if (silence_told_) {
-            auto const silence =
-                std::chrono::duration_cast<std::chrono::microseconds>(*silence_told_ - *silent_since_);
-            auto const length = span_text(static_cast<std::uint64_t>(silence.count()));
-            return refusal_.empty() ? "NO ANSWER for " + length : "REFUSED: " + one_column_each(refusal_);
-        }
-        return paused_ ? "PAUSED" : "";
+        auto const silence = silence_.length();
+        if (!silence) return paused_ ? "PAUSED" : "";
+        if (!refusal_.empty()) return "REFUSED: " + one_column_each(refusal_);
+        return "NO ANSWER for " + span_text(static_cast<std::uint64_t>(silence->count()));
     }
     void print(top_documents const& documents) {
-        if (connection_.json()) return output_.line(as_json(documents));
+        if (connection_.json()) return output_.line(as_json(*figures_, documents));
         if (looks_ > 1) output_.line({});
         view_.keys = false;
         for (auto const& line : top_screen::lines(*figures_, view_, paper)) output_.line(line.text);
-    }
-    /// The documents as they are, and what is known from two of them.
-    [[nodiscard]] std::string as_json(top_documents const& documents) const {
-        std::string out;
-        json::writer w{out};
-        w.begin_object();
-        if (figures_->in) w.key("in_per_second").value(*figures_->in);
-        if (figures_->out) w.key("out_per_second").value(*figures_->out);
-        w.key("health").raw(documents.health).key("stats").raw(documents.stats);
-        w.key("queues").raw(documents.queues).key("workers").raw(documents.workers);
-        w.key("running").raw(documents.tasks).end_object();
-        return out;
     }
 
     connection const& connection_;
@@ -252,10 +232,9 @@ private:
     paced_output output_;
     std::optional<terminal> screen_;
     std::optional<top_figures> figures_;
-    clock::time_point next_{};                       // when to ask again
-    std::optional<clock::time_point> silent_since_;  // it was asked then, and has not answered
-    std::optional<clock::time_point> silence_told_;  // when that was shown last
-    std::string refusal_;                            // what it answers instead
+    clock::time_point next_{};  // when to ask again
+    top_silence silence_;
+    std::string refusal_;  // what it answers instead
     std::uint64_t looks_ = 0;
     int stopped_by_ = 0;
     bool wants_drawing_ = false;

@@ -67,6 +67,12 @@ class Terminal:
             raise AssertionError(str(e) + "\n" + "\n".join(self.lines())) from None
         return self.shows(pattern)
 
+    def process(self):
+        """Of the program that the shell runs."""
+        shell = self.state("#{pane_pid}")
+        with open(f"/proc/{shell}/task/{shell}/children", encoding="ascii") as children:
+            return int(children.read())
+
     def modes(self):
         """Whether the alternate screen, the cursor, and new lines at the right end are on."""
         return self.state("#{alternate_on} #{cursor_flag} #{wrap_flag}")
@@ -216,11 +222,6 @@ class Top(support.Case):
         with open(os.path.join(self.folder, "before"), encoding="utf-8") as before:
             return before.read()
 
-    def pid(self, plane):
-        """Of the process that shows this control plane."""
-        found = subprocess.run(["pgrep", "-f", f"^{support.PROGRAM} top --discovery-address {plane.discovery} "], capture_output=True, text=True, check=True)
-        return int(found.stdout)
-
     def test_the_terminal_is_as_it_was_however_it_ends(self):
         plane, _ = self.busy()
         terminal = Terminal(self)
@@ -233,7 +234,7 @@ class Top(support.Case):
                 terminal.run("top", "--discovery-address", plane.discovery, "--interval", "0.3", *count)
                 terminal.until_shows("^fastqueue top ")
                 if isinstance(way, int):
-                    os.kill(self.pid(plane), way)
+                    os.kill(terminal.process(), way)
                 elif not count:
                     terminal.type(way)
                 terminal.until_shows(f"^code {code}$")
