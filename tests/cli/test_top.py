@@ -27,8 +27,11 @@ class Terminal:
         self.tmux("set-option", "-g", "status", "off")
         self.resize(width, height)
         self.until_shows("^ready>")
+        self.clear()
+
+    def clear(self):
         self.type(f"clear; echo {OLD_TEXT}", "Enter")
-        self.until_shows(f"^{OLD_TEXT}$")
+        self.until_shows(rf"\A{OLD_TEXT}\nready> ?\Z")
 
     def tmux(self, *words):
         environment = support.environment(HISTFILE="")
@@ -211,14 +214,15 @@ class Top(support.Case):
     def check_shell_is_back(self, terminal, before):
         terminal.until_shows(rf"^{OLD_TEXT}$")
         self.assertEqual(terminal.modes(), self.IN_SHELL)
-        terminal.type("stty -a > after", "Enter", "echo asked", "Enter")
+        terminal.type("stty -a > after; echo asked", "Enter")
         terminal.until_shows("^asked$")
         with open(os.path.join(self.folder, "after"), encoding="utf-8") as after:
             self.assertEqual(after.read(), before)
 
     def stty(self, terminal):
-        terminal.type("stty -a > before; clear", "Enter", f"clear; echo {OLD_TEXT}", "Enter")
-        terminal.until_shows(rf"\A{OLD_TEXT}$")
+        terminal.type("stty -a > before; echo kept", "Enter")
+        terminal.until_shows("^kept$")
+        terminal.clear()
         with open(os.path.join(self.folder, "before"), encoding="utf-8") as before:
             return before.read()
 
@@ -229,7 +233,7 @@ class Top(support.Case):
         ways = {"q": 0, "C-c": 0, "C-\\": 0, signal.SIGTERM: 0, signal.SIGHUP: 0, "--count": 0}
         for way, code in ways.items():
             with self.subTest(way=way):
-                terminal.type(f"clear; echo {OLD_TEXT}", "Enter")
+                terminal.clear()
                 count = ("--count", "3") if way == "--count" else ()
                 terminal.run("top", "--discovery-address", plane.discovery, "--interval", "0.3", *count)
                 terminal.until_shows("^fastqueue top ")
@@ -278,7 +282,7 @@ class Top(support.Case):
         plane.kill()
         terminal.until_shows(r"^NO ANSWER for \d\.\d s  fastqueue top ")
         self.assertTrue(terminal.shows(" due later 1 "), "the last figures stay")
-        self.assertRegex(terminal.tmux("capture-pane", "-p", "-e"), r"\x1b\[(0;)?2m\S*in -", "and are seen to be old")
+        self.assertRegex(terminal.tmux("capture-pane", "-p", "-e"), r"\x1b\[(0;)?2m\S*in ", "and are seen to be old")
         terminal.type("s")
         terminal.until_shows("workers by state")
         self.plane("--local", "off", **where)
