@@ -3,6 +3,7 @@
 #include "../../examples/fastqueue/top_figures.hpp"
 #include "../../examples/fastqueue/top_keys.hpp"
 #include "../../examples/fastqueue/top_screen.hpp"
+#include "../../examples/fastqueue/top_silence.hpp"
 #include "../../examples/fastqueue/top_view.hpp"
 
 #include "support/catch.hpp"
@@ -290,6 +291,29 @@ TEST_CASE("a list scrolls no further than its rows go, and not past them when th
     CHECK(view.press(top_key::page_up));
     CHECK(view.press(top_key::first));
     CHECK(top_row(many) == "sw10");
+}
+
+// ---- silence
+
+TEST_CASE("silence is told of after a second, once a second, and not where nobody listened") {
+    top_silence::instant const begin{};
+    top_silence silence;
+    CHECK_FALSE(silence.due());
+    CHECK_FALSE(silence.tell(begin + 1h));
+    silence.asked(begin);
+    silence.asked(begin + 500ms);
+    CHECK_FALSE(silence.tell(begin + 999ms));
+    CHECK_FALSE(silence.length());
+    CHECK(silence.tell(begin + 1s));
+    CHECK_FALSE(silence.tell(begin + 1500ms));
+    CHECK(silence.due() == begin + 2s);
+    CHECK(silence.tell(begin + 3s));
+    CHECK(silence.length() == 3s);
+    silence.begin_anew(begin + 10s);
+    CHECK_FALSE(silence.length());
+    CHECK(silence.due() == begin + 11s);
+    silence.answered();
+    CHECK_FALSE(silence.due());
 }
 
 // ---- keys
