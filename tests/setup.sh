@@ -6,7 +6,7 @@ set -euo pipefail
 
 build_packages=(g++ cmake ninja-build pkg-config libasio-dev libcereal-dev rapidjson-dev libcli11-dev libsqlite3-dev
   libhowardhinnant-date-dev tzdata)
-test_packages=(catch2 libzmq3-dev cppzmq-dev libmsgpack-cxx-dev libspdlog-dev libsodium-dev python3 python3-zmq ccache)
+test_packages=(catch2 libzmq3-dev cppzmq-dev libmsgpack-cxx-dev libspdlog-dev libsodium-dev python3 python3-zmq tmux ccache)
 ci_packages=(meson clang-16 clang-tidy-16 clang-format-14 libbenchmark-dev libhiredis-dev redis-server)
 
 case "${1:-test}" in

@@ -18,6 +18,7 @@
 #include "submit.hpp"
 #include "subworker.hpp"
 #include "tasks.hpp"
+#include "top.hpp"
 #include "version_text.hpp"
 #include "watch.hpp"
 #include "workers.hpp"
@@ -72,6 +73,7 @@ public:
         if (drain_.app()) return drain_.run();
         if (schedule_.app()) return schedule_.run(line);
         if (events_.app()) return events_.run();
+        if (top_.app()) return top_.run();
         if (pause_.app()) return pause_.run();
         if (resume_.app()) return resume_.run();
         if (health_.app()) return health_.run();
@@ -170,6 +172,7 @@ private:
     drain_command drain_{app_};
     schedule_command schedule_{app_};
     events_command events_{app_};
+    top_command top_{app_};
     pause_command pause_{app_, "pause", "Hold back the tasks of a priority, or of a name"};
     pause_command resume_{app_, "resume", "Let tasks that are held back go on"};
     health_command health_{app_};

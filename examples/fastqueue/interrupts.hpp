@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <initializer_list>
 #include <string>
 
 #include <pthread.h>
@@ -17,11 +18,13 @@ namespace fastqueue::cli {
 /// before anything else has a thread.
 class interrupts {
 public:
-    interrupts() {
+    /// \param also  further signals that are taken so
+    explicit interrupts(std::initializer_list<int> also = {}) {
         sigset_t set;
         sigemptyset(&set);
         sigaddset(&set, SIGINT);
         sigaddset(&set, SIGTERM);
+        for (int const signal : also) sigaddset(&set, signal);
         pthread_sigmask(SIG_BLOCK, &set, &before_);
         file_ = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
         if (file_ < 0)

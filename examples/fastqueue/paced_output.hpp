@@ -19,6 +19,10 @@ public:
     void line(std::string_view text) {
         if (!gone_) text_.append(text) += '\n';
     }
+    /// The same without an end of line.
+    void piece(std::string_view text) {
+        if (!gone_) text_.append(text);
+    }
     /// Writes what can be written without waiting.
     void pour() {
         while (written_ < text_.size() && takes_more()) {
