@@ -146,16 +146,17 @@ private:
     }
     void list(request& r, wire::header const& h) {
         if (h.positional().size() == 1) return one(r, h, [](std::uint32_t) {});
-        auto limit = h.positional().empty() ? s_.list_limit(r, h) : std::nullopt;
-        if (!h.positional().empty()) s_.refuse(r, h, "the verb takes one name, or limit= and after=");
+        if (!h.positional().empty()) return s_.refuse(r, h, "the verb takes one name, or limit= and after=");
+        auto const limit = s_.list_limit(r, h);
         if (!limit) return;
+        auto left = *limit;
         std::string out;
         json::writer w{out};
         w.begin_array();
         s_.schedules.each([&](std::uint32_t slot) {
             if (s_.schedules[slot].name <= h.get("after")) return true;
             write_schedule(w, s_.schedules[slot], s_.zones);
-            return --*limit > 0;
+            return --left > 0;
         });
         w.end_array();
         s_.show(r, h, h.verb(), {}, out);
