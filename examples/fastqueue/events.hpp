@@ -25,7 +25,8 @@
 
 namespace fastqueue::cli {
 
-/// Follows a control plane's events: asks its discovery port where its management port is, and that for events.
+/// Follows a control plane's events: asks its discovery port where its management port is, and that for events. A control plane that
+/// was there and has gone is looked for until it is back; what happens meanwhile is not told.
 class event_reader final : private policy::transport_sink {
 public:
     /// \param discovery  where to ask
@@ -42,7 +43,7 @@ public:
 
     /// Prints events as they come. \throws error (refused, timed_out, connection_lost)
     void run() {
-        static_cast<void>(transport_.dial(discovery_, asks_where));
+        asked_ = transport_.dial(discovery_, asks_where);
         await();
         transport_.run();
         if (failed_) throw error{*failed_};
@@ -64,18 +65,41 @@ private:
         for (wire::pair pair; cursor.next(pair) && !ended_;) {
             if (h.parse(pair.header, 4096)) continue;
             if (h.verb() == "nodes") dial_management(pair.payload);
-            if (h.verb() == "watch") transport_.arm(std::nullopt);
+            if (h.verb() == "watch") watches();
             if (h.verb() == "error")
                 end(error{errc_from_name(h.positional()[1], errc::bad_request), std::string{pair.payload}});
             if (h.verb() == "event") show(pair.payload);
         }
     }
-    void closed(peer_id, std::error_code why) override {
-        if (!ended_)
+    void closed(peer_id peer, std::error_code why) override {
+        if (ended_) return;
+        if (peer == asked_) asked_ = peer_id::none;
+        if (peer == watched_) watched_ = peer_id::none;
+        if (was_there_)
+            look_again();
+        else
             end(error{why == errc::connection_lost ? make_error_code(errc::unreachable) : why,
                       "the connection to the control plane was lost"});
     }
-    void due() override { end(error{errc::timed_out, "no answer in time"}); }
+    void due() override {
+        if (!was_there_) return end(error{errc::timed_out, "no answer in time"});
+        for (auto* peer : {&asked_, &watched_}) {  // who has not answered shall not do it later
+            if (*peer != peer_id::none) transport_.close(std::exchange(*peer, peer_id::none));
+        }
+        asked_ = transport_.dial(discovery_, asks_where);
+        transport_.arm(transport_.now().steady + patience_);
+    }
+    void watches() {
+        transport_.arm(std::nullopt);
+        if (std::exchange(lost_, false)) mention("the control plane is back");
+        was_there_ = true;
+    }
+    void look_again() {
+        constexpr std::chrono::milliseconds pause{500};
+        if (!std::exchange(lost_, true))
+            mention("the connection to the control plane was lost; looking for it");
+        transport_.arm(transport_.now().steady + pause);
+    }
     void woken() override {}
     void turn_end() override {}
 
@@ -84,7 +108,7 @@ private:
         endpoint at;
         if (rows.size() == 0 || !parse_endpoint(rows.get(0, "management"), at).empty())
             return end(error{errc::bad_value, "what answers there is no control plane"});
-        static_cast<void>(transport_.dial(at, asks_for_events));
+        watched_ = transport_.dial(at, asks_for_events);
         await();
     }
     void show(std::string_view document) {
@@ -113,6 +137,10 @@ private:
     bool endless_;
     bool json_;
     bool ended_ = false;
+    bool was_there_ = false;
+    peer_id asked_ = peer_id::none;
+    peer_id watched_ = peer_id::none;
+    bool lost_ = false;
     std::optional<error> failed_;
     transport::tcp transport_;
 };

@@ -92,7 +92,14 @@ public:
         } catch (...) {  // no memory for a line: work goes on
         }
     }
-    void on(policy::notice_event const&) noexcept {}
+    void on(policy::notice_event const& event) noexcept {
+        if (log_ == nullptr) return;
+        try {
+            log_->tell(log_level::warning, "notice", std::string{event.text},
+                       [&](json::writer& w) { w.key("code").value(name_of(event.code)); });
+        } catch (...) {  // as above
+        }
+    }
 
 private:
     worker_log* log_ = nullptr;

@@ -49,6 +49,7 @@ public:
             [this](auto const& worker) {
                 if (worker.abandoned() > 0)
                     leave_unfinished(name(), worker.abandoned(), "handed back unfinished");
+                if (worker.stuck() > 0) leave_unfinished(name(), worker.stuck(), "left that did not return");
             });
         return done;
     }
@@ -90,6 +91,11 @@ private:
         options_.one("--weight", "N",
                      "Its share beside others: one of 2 carries twice the load of one of 1 (default: 1)",
                      [this](text n, text v) { given_.weight = read_number<std::uint32_t>(n, v, 1, 1000); });
+        options_.one(
+            "--cancel-grace", "SECONDS",
+            "How long a task that is cancelled has for stopping; then its process is ended, or its thread "
+            "given up (default: 10)",
+            [this](text n, text v) { given_.cancel_grace = read_seconds(n, v); });
         options_.one("--grace", "SECONDS",
                      "How long stopping waits for what runs; then it is handed back (default: 30)",
                      [this](text n, text v) { given_.grace = read_seconds(n, v); });

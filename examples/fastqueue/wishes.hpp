@@ -32,7 +32,7 @@ struct task_wishes {
     std::optional<ms> expires;
     std::optional<ms> limit;  ///< of one attempt
     std::optional<ms> soft_limit;
-    std::uint32_t retries = 0;
+    std::optional<std::uint32_t> retries;  ///< none: as the task's definition says
     ms retry_delay{task_options{}.retry_delay_ms};
     double retry_backoff = task_options{}.retry_backoff;
     ms retry_max_delay{task_options{}.retry_max_ms};
@@ -55,9 +55,8 @@ struct task_wishes {
         if (countdown && eta)
             throw error{errc::bad_option, "countdown and eta each say when it may begin: give one of them"};
         invocation<void> task{name, std::move(arguments)};
-        task.retries(retries)
-            .retry_delay(retry_delay, retry_backoff, retry_max_delay)
-            .retry_jitter(retry_jitter);
+        if (retries) task.retries(*retries);
+        task.retry_delay(retry_delay, retry_backoff, retry_max_delay).retry_jitter(retry_jitter);
         if (!id.empty()) task.id(id);
         if (level) task.at(*level);
         if (countdown) task.countdown(*countdown);
@@ -138,7 +137,8 @@ inline constexpr std::array task_wish_list{
               [](task_wishes& w, detail::wish_text n, detail::wish_text v) {
                   w.soft_limit = read_seconds(n, v, detail::moment);
               }},
-    task_wish{"--retries", "retries", "N", "Run it again so often after it failed (default: 0)", false,
+    task_wish{"--retries", "retries", "N",
+              "Run it again so often after it failed (default: as the task's worker says, or 0)", false,
               [](task_wishes& w, detail::wish_text n, detail::wish_text v) {
                   w.retries = read_number<std::uint32_t>(n, v, 0, max_retries);
               },

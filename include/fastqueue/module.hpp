@@ -115,9 +115,11 @@ private:
                 list.parameters.push_back({to_bytes(p.name), to_bytes(p.type), p.has_default ? 1U : 0U});
             }
             for (auto const& each : task.invokers()) list.contents.push_back(to_bytes(each.content));
+            list.defaults = default_tokens(task.options());
             tasks_.push_back({to_bytes(task.name()), to_bytes(task.description()),
                               to_bytes(task.result_type()), list.parameters.data(), list.parameters.size(),
-                              list.contents.data(), list.contents.size(), &task, &run_in_module});
+                              list.contents.data(), list.contents.size(), to_bytes(list.defaults), &task,
+                              &run_in_module});
         }
         for (auto const& declared : registry_.schedules())
             schedules_.push_back({to_bytes(declared.tokens), to_bytes(declared.arguments)});
@@ -139,6 +141,7 @@ private:
     struct lists {
         std::vector<fastqueue_parameter> parameters;
         std::vector<fastqueue_bytes> contents;
+        std::string defaults;
     };
 
     registry registry_;

@@ -39,6 +39,8 @@ struct subworker_options {
     std::uint32_t concurrency = 1;    ///< handlers that run at once, 1 to 1024
     std::uint32_t weight = 1;         ///< its share beside others of its control plane, 1 to 1000
     std::uint32_t window = 512;       ///< runs that may be here at once for each handler
+    /// A handler that was asked to stop has so long, before it is ended where that can be done, and given up where not.
+    std::chrono::milliseconds cancel_grace{10'000};
     std::chrono::milliseconds grace{
         30'000};  ///< how long `stop` waits for what runs; then it goes back unfinished
     std::chrono::microseconds spin =
@@ -86,7 +88,8 @@ public:
         hooks_started_ = true;
         listen(o);
         window_ = o.window;
-        for (std::uint32_t i = 0; i < options_.concurrency; ++i)
+        constexpr std::uint32_t spare = policy::replaces_stuck<executor_type> ? 2 : 1;
+        for (std::uint32_t i = 0; i < options_.concurrency * spare; ++i)
             resources_.emplace_back(tasks_.hooks().per_thread);
         executor_ = detail::make_executor<Policies>(
             make_executor_,
@@ -131,6 +134,8 @@ public:
     [[nodiscard]] bool has_stopped() const noexcept { return stopped_; }
     /// After `run`: how many runs it handed back unfinished. Their handlers may still run, and the destructor waits for them.
     [[nodiscard]] std::size_t abandoned() const noexcept { return abandoned_; }
+    /// Handlers whose time was over, that have not returned, and that the destructor waits for.
+    [[nodiscard]] std::size_t stuck() const noexcept { return core_ ? core_->stuck() : 0; }
 
 private:
     void check() const {
@@ -157,10 +162,15 @@ private:
         o.weight = options_.weight;
         o.window =
             std::clamp<std::uint32_t>(options_.window * options_.concurrency, options_.concurrency, 16'384);
+        o.cancel_grace = options_.cancel_grace;
         o.control_plane = options_.control_plane;
         o.discovery = options_.discovery;
         o.management = options_.management;
-        for (auto const& task : tasks_) o.tasks.emplace_back(task.name());
+        for (auto const& task : tasks_) {
+            o.tasks.emplace_back(task.name());
+            auto defaults = detail::default_tokens(task.options());
+            if (!defaults.empty()) o.defaults.emplace_back(task.name(), std::move(defaults));
+        }
         for (auto const& declared : tasks_.schedules())
             o.schedules.push_back({declared.tokens, declared.arguments});
         if (options_.seed == 0) {  // what must repeat shows nothing of the machine
@@ -273,6 +283,9 @@ private:
                 case core::run_action::kind::end:
                     end_run(*executions_[action.run]);
                     break;
+                case core::run_action::kind::replace:
+                    core_->stuck(action.run, replace(*executions_[action.run]));
+                    break;
             }
         }
         if (submitted) executor_->kick();
@@ -280,6 +293,12 @@ private:
     void ask_to_stop(shell::execution& run) {
         run.ask_to_stop();
         if constexpr (policy::reaches_jobs<executor_type>) executor_->interrupt(run);
+    }
+    [[nodiscard]] bool replace(shell::execution& run) {
+        if constexpr (policy::replaces_stuck<executor_type>)
+            return executor_->replace(run);
+        else
+            return false;
     }
     void end_run(shell::execution& run) {
         run.ask_to_stop();

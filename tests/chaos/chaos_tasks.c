@@ -45,7 +45,7 @@ static int32_t note_and_rest(void const* s, context c, bytes t, bytes a, output 
 struct fastqueue_module const* fastqueue_module_entry(void) {
     static bytes const contents[] = {TEXT("json")};
     static struct fastqueue_task const tasks[] = {
-        {TEXT("chaos.note"), {"", 0}, {"", 0}, NULL, 0, contents, 1, NULL, note_and_rest},
+        {TEXT("chaos.note"), {"", 0}, {"", 0}, NULL, 0, contents, 1, {"", 0}, NULL, note_and_rest},
     };
     static struct fastqueue_module const module = {FASTQUEUE_MODULE_STAMP, {"", 0}, tasks, 1, NULL, 0};
     char const* const path = getenv("CHAOS_LOG");

@@ -98,7 +98,7 @@ static int32_t eat(void const* s, context c, bytes t, bytes a, output o) {
 struct fastqueue_module const* fastqueue_module_entry(void) {
     static bytes const contents[] = {TEXT("json")};
 #define TASK(name, function) \
-    { TEXT(name), {"", 0}, {"", 0}, NULL, 0, contents, 1, NULL, function }
+    { TEXT(name), {"", 0}, {"", 0}, NULL, 0, contents, 1, {"", 0}, NULL, function }
     static struct fastqueue_task const tasks[] = {
         TASK("crash.exit", call_exit), TASK("crash.abort", call_abort),   TASK("crash.work", work_and_die),
         TASK("crash.hang", hang),      TASK("crash.fork", fork_and_hang), TASK("crash.spawn", spawn),

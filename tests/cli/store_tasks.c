@@ -56,8 +56,8 @@ static int32_t note_and_die(void const* s, context c, bytes t, bytes a, output o
 struct fastqueue_module const* fastqueue_module_entry(void) {
     static bytes const contents[] = {TEXT("json")};
     static struct fastqueue_task const tasks[] = {
-        {TEXT("store.note"), {"", 0}, {"", 0}, NULL, 0, contents, 1, NULL, note_and_rest},
-        {TEXT("store.die"), {"", 0}, {"", 0}, NULL, 0, contents, 1, NULL, note_and_die},
+        {TEXT("store.note"), {"", 0}, {"", 0}, NULL, 0, contents, 1, {"", 0}, NULL, note_and_rest},
+        {TEXT("store.die"), {"", 0}, {"", 0}, NULL, 0, contents, 1, {"", 0}, NULL, note_and_die},
     };
     static struct fastqueue_module const module = {FASTQUEUE_MODULE_STAMP, {"", 0}, tasks,
                                                    sizeof tasks / sizeof tasks[0], NULL, 0};

@@ -129,6 +129,19 @@ class Operator(support.Case):
                 self.assertGreaterEqual(len(rows), 1)
                 self.assertTrue(all(isinstance(row, dict) for row in rows), rows)
 
+    def test_events_go_on_after_a_restart_of_the_control_plane(self):
+        base, port, discovery = support.free_ports()
+        begin = lambda: self.plane(base=base, port=port, discovery=discovery)
+        there = begin()
+        events = self.start([support.PROGRAM, "events", "--discovery-address", discovery])
+        self.until(lambda: self.value(there, "add", 1, 2) == 3 and not events._fresh.empty(), "it watches")
+        there.kill()
+        events.wait_for("looking for it")
+        there = begin()
+        events.wait_for("the control plane is back")
+        self.assertEqual(self.value(there, "add", 1, 2), 3)
+        events.wait_for("task.succeeded")
+
 
 if __name__ == "__main__":
     support.main()

@@ -31,6 +31,22 @@ class Workers(support.Case):
         self.stops(worker)
         self.assertEqual(ran(), "control-plane.local")
 
+    def test_a_handler_that_never_returns_is_reported_and_another_thread_takes_its_place(self):
+        crash = support.build_module(type(self), "crash_tasks.c")
+        plane = self.plane("--local", "off")
+        worker = self.worker("w", plane, "--cancel-grace", "0.2", modules=("mytasks", crash))
+        task = self.begin_task(plane, "crash.hang", options=("--timeout", "0.3"))
+        self.assertEqual(self.end_of(plane, task)["code"], "timeout")
+        self.assertEqual(self.value(plane, "add", 5, 3), 8)
+        worker.wait_for(f"the handler of task {task} .crash.hang. does not return, though its time is over: another thread has taken its place")
+        task = self.begin_task(plane, "crash.hang")
+        self.until_running(plane, task)
+        self.run_cli("cancel", "--discovery-address", plane.discovery, task)
+        worker.wait_for(f"the handler of task {task} .crash.hang. does not return.*its place stays taken")
+        worker.signal(signal.SIGTERM)
+        worker.signal(signal.SIGTERM)
+        self.assertNotEqual(worker.wait(), 0, "what it could not end is told")
+
     def test_with_local_off_tasks_wait_for_a_subworker(self):
         plane = self.plane("--local", "off")
         task = self.begin_task(plane, "add", 20, 3)

@@ -570,3 +570,36 @@ TEST_CASE("plane: strangers cannot have it dial whom they like", "[core]") {
         CHECK(w.ask1(c, "submit " + text(2) + " add callback=" + address).line ==
               "accepted " + text(2) + " queued");
 }
+
+TEST_CASE("plane: a definition's retries and limits hold for tasks that do not say them", "[core]") {
+    world w;
+    auto const worker = w.connect(port_role::management);
+    w.ask(
+        worker, world::registration("w1", 1000, "concurrency=4"),
+        R"({"tasks":["add","sub"],"runs":[],"defaults":{"add":"retries=2 retry_delay_ms=0 timeout_ms=5000 key=x","sub":"retries=x"}})");
+    auto const c = w.connect(port_role::normal);
+    w.ask1(c, "submit " + text(1) + " add");
+    auto run = w.take(worker).at(0);
+    CHECK(run.field("timeout_ms") == "5000");
+    for (int i = 0; i < 2; ++i) {
+        w.done(worker, run, "failure", "no");
+        run = w.take(worker).at(0);
+    }
+    w.done(worker, run, "failure", "no");
+    CHECK(w.ask1(c, "get " + text(1)).line == "result " + text(1) + " failure");
+
+    w.ask1(c, "submit " + text(2) + " add retries=0 timeout_ms=70");  // what a task says goes before it
+    run = w.take(worker).at(0);
+    CHECK(run.field("timeout_ms") == "70");
+    w.done(worker, run, "failure", "no");
+    CHECK(w.ask1(c, "get " + text(2)).line == "result " + text(2) + " failure");
+
+    w.ask1(c, "submit " + text(3) + " sub");  // what cannot be read says nothing
+    w.done(worker, w.take(worker).at(0), "failure", "no");
+    CHECK(w.ask1(c, "get " + text(3)).line == "result " + text(3) + " failure");
+
+    auto const admin = w.connect(port_role::management);
+    w.ask1(admin, "schedule tick add every_ms=1000 count=1");
+    w.pass(1s);
+    CHECK(w.take(worker).at(0).field("timeout_ms") == "5000");
+}

@@ -312,6 +312,70 @@ TEST_CASE("worker: tells that a run began only if it is still running when it lo
     CHECK(r.machine.running() == 0);
 }
 
+TEST_CASE("worker: a handler that does not return at its limit is answered for, and another takes its place",
+          "[core]") {
+    worker_rig r;
+    r.enroll();
+    auto const slot = r.run(1, " timeout_ms=300");
+    r.begun(slot);
+    r.net.take();
+    r.pass(300ms);
+    CHECK(has(r.actions, run_action::kind::end, slot));
+    r.actions.clear();
+    r.pass(500ms);
+    REQUIRE(has(r.actions, run_action::kind::replace, slot));
+    r.machine.at(r.now);
+    SECTION("it is replaced") {
+        r.machine.stuck(slot, true);
+        r.turn();
+        auto const told = r.net.take();
+        REQUIRE(told.size() == 1);
+        CHECK(told[0].line == "done " + text(1) + " 1 failure");
+        CHECK(told[0].field("code") == "timeout");
+        CHECK(told[0].payload == "the attempt exceeded its time limit");
+        CHECK(r.machine.outstanding() == 0);
+        CHECK(r.machine.stuck() == 1);
+        CHECK(r.machine.take_trouble().find("does not return, though its time is over: another thread") !=
+              std::string::npos);
+        r.executed(slot);
+        CHECK(r.net.take().empty());
+        CHECK(r.machine.stuck() == 0);
+        CHECK(r.machine.take_trouble().find("has returned") != std::string::npos);
+        CHECK(r.machine.take_trouble().empty());
+    }
+    SECTION("it cannot be") {
+        r.machine.stuck(slot, false);
+        r.turn();
+        CHECK(r.net.take().empty());
+        CHECK(r.machine.outstanding() == 1);
+        CHECK(r.machine.take_trouble().find("its place stays taken") != std::string::npos);
+        r.executed(slot);
+        CHECK(r.net.take().at(0).field("code") == "timeout");
+    }
+}
+
+TEST_CASE("worker: a handler that does not heed a cancel is ended after a grace, and the task is cancelled",
+          "[core]") {
+    auto o = usual();
+    o.cancel_grace = 2000ms;
+    worker_rig r{o};
+    r.enroll();
+    auto const slot = r.run(1, " timeout_ms=60000");
+    r.begun(slot);
+    r.net.take();
+    r.say(r.management, "cancel " + text(1) + " 1");
+    CHECK(has(r.actions, run_action::kind::stop, slot));
+    r.actions.clear();
+    r.pass(1999ms);
+    CHECK(r.actions.empty());
+    r.pass(1ms);
+    CHECK(has(r.actions, run_action::kind::end, slot));
+    fq::core::run_result lost;
+    lost.end = fq::wire::run_end::failure;
+    r.executed(slot, lost, "its process was ended");
+    CHECK(r.net.take().at(0).line == "done " + text(1) + " 1 cancelled");
+}
+
 TEST_CASE("worker: progress is told at once, and then ten times a second at most", "[core]") {
     worker_rig r;
     r.enroll();

@@ -6,7 +6,10 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -269,4 +272,42 @@ TEST_CASE("threads: refuses numbers out of range in words", "[executor]") {
     CHECK(refused({1025, 8}) == "the executor's concurrency is 1025: it must be 1 to 1024");
     CHECK(refused({1, 0}) == "the executor's capacity is 0: it must be 1 to 16777216");
     CHECK(refused({1, 8}).empty());
+}
+
+TEST_CASE("threads: one whose job does not return is replaced, and ends when that returns", "[executor]") {
+    support::wakeups woken;
+    std::vector<std::uint32_t> ended;
+    std::mutex mutex;
+    executor_options options{1, 64};
+    options.thread_ends = [&](std::uint32_t n) {
+        std::scoped_lock const lock{mutex};
+        ended.push_back(n);
+    };
+    threads executor{options, [&] { woken.signal(); }};
+    gate_job stuck;
+    gate_job waiting;
+    executor.submit(stuck);
+    executor.submit(waiting);
+    executor.kick();
+    REQUIRE(stuck.begun.wait());
+    CHECK_FALSE(executor.replace(waiting));  // it does not run
+    CHECK(executor.replace(stuck));
+    CHECK_FALSE(executor.replace(stuck));  // that was done
+    REQUIRE(waiting.begun.wait());         // on another thread
+    CHECK(waiting.thread != stuck.thread);
+    CHECK_FALSE(executor.replace(waiting));  // as many as the concurrency are given up already
+    stuck.open.signal();
+    REQUIRE(woken.wait());
+    CHECK(executor.finished() == &stuck);
+    CHECK(stuck.state == job_state::finished);
+    auto const end = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    bool replaced = false;  // once the thread that it gave up is gone, it may give up another
+    while (!replaced && std::chrono::steady_clock::now() < end) replaced = executor.replace(waiting);
+    CHECK(replaced);
+    waiting.open.signal();
+    REQUIRE(woken.wait());
+    CHECK(executor.finished() == &waiting);
+    executor.stop();
+    std::scoped_lock const lock{mutex};
+    CHECK(ended.size() == 3);
 }

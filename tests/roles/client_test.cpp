@@ -1,6 +1,7 @@
 #include <fastqueue/client.hpp>
 
 #include "roles/fixture.hpp"
+#include "roles/gate.hpp"
 #include "support/catch.hpp"
 
 #include <algorithm>
@@ -236,4 +237,53 @@ TEST_CASE("client: a handler that names the time of its next attempt gets it, an
     auto const given_up = client.call_outcome(patient());
     REQUIRE_FALSE(given_up);
     CHECK(given_up.text() == "in a moment");
+}
+
+TEST_CASE("client: a watch tells each progress and the end, and ends when its listener throws", "[roles]") {
+    plane there{{}, without_local()};
+    gate go_on;
+    auto tasks = usual_tasks();
+    tasks.define("steps", [&](fq::context& ctx) {
+        ctx.progress(50);
+        go_on.wait();
+        return 100;
+    });
+    worker helper{there, "w1", tasks};
+    fq::client client{there.client()};
+    auto const id = client.delay(fq::invoke<int>("steps"));
+    CHECK_THROWS_WITH(client.watch(id, [](fq::task_status const&) { throw std::runtime_error{"enough"}; }),
+                      "enough");
+    CHECK(client
+              .watch(
+                  id, [](fq::task_status const&) {}, 50ms)
+              .state != fq::task_state::success);
+    std::vector<std::string> seen;
+    auto const end = client.watch(id, [&](fq::task_status const& s) {
+        if (s.value == "50" && seen.empty()) {
+            seen.push_back(s.value);
+            go_on.open();
+        }
+    });
+    CHECK(seen == std::vector<std::string>{"50"});
+    CHECK(end.state == fq::task_state::success);
+    CHECK(end.value == "100");
+    CHECK_THROWS_AS(client.watch(fq::client::new_id(), [](fq::task_status const&) {}), fq::error);
+}
+
+TEST_CASE("client: tasks of a batch that are attached to another one bear its id", "[roles]") {
+    plane there{{}, without_local()};
+    fq::client client{there.client()};
+    auto const first = client.delay(add(5, 3).unique("sum"));
+    fq::batch both;
+    both.add(add(5, 3).unique("sum", fq::on_duplicate::attach));
+    both.add(add(1, 2));
+    auto const ids = client.delay(both);
+    REQUIRE(ids.size() == 2);
+    CHECK(ids[0] == first);
+    CHECK(ids[1] != first);
+    CHECK_THROWS_AS(client.delay(add(5, 3).unique("sum")), fq::error);
+    worker helper{there, "w1"};
+    CHECK(client.wait<int>(ids[0], 20s)->value() == 8);
+    CHECK(client.call(add(5, 3).unique("sum", fq::on_duplicate::attach).tag("a", "b")) == 8);
+    CHECK(client.cancel_where("tag.a=b").cancelled == 0);
 }

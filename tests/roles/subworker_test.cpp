@@ -1,6 +1,7 @@
 #include <fastqueue/subworker.hpp>
 
 #include "roles/fixture.hpp"
+#include "roles/gate.hpp"
 #include "support/catch.hpp"
 
 #include <atomic>
@@ -186,4 +187,66 @@ TEST_CASE("subworker: a weight that cannot be is refused", "[roles]") {
     o.worker_id = "w";
     o.weight = 1001;
     CHECK_THROWS_WITH((fq::subworker{o, usual_tasks()}), Catch::Contains("the weight 1001 is not 1 to 1000"));
+}
+
+TEST_CASE("subworker: a handler that never stops costs its attempt, and not its worker", "[roles]") {
+    plane there{{}, without_local()};
+    gate stuck;
+    auto tasks = usual_tasks();
+    tasks.define("stuck", [&] { stuck.wait(); });
+    worker helper{there, "w1", tasks, [](fq::subworker_options& o) { o.cancel_grace = 100ms; }};
+    fq::client client{there.client()};
+    auto const over = client.call_outcome(fq::invoke<void>("stuck").timeout(100ms));
+    CHECK(over.error() == fq::errc::timeout);
+    CHECK(client.call(add(5, 3)) == 8);  // though it runs one at a time
+    auto const id = client.delay(fq::invoke<void>("stuck"));  // as many as its concurrency are given up already
+    REQUIRE(comes_true([&] { return client.status(id).state == fq::task_state::running; }));
+    CHECK(client.cancel(id) == fq::task_state::running);
+    CHECK(client.wait_status(id, 1s).state == fq::task_state::running);
+    stuck.open();
+    CHECK(client.wait_status(id, 20s).state != fq::task_state::running);
+    CHECK(client.call(add(1, 1)) == 2);
+}
+
+TEST_CASE("subworker: what a definition says of retries and hooks holds, whoever submits the task",
+          "[roles]") {
+    plane there{{}, without_local()};
+    std::atomic<int> runs{0};
+    std::atomic<int> before{0};
+    std::atomic<int> failures{0};
+    auto tasks = usual_tasks();
+    tasks.define("flaky", [&] { return ++runs < 3 ? throw std::runtime_error{"not yet"} : runs.load(); })
+        .retries(2)
+        .retry_delay(1ms)
+        .before([&](fq::context&) { ++before; })
+        .after([&](fq::context&, fq::finished_run const& run) { failures += run.ok() ? 0 : 1; });
+    worker helper{there, "w1", tasks};
+    fq::client client{there.client()};
+    REQUIRE(comes_true([&] { return is_active(client, "w1"); }));
+    CHECK(client.call(fq::invoke<int>("flaky")) == 3);
+    CHECK(before == 3);
+    CHECK(failures == 2);
+    runs = 0;
+    CHECK_FALSE(client.call_outcome(fq::invoke<int>("flaky").retries(0)));
+    CHECK(runs == 1);
+}
+
+TEST_CASE("subworker: schedules that its registry declares are the control plane's, each once", "[roles]") {
+    plane there{{}, without_local()};
+    auto tasks = usual_tasks();
+    tasks.schedule("sums", fq::every(20ms), add(5, 3));
+    tasks.schedule("sunday", fq::cron("0 12 * * SUN"), add(1, 2).retries(3));
+    worker first{there, "w1", tasks};
+    worker second{there, "w2", tasks};
+    fq::client client{there.client()};
+    REQUIRE(comes_true([&] {
+        auto const document = client.document("schedules", "sums");
+        return document.find(R"("fired":0)") == std::string::npos &&
+               document.find("last_id") != std::string::npos;
+    }));
+    CHECK(client.document("schedules").find(R"("name":"sunday")") != std::string::npos);
+    client.unschedule("sums");
+    CHECK_THROWS_AS(client.trigger("sums"), fq::error);
+    auto const id = client.trigger("sunday");
+    CHECK(client.wait_status(id, 20s).value == "3");
 }

@@ -12,6 +12,8 @@ namespace {
 
 // Gives number * 1000 + attempt: so the judge sees whose result was believed.
 inline constexpr task<std::uint64_t(std::uint64_t)> stamp{"stamp", "number"};
+// What schedules submit.
+inline constexpr task<std::uint64_t(std::uint64_t)> tick{"tick", "schedule"};
 
 /// A climate in which no worker may be taken for lost, while many runs outlast a break of its connections.
 void only_short_cuts(climate& c) {
@@ -87,13 +89,19 @@ void world::draw_climate() {
     link.most_delay = r.happens(200) && !c.short_cuts ? 100ms : 500us;
     network_.set_all_links(link);
     disk_ = std::make_shared<testing::durable_disk>(uuid::make_v7({}, seed_, 77));
+    core::random_source more{seed_ ^ 0x5eedU};  // beside the others, whose worlds stay as they were
+    c.unique = more.fraction() < 0.3;
+    // A schedule follows the calendar, and ends with a control plane that keeps nothing.
+    bool const lasts = !c.clock_jumps && (c.durable || !c.restarts);
+    if (lasts && more.fraction() < 0.4) c.schedules = 1 + static_cast<std::uint32_t>(more.next() % 3);
+    c.firings = 1 + static_cast<std::uint32_t>(more.next() % 12);
 }
 
 registry world::tasks_of(std::shared_ptr<bool> alive, std::string name) {
     registry tasks;
     tasks.define(
         stamp,
-        [this, alive = std::move(alive), name = std::move(name)](context& ctx,
+        [this, alive, name = std::move(name)](context& ctx,
                                                                  std::uint64_t number) -> std::uint64_t {
             if (!*alive) return 0;  // its process is gone: this is only the object's clean-up
             ++executions_total_;
@@ -111,6 +119,11 @@ registry world::tasks_of(std::shared_ptr<bool> alive, std::string name) {
             if (fails(number)) throw permanent_failure{"as it must"};
             return number * 1000 + ctx.attempt();
         });
+    tasks.define(tick, [this, alive](context& ctx, std::uint64_t schedule) {
+        if (!*alive) return schedule;
+        ticks_[schedule].insert(ctx.id());
+        return schedule;
+    });
     return tasks;
 }
 
@@ -206,6 +219,7 @@ void world::start_clients() {
         clients_.push_back(std::make_unique<shell::client_driver<simulated_policies>>(
             o, std::make_unique<transport::simulated>(network_, "c" + std::to_string(i))));
     }
+    for (std::uint32_t i = 0; i < climate_.schedules; ++i) define_schedule(i);
     tasks_.resize(climate_.tasks);
     auto& r = network_.random();
     for (std::uint64_t n = 0; n < climate_.tasks; ++n) {
@@ -217,6 +231,20 @@ void world::start_clients() {
                               0, static_cast<std::uint64_t>(climate_.asking.count()) * 1000)},
                           [this, n] { ask_one(n); });
     }
+}
+
+/// Again and again, until it is there: the same said twice is one schedule.
+void world::define_schedule(std::uint32_t index) {
+    core::client_request request;
+    request.verb = "schedule";
+    request.port = core::client_port::management;
+    request.tokens = " s" + std::to_string(index) + " tick every_ms=" + std::to_string(70 + 190 * index) +
+                     " count=" + std::to_string(climate_.firings) + (index == 1 ? " overlap=allow" : "") +
+                     (index == 2 ? " catch_up=all" : "");
+    request.payload = "[" + std::to_string(index) + "]";
+    post(0, std::move(request), [this, index](shell::kept_answer answer) {
+        if (answer.error) network_.schedule(100ms, [this, index] { define_schedule(index); });
+    });
 }
 
 void world::post(std::size_t client, core::client_request request,
@@ -238,6 +266,7 @@ void world::ask_one(std::uint64_t number) {
         tokens += " countdown_ms=" + std::to_string(countdown.count());
     }
     if (is_retried(number)) tokens += " retries=2 retry_delay_ms=" + std::to_string(r.between(1, 500));
+    if (has_key(number)) tokens += " unique=k" + std::to_string(number % 3);
     if (r.happens(climate_.once_per_mille)) {
         t.once = true;
         tokens += " delivery=at_most_once";
@@ -260,6 +289,8 @@ void world::send(std::size_t client, std::uint64_t number, std::string tokens, b
     request.tokens = tokens;
     request.payload = "[" + std::to_string(number) + "]";
     post(client, std::move(request), [this, client, number, tokens, submit](shell::kept_answer answer) {
+        if (answer.error == errc::duplicate && has_key(number))
+            return network_.schedule(50ms, [=, this] { send(client, number, tokens, submit); });
         if (answer.error ==
             errc::queue_full) {  // the disk is full: again, a little later, and as if for the first time
             tasks_[number].anew = true;
@@ -358,6 +389,7 @@ void world::check_order(worker_node const& w, policy::job const& job) {
         return;
     auto const slot = static_cast<shell::execution const&>(job).slot();
     auto const& id = w.role->machine().run(slot).lease.id;
+    if (!numbers_.contains(id)) return;  // of a schedule
     auto const& mine = tasks_[numbers_.at(id)];
     auto const& s = plane_->machine().state();
     auto const entry = s.ledger.find(id);
@@ -368,6 +400,7 @@ void world::check_order(worker_node const& w, policy::job const& job) {
         for (std::size_t level = 0; level <= index_of(mine.level); ++level) {
             for (auto at = name.lanes[level].front(); at != core::none; at = s.tasks[at].next) {
                 auto const& other = s.tasks[at];
+                if (!numbers_.contains(other.id)) continue;
                 bool const before = level < index_of(mine.level) || other.submitted_us < submitted;
                 if (before && other.submitted_us + slack_us < now)
                     complain("task " + std::to_string(mine.number) + " began while task " +
@@ -492,7 +525,16 @@ void world::await_return(std::string const& worker) {
 }
 
 bool world::at_rest() const {
-    return std::ranges::all_of(tasks_, [](asked_task const& t) { return !t.ends.empty(); });
+    if (!std::ranges::all_of(tasks_, [](asked_task const& t) { return !t.ends.empty(); })) return false;
+    if (climate_.schedules == 0) return true;
+    if (!plane_) return false;
+    auto const& s = plane_->machine().state();
+    std::size_t over = 0;
+    s.schedules.each([&](std::uint32_t slot) {
+        over += s.schedules[slot].next_us == 0 ? 1U : 0U;
+        return true;
+    });
+    return over == climate_.schedules && s.tasks.used() == 0;
 }
 
 std::string world::run() {
@@ -507,8 +549,11 @@ std::string world::run() {
     bool const rested = network_.run_until([this] { return !complaint_.empty() || at_rest(); }, 600s);
     if (complaint_.empty() && !rested) {
         auto const open = std::ranges::find_if(tasks_, [](asked_task const& t) { return t.ends.empty(); });
-        complain("task " + std::to_string(open->number) + " (" + open->id.text() +
-                 ") never ended, ten minutes after all faults were mended");
+        if (open == tasks_.end())
+            complain("the schedules have not come to their ends, ten minutes after all faults were mended");
+        else
+            complain("task " + std::to_string(open->number) + " (" + open->id.text() +
+                     ") never ended, ten minutes after all faults were mended");
     }
     // Late answers of runs that were given up arrive, and what is held for them is given back.
     network_.run_for(15s);
@@ -520,6 +565,7 @@ std::string world::run() {
 void world::judge() {
     for (auto const& t : tasks_) judge_task(t);
     judge_plane();
+    judge_schedules();
     judge_executions();
     judge_short_cuts();
     if (climate_.durable || plane_lives_ == 1) judge_kept();
@@ -539,6 +585,22 @@ void world::judge_restart() {
     judge_kept();
 }
 
+/// A firing is submitted once, whatever befalls, and none is lost but those that were passed over.
+void world::judge_schedules() {
+    auto const& s = plane_->machine().state();
+    for (std::uint32_t i = 0; i < climate_.schedules; ++i) {
+        auto const name = "s" + std::to_string(i);
+        auto const slot = s.schedules.find(name);
+        if (slot == core::none) return complain("the schedule " + name + " is gone");
+        if (s.schedules[slot].fired != climate_.firings)
+            complain("the schedule " + name + " fired " + std::to_string(s.schedules[slot].fired) +
+                     " times, not " + std::to_string(climate_.firings));
+        if (ticks_[i].size() != climate_.firings)
+            complain("of the schedule " + name + " " + std::to_string(ticks_[i].size()) +
+                     " different tasks ran, not " + std::to_string(climate_.firings));
+    }
+}
+
 void world::judge_plane() {
     auto const& s = plane_->machine().state();
     if (s.tasks.used() != 0)
@@ -547,6 +609,7 @@ void world::judge_plane() {
     if (s.task_octets != 0) complain("octets of arguments leaked");
     if (!s.fetching.empty()) complain("arguments are still waited for");
     if (!s.clogged.empty()) complain("a worker is held back for ever");
+    if (s.unique.size() != 0) complain("keys are held that no task has");
     for (std::uint32_t w = 0; w < s.workers.capacity(); ++w) {
         auto const& record = s.workers[w];
         if (record.name.empty() || record.state != core::worker_state::active) continue;

@@ -54,8 +54,11 @@ struct climate {
     std::uint32_t faults = 0;
     bool cuts = false, crashes = false, partitions = false, pauses = false, clock_jumps = false,
          restarts = false, slow_peers = false;
-    bool short_cuts = false;  // nothing but cuts of connections, each mended within a worker's grace
-    bool durable = false;     // the control plane's store outlives it
+    bool short_cuts = false;      // nothing but cuts of connections, each mended within a worker's grace
+    bool durable = false;         // the control plane's store outlives it
+    bool unique = false;          // some tasks have keys of which only one lives
+    std::uint32_t schedules = 0;  // tasks that are submitted again and again, so many times each
+    std::uint32_t firings = 0;
     bool full = false, breaks = false;
     std::chrono::microseconds sync_least{50};  // of a commit
     std::chrono::microseconds sync_most{500};
@@ -143,6 +146,9 @@ private:
     void judge_short_cuts();
     void start_worker(std::size_t index);
     void start_clients();
+    void define_schedule(std::uint32_t index);
+    void judge_schedules();
+    [[nodiscard]] bool has_key(std::uint64_t number) const { return climate_.unique && number % 5 == 0; }
     void ask_one(std::uint64_t number);
     void ask_end(std::size_t client, std::uint64_t number);
     void one_fault();
@@ -186,6 +192,7 @@ private:
     std::vector<asked_task> tasks_;
     std::map<std::uint64_t, std::vector<execution_record>> executions_;
     std::uint64_t executions_total_ = 0;
+    std::map<std::uint64_t, std::set<task_id>> ticks_;  // what schedules had run, by their number
     std::set<std::pair<std::string, std::string>> parted_;
     std::vector<std::size_t> paused_;
     instant cut_at_{};  // the latest short cut

@@ -156,6 +156,7 @@ private:
             .value(r.announced.version);
         w.key("concurrency").value(r.concurrency).key("window").value(r.window);
         w.key("outstanding").value(r.outstanding).key("running").value(r.begun.size());
+        if (r.stuck > 0) w.key("stuck").value(r.stuck);
         w.key("succeeded").value(r.succeeded).key("failed").value(r.failed);
         w.key("last_seen_ms")
             .value(ms(s_.now.steady - r.last_seen))

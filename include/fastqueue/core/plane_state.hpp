@@ -279,6 +279,11 @@ struct plane_state {
         }
         return out[index];
     }
+    /// Takes what the definition of a task says, before it is read what a request says of it.
+    void take_defaults(std::string_view name, task_options& wishes) const {
+        auto const at = dispatch.names().find(name);
+        if (at != none && dispatch.names()[at].defaults) wishes = *dispatch.names()[at].defaults;
+    }
     /// For a task that nobody has given one.
     [[nodiscard]] task_id fresh_id() {
         if (!options.ids_from_seed) return uuid::make_v7(now.wall);

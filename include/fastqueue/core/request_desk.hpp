@@ -3,6 +3,7 @@
 #include <fastqueue/core/plane_state.hpp>
 #include <fastqueue/core/run_desk.hpp>
 #include <fastqueue/core/task_life.hpp>
+#include <fastqueue/core/unknown_name.hpp>
 #include <fastqueue/model/name.hpp>
 #include <fastqueue/wire/task_options.hpp>
 
@@ -11,7 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <utility>
 
 namespace fastqueue::core {
 
@@ -182,6 +183,7 @@ private:
         q.problem = wire::problem{code, why, token};
     }
     void read(request const& r, wire::header const& h, std::string_view payload, bool call, task_request& q) {
+        if (h.positional().size() == 2) s_.take_defaults(h.positional()[1], q.options.task);
         q.problem = wire::read_options(h, q.options);
         if (q.problem) q.options.ref = ref_of(h);  // it may stand behind what could not be read
         if (h.positional().size() != 2)
@@ -260,32 +262,17 @@ private:
         return o.unique.empty() ? none : s_.unique.find(o.unique);
     }
     void check_name(task_request& q) {
-        auto const& names = s_.dispatch.names();
-        auto const name = names.find(q.name);
-        if (name != none && names[name].known) return;
-        if (!may_wait_for_name()) {
-            std::vector<std::string_view> known;
-            for (auto const& entry : names) {
-                if (entry.known) known.push_back(entry.name);
-            }
-            q.text = "no worker knows a task named '" + std::string{q.name} + "'";
-            auto const near = nearest_names(q.name, known);
-            for (std::size_t i = 0; i < near.size(); ++i)
-                q.text += (i == 0 ? "; did you mean " : ", ") + near[i];
+        if (auto unknown = unknown_name(s_, q.name)) {
+            q.text = std::move(*unknown);
             return refuse(q, errc::unknown_task_name, "no worker knows the name");
         }
-        if (name == none && names.size() >= s_.options.limits.max_task_names) {
+        auto const& names = s_.dispatch.names();
+        if (names.size() >= s_.options.limits.max_task_names && names.find(q.name) == none)
             refuse(q, errc::queue_full, "as many different task names are known as may be");
-        }
     }
     [[nodiscard]] bool may_have_content(std::string_view content) const noexcept {
         return s_.contents.size() < max_contents ||
                std::ranges::find(s_.contents, content) != s_.contents.end();
-    }
-    [[nodiscard]] bool may_wait_for_name() const noexcept {
-        if (s_.options.unknown_names != unknown_tasks::automatic)
-            return s_.options.unknown_names == unknown_tasks::wait;
-        return !s_.any_registered || s_.now.steady - s_.started < s_.options.inactive;
     }
     static constexpr std::size_t max_contents = 64;
     [[nodiscard]] bool is_full(request const& r) const noexcept {

@@ -31,6 +31,9 @@ struct run_record {
     bool overtime = false;   ///< it went over its hard limit: whatever comes of it is `timeout`
     bool given_up = false;   ///< the worker ends, and waits for it no longer
     bool cancelled = false;  ///< somebody asked to stop it
+    bool stuck =
+        false;  ///< its time is over and it does not return: it has been answered, and another has its place
+    instant limit_at{};  ///< of its attempt, where there is one
 };
 
 /// How a handler ended, as the shell tells it.
@@ -49,6 +52,7 @@ struct run_action {
         retract,  ///< take it back if it has not begun, and say so by `retracted`
         stop,     ///< let its stop token fire
         end,      ///< its time is over: end what runs it, where that can be done; else as `stop`
+        replace,  ///< it does not return: have another take its place, and say by `stuck` whether that was done
     };
     kind what;
     std::uint32_t run;

@@ -4,6 +4,7 @@
 #include <fastqueue/core/schedule_document.hpp>
 #include <fastqueue/core/schedule_times.hpp>
 #include <fastqueue/core/task_life.hpp>
+#include <fastqueue/core/unknown_name.hpp>
 #include <fastqueue/wire/task_options.hpp>
 
 #include <algorithm>
@@ -71,6 +72,8 @@ private:
                 "zone=: '" + made.zone.substr(0, 64) +
                     "' is not known here; write UTC, +02:00 or, where the control plane has the system's, "
                     "Europe/Berlin");
+        if (auto const unknown = unknown_name(s_, made.task))
+            return s_.error(r, "-", errc::unknown_task_name, ref_of(h), *unknown);
         auto const known = s_.schedules.find(made.name);
         if (known == none) {
             if (s_.schedules.size() >= s_.options.limits.max_schedules)
@@ -199,13 +202,11 @@ private:
         if (d.missed != catch_up::all) pass_over(d);
         bool const late = s_.now_us() - d.next_us > late_us;
         auto const at = d.next_us;
-        if (late && d.missed == catch_up::none) {
-            // nobody wants it any more
-        } else if (must_wait(d) && !(late && d.missed == catch_up::all)) {
+        bool const unwanted = late && d.missed == catch_up::none;
+        if (unwanted || (must_wait(d) && !(late && d.missed == catch_up::all)))
             ++d.skipped;
-        } else {
+        else
             submit(d, d.next_id, at);
-        }
         plan(d, at);
         rewrite(d, before);
         s_.schedules.arm(slot);
@@ -245,6 +246,7 @@ private:
         auto const line = "FQ1 schedule " + d.definition;
         wire::header h;
         wire::request_options o;
+        s_.take_defaults(d.task, o.task);
         if (h.parse(line, line.size()) || wire::read_options(h, o)) return false;  // it was read before
         if (!o.unique.empty() && s_.unique.find(o.unique) != none) return false;
         auto attributes = wire::attributes_of(h);

@@ -79,13 +79,26 @@ public:
     /// \param text  its value, or the error's text
     void executed(std::uint32_t slot, run_result const& result, std::string_view text) {
         auto const& r = runs_[slot];
+        if (r.stuck) return returned(slot);
         auto done = done_of(r, result);
-        if (!r.dropped)
-            answer(done, r.overtime && !is_timeout(result)
-                             ? std::string_view{"the attempt exceeded its time limit"}
-                             : text);
+        if (!r.dropped) answer(done, r.overtime && !is_timeout(result) ? over_limit : text);
         release(slot);
         look_soon();
+    }
+    /// What became of a `replace`. \param replaced  another has taken the place of what runs it
+    void stuck(std::uint32_t slot, bool replaced) {
+        auto& r = runs_[slot];
+        note("the handler of task " + r.lease.id.text() + " (" + r.name +
+             ") does not return, though its time is over: " +
+             (replaced ? "another thread has taken its place" : "its place stays taken"));
+        if (!replaced) return;
+        run_result gone;
+        gone.end = wire::run_end::failure;
+        if (!r.dropped) answer(done_of(r, gone), r.overtime ? over_limit : std::string_view{});
+        r.stuck = true;
+        running_.erase(runs_, slot);
+        stuck_.push_back(runs_, slot);
+        if (r.given_up) --given_up_;
     }
     /// A run that was to be retracted had not begun.
     void retracted(std::uint32_t slot) {
@@ -145,15 +158,20 @@ public:
     void turn() {
         while (auto const slot = soft_.pop(now_.steady)) actions_.push_back({run_action::kind::stop, *slot});
         while (auto const slot = hard_.pop(now_.steady)) {
-            runs_[*slot].overtime = true;
+            auto& r = runs_[*slot];
+            r.overtime = r.timeout_ms != 0 && now_.steady >= r.limit_at;
             actions_.push_back({run_action::kind::end, *slot});
+            stuck_at_.set(*slot, now_.steady + stuck_patience);
         }
-        if (link_.tick(now_.steady, outstanding())) announce();
+        while (auto const slot = stuck_at_.pop(now_.steady))
+            actions_.push_back({run_action::kind::replace, *slot});
+        if (link_.tick(now_.steady, outstanding(), stuck_.size())) announce();
         send_owed();
         put_in_order();
     }
     [[nodiscard]] instant next_deadline() const noexcept {
-        return std::min({soft_.next(), hard_.next(), link_.next_deadline(), look_at_, tell_at_});
+        return std::min(
+            {soft_.next(), hard_.next(), stuck_at_.next(), link_.next_deadline(), look_at_, tell_at_});
     }
     /// Takes nothing new: what has not begun goes back, what runs is finished, then it unregisters and is `finished`.
     void stop() {
@@ -201,7 +219,14 @@ public:
                (link_.is_unregistered() || !link_.can_speak());
     }
     /// What the control plane refused that is no reason to end, in words; mostly empty.
-    [[nodiscard]] std::string take_trouble() { return link_.take_trouble(); }
+    [[nodiscard]] std::string take_trouble() {
+        auto trouble = std::exchange(trouble_, {});
+        auto const refused = link_.take_trouble();
+        if (!trouble.empty() && !refused.empty()) trouble += "; ";
+        return trouble += refused;
+    }
+    /// Handlers whose time is over and that do not return, though others have their places.
+    [[nodiscard]] std::size_t stuck() const noexcept { return stuck_.size(); }
     /// Why it gave up for good; empty while it has not.
     [[nodiscard]] std::string const& fatal() const noexcept { return link_.fatal(); }
     /// What the control plane refused it with.
@@ -228,6 +253,8 @@ public:
 
 private:
     static constexpr std::chrono::milliseconds progress_every{100};
+    static constexpr std::chrono::milliseconds stuck_patience{500};
+    static constexpr std::string_view over_limit = "the attempt exceeded its time limit";
 
     struct owed_answer {
         wire::done_message done;
@@ -264,7 +291,7 @@ private:
         r.traceparent.assign(message.traceparent);
         r.soft_timeout_ms = message.soft_timeout_ms;
         r.timeout_ms = message.timeout_ms;
-        r.begun = r.dropped = r.overtime = r.cancelled = r.given_up = false;
+        r.begun = r.dropped = r.overtime = r.cancelled = r.given_up = r.stuck = false;
         r.sequence = ++sequence_;
         waiting_.push_back(runs_, slot);
         actions_.push_back({run_action::kind::execute, slot});
@@ -278,7 +305,7 @@ private:
         auto const slot = find(lease);
         if (slot == none) return;
         auto& r = runs_[slot];
-        if (cancel) r.cancelled = true;
+        if (cancel && !std::exchange(r.cancelled, true) && r.begun) set_cancel_limit(slot);
         if (!r.begun) actions_.push_back({run_action::kind::retract, slot});
         if (cancel) actions_.push_back({run_action::kind::stop, slot});
     }
@@ -405,15 +432,33 @@ private:
         if (r.given_up) --given_up_;
         soft_.clear(slot);
         hard_.clear(slot);
+        stuck_at_.clear(slot);
         if (r.arguments.capacity() > worth_keeping) r.arguments = {};
         runs_.give(slot);
     }
     void set_limits(std::uint32_t slot) {
-        auto const& r = runs_[slot];
+        auto& r = runs_[slot];
         using std::chrono::milliseconds;
         if (r.soft_timeout_ms != 0)
             soft_.set(slot, saturating_add(now_.steady, milliseconds{r.soft_timeout_ms}));
-        if (r.timeout_ms != 0) hard_.set(slot, saturating_add(now_.steady, milliseconds{r.timeout_ms}));
+        r.limit_at = instant::max();
+        if (r.timeout_ms != 0) r.limit_at = saturating_add(now_.steady, milliseconds{r.timeout_ms});
+        if (r.timeout_ms != 0) hard_.set(slot, r.limit_at);
+        if (r.cancelled) set_cancel_limit(slot);
+    }
+    void set_cancel_limit(std::uint32_t slot) {
+        hard_.set(slot, std::min(runs_[slot].limit_at, saturating_add(now_.steady, options_.cancel_grace)));
+    }
+    /// One that was stuck has come to its end after all.
+    void returned(std::uint32_t slot) {
+        note("the handler of task " + runs_[slot].lease.id.text() + " (" + runs_[slot].name +
+             "), which was given up, has returned");
+        stuck_.erase(runs_, slot);
+        runs_.give(slot);
+    }
+    void note(std::string const& what) {
+        constexpr std::size_t most = 4096;
+        if (trouble_.size() < most) trouble_.append(trouble_.empty() ? "" : "; ").append(what);
     }
     /// Runs begin in order of priority, and what is least urgent is taken back first, also where one turn brought it the other
     /// way round: it comes over four connections, and the threads look while the actions are done.
@@ -440,6 +485,9 @@ private:
     slot_list running_;
     deadlines soft_;
     deadlines hard_;
+    deadlines stuck_at_;
+    slot_list stuck_;  // answered, and not returned
+    std::string trouble_;
     std::vector<run_action> actions_;
     std::deque<owed_answer> owed_;  // in order; the next ones go behind them
     bool handed_back_ = false;

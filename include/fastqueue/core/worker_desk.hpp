@@ -4,6 +4,7 @@
 #include <fastqueue/core/task_life.hpp>
 #include <fastqueue/wire/nodes.hpp>
 #include <fastqueue/wire/registration.hpp>
+#include <fastqueue/wire/task_options.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -59,6 +60,8 @@ public:
             return refuse(r, errc::unknown_worker, h, "register again: no such worker is registered here");
         }
         saw(w);
+        s_.workers[w].stuck =
+            static_cast<std::uint32_t>(wire::read_number(h.get("stuck"), 1'000'000).value_or(0));
         answer_registered(r, h, {});
     }
 
@@ -320,10 +323,30 @@ private:
                 s_.dispatch.names().size() >= s_.options.limits.max_task_names)
                 continue;
             names.push_back(s_.dispatch.names().intern(name));
+            s_.dispatch.names()[names.back()].defaults = defaults_of(name, reg);
         }
         std::ranges::sort(names);
         names.erase(std::unique(names.begin(), names.end()), names.end());
         s_.dispatch.set_capability(w, std::move(names));
+    }
+    /// What its definition says of its retries and limits. The latest word counts.
+    [[nodiscard]] static std::optional<task_options> defaults_of(std::string const& name,
+                                                                 wire::registration const& reg) {
+        auto const at = std::ranges::find(reg.defaults, name, &std::pair<std::string, std::string>::first);
+        if (at == reg.defaults.end()) return std::nullopt;
+        auto const line = "FQ1 submit " + at->second;
+        wire::header h;
+        wire::request_options o;
+        if (h.parse(line, line.size()) || wire::read_options(h, o)) return std::nullopt;
+        task_options said;  // only what a definition may say
+        said.retries = o.task.retries;
+        said.retry_delay_ms = o.task.retry_delay_ms;
+        said.retry_backoff = o.task.retry_backoff;
+        said.retry_max_ms = o.task.retry_max_ms;
+        said.retry_jitter = o.task.retry_jitter;
+        said.soft_timeout_ms = o.task.soft_timeout_ms;
+        said.timeout_ms = o.task.timeout_ms;
+        return said;
     }
     /// Compares what the worker says it holds with its leases.
     /// \param new_session  what it does not name never reached it, or its answer never reached us: it waits

@@ -138,6 +138,7 @@ public:
         r.ports = options_.ports;
         r.tasks = options_.tasks;
         r.contents = options_.contents;
+        r.defaults = options_.defaults;
         r.version = options_.version;
         r.host = options_.host;
         r.pid = options_.pid;
@@ -160,7 +161,7 @@ public:
     }
 
     /// \return true: it is time to register again
-    [[nodiscard]] bool tick(instant now, std::size_t running) {
+    [[nodiscard]] bool tick(instant now, std::size_t running, std::size_t stuck) {
         now_ = now;
         if (now < deadline_) return false;
         deadline_ = instant::max();
@@ -177,7 +178,7 @@ public:
                 arm(answer_time);
                 return true;
             case phase::registered:
-                beat(running);
+                beat(running, stuck);
                 return false;
         }
         return false;
@@ -296,17 +297,18 @@ private:
             pairs.finish(declared.arguments);
         }
     }
-    void beat(std::size_t running) {
+    void beat(std::size_t running, std::size_t stuck) {
         if (now_ - heard_ > inactive_) {  // our words get nowhere, or its do
             out_.close(management_);
             return lost_management();
         }
         if (leaving_) return unregister(now_);
         auto& pairs = to_management();
-        pairs.begin("heartbeat")
-            .token(options_.id)
+        auto header = pairs.begin("heartbeat");
+        header.token(options_.id)
             .field("incarnation", options_.incarnation)
             .field("running", std::uint64_t{running});
+        if (stuck > 0) header.field("stuck", std::uint64_t{stuck});
         pairs.finish({});
         arm(heartbeat_);
     }

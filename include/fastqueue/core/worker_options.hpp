@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace fastqueue::core {
@@ -26,12 +27,14 @@ struct worker_options {
     std::optional<endpoint> address;     ///< where its own ports are; none: runs come over its connection
     std::optional<std::array<std::uint16_t, 4>> ports;
     std::vector<std::string> tasks;
+    std::vector<std::pair<std::string, std::string>> defaults;  ///< of tasks, as a header has them
     std::vector<std::string> contents{"json"};
     struct schedule {
         std::string tokens;  ///< behind the verb, with a space before each
         std::string arguments;
     };
     std::vector<schedule> schedules;  ///< declared to each control plane that it registers with
+    std::chrono::milliseconds cancel_grace{10'000};   ///< a handler that was asked to stop has so long
     std::chrono::milliseconds taken_patience{5'000};  ///< how long it asks again when its name is taken
     std::string host;
     std::uint64_t pid = 0;

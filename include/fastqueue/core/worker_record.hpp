@@ -57,6 +57,7 @@ struct worker_record {
     std::uint32_t window = 1;
     std::uint32_t outstanding =
         0;  ///< runs sent and not answered, those counted whose task has gone on without them
+    std::uint32_t stuck = 0;                 ///< handlers that it has given up, and that have not returned
     std::uint32_t charged_us = 0;            ///< the cost of what is outstanding, as far as it was known
     std::uint64_t charged_octets = 0;        ///< the arguments of what is outstanding
     std::uint64_t unchecked_octets = 0;      ///< of what it was given since its queues were looked at

@@ -52,6 +52,16 @@ public:
         });
     }
 
+    /// No, where the kind that was chosen can't.
+    bool replace(policy::job& j) noexcept {
+        return visit([&]<class E>(E& e) {
+            if constexpr (policy::replaces_stuck<E>)
+                return e.replace(j);
+            else
+                return false;
+        });
+    }
+
 private:
     template <class F>
     auto visit(F&& f) noexcept {

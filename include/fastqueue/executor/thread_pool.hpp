@@ -11,8 +11,11 @@
 #include <array>
 #include <atomic>
 #include <cassert>
+#include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <utility>
@@ -41,12 +44,13 @@ public:
           wake_{std::move(wake)},
           thread_ends_{std::move(options.thread_ends)},
           spin_{options.spin},
-          call_{std::move(call)} {
-        pool_.reserve(options.concurrency);
+          call_{std::move(call)},
+          concurrency_{options.concurrency} {
+        pool_.resize(concurrency_ * std::size_t{2});  // the second half for those that are replaced
+        ended_.reserve(pool_.size());
         fastqueue::detail::signals_blocked const blocked;
         try {
-            for (std::uint32_t i = 0; i < options.concurrency; ++i)
-                pool_.emplace_back([this, i] { work(i); });
+            for (std::uint32_t i = 0; i < concurrency_; ++i) begin(i);
         } catch (...) {
             stop();
             throw;
@@ -77,13 +81,32 @@ public:
 
     policy::job* finished() noexcept { return finished_.take_all(); }
 
+    /// As `policy::replaces_stuck` has it.
+    bool replace(policy::job& j) noexcept {
+        reap();
+        auto const free = std::ranges::find_if(pool_, [](std::thread const& t) { return !t.joinable(); });
+        auto running = policy::job_state::running;
+        if (free == pool_.end() || !j.state.compare_exchange_strong(running, policy::job_state::replaced))
+            return false;
+        try {
+            fastqueue::detail::signals_blocked const blocked;
+            begin(static_cast<std::uint32_t>(free - pool_.begin()));
+            return true;
+        } catch (std::exception const&) {
+            auto replaced = policy::job_state::replaced;
+            j.state.compare_exchange_strong(replaced, policy::job_state::running);
+            return false;
+        }
+    }
+
     /// Returns when the jobs that run have returned. What is still in line stays there until it is retracted.
     void stop() noexcept {
         stopping_.store(true, std::memory_order_release);
         sleepers_.rouse(0);
         sleepers_.call(static_cast<std::uint32_t>(pool_.size()));
-        for (auto& thread : pool_) thread.join();
-        pool_.clear();
+        for (auto& thread : pool_) {
+            if (thread.joinable()) thread.join();
+        }
     }
 
 private:
@@ -95,13 +118,23 @@ private:
     static constexpr std::uint64_t most_untold_us = 50;
     static constexpr std::uint32_t most_untold_jobs = 128;
 
+    void begin(std::uint32_t index) {
+        pool_[index] = std::thread{[this, index] { work(index); }};
+    }
+    /// Joins the threads that were replaced and whose job has returned.
+    void reap() noexcept {
+        std::scoped_lock const lock{mutex_};
+        for (auto const index : ended_) pool_[index].join();  // it has said so with its last word
+        ended_.clear();
+    }
     void work(std::uint32_t index) noexcept {
         fastqueue::detail::name_this_thread("fq-exec-" + std::to_string(index));
         untold owed;
-        while (!stopping_.load(std::memory_order_acquire)) {
+        bool replaced = false;
+        while (!replaced && !stopping_.load(std::memory_order_acquire)) {
             if (auto* const j = claim()) {
                 j->thread = index;
-                run(*j, owed);
+                replaced = run(*j, owed);
             } else {
                 tell(owed);
                 if (!look_(spin_, [this] { return has_work(); })) rest();
@@ -109,6 +142,9 @@ private:
         }
         tell(owed);
         if (thread_ends_) thread_ends_(index);
+        if (!replaced) return;
+        std::scoped_lock const lock{mutex_};
+        ended_.push_back(index);
     }
 
     /// What a thread has finished and its owner may not have been told of.
@@ -131,13 +167,17 @@ private:
 
     /// Short jobs are told of together, when some have gathered or there is no other: being woken costs the owner
     /// more than they do.
-    void run(policy::job& j, untold& owed) noexcept {
+    /// \return whether another thread has taken the place of this one
+    [[nodiscard]] bool run(policy::job& j, untold& owed) noexcept {
         j.state.store(policy::job_state::running, std::memory_order_relaxed);
         call_(j);
         owed.us += j.took_us;  // before the owner has it back
         ++owed.jobs;
+        bool const replaced = j.state.exchange(policy::job_state::finished, std::memory_order_relaxed) ==
+                              policy::job_state::replaced;
         if (finished_.add(j)) owed.first = true;
         if (owed.us >= most_untold_us || owed.jobs >= most_untold_jobs) tell(owed);
+        return replaced;
     }
 
     void rest() noexcept {
@@ -160,7 +200,10 @@ private:
     Call call_;
     std::atomic<bool> stopping_{false};
     std::uint32_t fresh_ = 0;  // submitted and not yet kicked: the owner's
-    std::vector<std::thread> pool_;
+    std::uint32_t concurrency_;
+    std::vector<std::thread> pool_;  // the owner's
+    std::mutex mutex_;
+    std::vector<std::uint32_t> ended_;  // of them, after they were replaced
 };
 
 }  // namespace fastqueue::executor::detail

@@ -33,5 +33,6 @@ public:
 };
 
 static_assert(policy::executor<threads>);
+static_assert(policy::replaces_stuck<threads>);
 
 }  // namespace fastqueue::executor

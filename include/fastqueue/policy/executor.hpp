@@ -11,7 +11,14 @@
 
 namespace fastqueue::policy {
 
-enum class job_state : std::uint8_t { idle, queued, running, finished, retracted };
+enum class job_state : std::uint8_t {
+    idle,
+    queued,
+    running,
+    replaced,  ///< it runs, and its thread has been given up
+    finished,
+    retracted
+};
 
 /// One run of a handler, as an executor sees it: a node for its lists and a function to call. Owned and
 /// pooled by the worker; an executor holds it from `submit` until it hands it back through `finished` or
@@ -99,6 +106,19 @@ concept reaches_jobs = executor<E> && requires(E e, job& j) {
     noexcept->std::same_as<void>;
     { e.kill(j) }
     noexcept->std::same_as<void>;
+};
+
+/// An executor on threads that goes on without one whose job does not return.
+///
+/// expression             | throws    | law
+/// e.replace(j)           | never     | true: j runs, and another thread takes the place of its own, which ends when j returns; that comes
+///                        |           | by `finished` even then. False: j does not run, or as many as the concurrency were replaced
+///                        |           | and have not returned, or the system gives no thread. With `j.thread` up to twice the
+///                        |           | concurrency
+template <class E>
+concept replaces_stuck = executor<E> && requires(E e, job& j) {
+    { e.replace(j) }
+    noexcept->std::same_as<bool>;
 };
 
 /// An executor that a role can make for itself. Another must be handed over as an instance.

@@ -6,11 +6,13 @@
 #include <fastqueue/tasks/argument.hpp>
 #include <fastqueue/tasks/context.hpp>
 #include <fastqueue/tasks/failure.hpp>
+#include <fastqueue/tasks/treatment.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -92,9 +94,20 @@ struct task_invoker {
     function run;
 };
 
+/// A run of a handler that is over, as an `after` hook sees it.
+struct finished_run {
+    errc code{};            ///< zero: success
+    std::string_view text;  ///< the encoded value, or the error's text
+
+    [[nodiscard]] constexpr bool ok() const noexcept { return code == errc{}; }
+};
+
 /// A task that a worker can run: its name, what it takes and gives, and the code. Copies share the code, and keep a module
 /// mapped that it came from. Const members may be called from several threads at once.
-class task_definition {
+///
+/// `retries(3).retry_delay(1s).timeout(10s)` and so on say how tasks of this name are treated that do not say it themselves, whoever
+/// submits them: its workers tell the control plane.
+class task_definition : public treatment<task_definition> {
 public:
     /// \param state     what each invoker is given; shared by copies
     /// \param invokers  at least one; JSON's first
@@ -131,6 +144,23 @@ public:
         description_ = text;
         return *this;
     }
+    /// How its tasks are treated, all at once.
+    task_definition& treat(task_options const& usual) {
+        options_ = usual;
+        return *this;
+    }
+    /// Has `f(context&)` called before each run of this task, in its thread. What it throws is the task's error, and the handler does
+    /// not run. Several are called in the order in which they were added.
+    task_definition& before(std::function<void(context&)> f) {
+        before_.push_back(std::move(f));
+        return *this;
+    }
+    /// Has `f(context&, finished_run const&)` called after each run, also after one that failed. What it throws is the task's error,
+    /// if the run itself was none. Several are called in the order in which they were added.
+    task_definition& after(std::function<void(context&, finished_run const&)> f) {
+        after_.push_back(std::move(f));
+        return *this;
+    }
     task_definition& from_module(std::string_view path) {
         module_ = path;
         return *this;
@@ -164,8 +194,27 @@ public:
 private:
     [[nodiscard]] invocation_result run(task_invoker const& invoker, context& ctx, std::string_view arguments,
                                         std::string& out) const {
-        try {
+        auto made = guarded(out, [&] {
+            for (auto const& f : before_) f(ctx);
             return invoker.run(state_.get(), ctx, invoker.content, arguments, out);
+        });
+        for (auto const& f : after_) {
+            finished_run const over{made.code, out};
+            std::string words;
+            auto const said = guarded(words, [&] {
+                f(ctx, over);
+                return invocation_result{};
+            });
+            if (!made.ok() || said.ok()) continue;
+            made = said;
+            out = std::move(words);
+        }
+        return made;
+    }
+    template <class F>
+    [[nodiscard]] static invocation_result guarded(std::string& out, F&& f) {
+        try {
+            return f();
         } catch (...) {
             return detail::report_exception(out, detail::run_phase::running);
         }
@@ -178,6 +227,8 @@ private:
     std::string module_;
     std::shared_ptr<void const> state_;
     std::vector<task_invoker> invokers_;
+    std::vector<std::function<void(context&)>> before_;
+    std::vector<std::function<void(context&, finished_run const&)>> after_;
 };
 
 }  // namespace fastqueue

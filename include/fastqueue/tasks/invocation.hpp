@@ -10,6 +10,7 @@
 #include <fastqueue/model/task_options.hpp>
 #include <fastqueue/model/time.hpp>
 #include <fastqueue/serialization/json.hpp>
+#include <fastqueue/tasks/treatment.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -21,49 +22,6 @@
 
 namespace fastqueue {
 
-namespace detail {
-
-inline constexpr std::uint64_t max_wire_number = std::uint64_t{1} << 53U;  // FQ1's largest
-
-[[noreturn]] inline void bad_option(std::string_view option, std::string const& why) {
-    throw error{errc::bad_option, std::string{option} + ": " + why};
-}
-
-// In milliseconds, rounded up so that a short wait does not become none.
-template <class Rep, class Period>
-[[nodiscard]] std::uint64_t option_ms(std::string_view option, std::chrono::duration<Rep, Period> duration) {
-    using exact = std::chrono::duration<long double, std::milli>;
-    auto const ms = std::chrono::duration_cast<exact>(duration).count();
-    if (!(ms >= 0)) bad_option(option, "a duration must not be negative");  // catches NaN too
-    if (ms > static_cast<long double>(max_wire_number)) bad_option(option, "the duration is too long");
-    auto const whole = static_cast<std::uint64_t>(ms);
-    return static_cast<long double>(whole) < ms ? whole + 1 : whole;
-}
-
-template <class Rep, class Period>
-[[nodiscard]] std::uint64_t time_limit_ms(std::string_view option,
-                                          std::chrono::duration<Rep, Period> duration) {
-    auto const ms = option_ms(option, duration);
-    if (ms == 0) bad_option(option, "a time limit of nothing would let nothing run; leave it out for none");
-    return ms;
-}
-
-template <class Duration>
-[[nodiscard]] std::uint64_t epoch_us(std::string_view option, std::chrono::sys_time<Duration> when) {
-    using exact = std::chrono::duration<long double, std::micro>;
-    auto const us = std::chrono::duration_cast<exact>(when.time_since_epoch()).count();
-    if (!(us >= 0)) bad_option(option, "the time is before 1970");
-    if (us > static_cast<long double>(max_wire_number)) bad_option(option, "the time is too far away");
-    return static_cast<std::uint64_t>(us);
-}
-
-[[nodiscard]] inline bool is_wire_token(std::string_view text) noexcept {
-    return !text.empty() && text.size() <= 255 &&
-           std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
-}
-
-}  // namespace detail
-
 /// A task to be run: its name, its encoded arguments and how it wants to be treated. `R` is the type of its result. It is a
 /// value that a client's `call`, `delay` and batches take, and may be sent any number of times: each is another task
 /// unless `id` fixes which. Made by calling a `task` handle or by `invoke`. One thread at a time.
@@ -71,7 +29,10 @@ template <class Duration>
 /// Options are set fluently: `tasks::add(5, 3).at(priority::critical).retries(3).timeout(2s)`. Each throws
 /// error (bad_option) for a value out of its range.
 template <class R>
-class invocation {
+class invocation : public treatment<invocation<R>> {
+    using base = treatment<invocation<R>>;
+    using base::options_;
+
 public:
     using result_type = R;
 
@@ -88,65 +49,16 @@ public:
     /// The same task, whatever is said of its result's type.
     template <class Other>
     explicit invocation(invocation<Other> const& other)
-        : name_{other.name()},
+        : base{other.options()},
+          name_{other.name()},
           arguments_{other.arguments()},
           content_{other.content()},
-          options_{other.options()},
           id_{other.id()},
           key_{other.key()},
           attributes_{other.attributes()} {}
 
     invocation& at(priority p) & { return options_.priority = p, *this; }
     invocation&& at(priority p) && { return std::move(at(p)); }
-
-    /// How often it is tried again after its handler failed or was too slow, 0 to 1000.
-    invocation& retries(std::uint32_t n) & {
-        if (n > max_retries) detail::bad_option("retries", "at most 1000");
-        return options_.retries = n, *this;
-    }
-    invocation&& retries(std::uint32_t n) && { return std::move(retries(n)); }
-
-    /// The wait before the first retry; each further one is longer by `backoff` (1 to 100), up to `longest`.
-    template <class Rep, class Period>
-    invocation& retry_delay(std::chrono::duration<Rep, Period> first, double backoff = 2,
-                            std::chrono::milliseconds longest = std::chrono::minutes{10}) & {
-        if (!(backoff >= 1 && backoff <= 100)) detail::bad_option("retry_delay", "the back-off is 1 to 100");
-        options_.retry_delay_ms = detail::option_ms("retry_delay", first);
-        options_.retry_max_ms = detail::option_ms("retry_delay", longest);
-        return options_.retry_backoff = backoff, *this;
-    }
-    template <class Rep, class Period>
-    invocation&& retry_delay(std::chrono::duration<Rep, Period> first, double backoff = 2,
-                             std::chrono::milliseconds longest = std::chrono::minutes{10}) && {
-        return std::move(retry_delay(first, backoff, longest));
-    }
-
-    /// So much of each wait before a retry is left to chance, 0 to 1: then tasks that failed together do not come back together.
-    invocation& retry_jitter(double part) & {
-        if (!(part >= 0 && part <= 1)) detail::bad_option("retry_jitter", "the part is 0 to 1");
-        return options_.retry_jitter = part, *this;
-    }
-    invocation&& retry_jitter(double part) && { return std::move(retry_jitter(part)); }
-
-    /// An attempt that takes longer ends as `timeout`. Longer than 0.
-    template <class Rep, class Period>
-    invocation& timeout(std::chrono::duration<Rep, Period> limit) & {
-        return options_.timeout_ms = detail::time_limit_ms("timeout", limit), *this;
-    }
-    template <class Rep, class Period>
-    invocation&& timeout(std::chrono::duration<Rep, Period> limit) && {
-        return std::move(timeout(limit));
-    }
-
-    /// After this time the handler is asked to stop. Longer than 0.
-    template <class Rep, class Period>
-    invocation& soft_timeout(std::chrono::duration<Rep, Period> limit) & {
-        return options_.soft_timeout_ms = detail::time_limit_ms("soft_timeout", limit), *this;
-    }
-    template <class Rep, class Period>
-    invocation&& soft_timeout(std::chrono::duration<Rep, Period> limit) && {
-        return std::move(soft_timeout(limit));
-    }
 
     /// Not before so long after it was accepted. Takes the place of an `eta`.
     template <class Rep, class Period>
@@ -275,7 +187,6 @@ public:
     [[nodiscard]] std::string const& name() const noexcept { return name_; }
     [[nodiscard]] std::string const& arguments() const noexcept { return arguments_; }  ///< encoded
     [[nodiscard]] std::string_view content() const noexcept { return content_; }  ///< how they are encoded
-    [[nodiscard]] task_options const& options() const noexcept { return options_; }
     [[nodiscard]] task_id const& id() const noexcept { return id_; }  ///< empty: the client chooses
     [[nodiscard]] std::string const& key() const noexcept { return key_; }
     /// Unique key, tags and the like as a header has them, with a space before each.
@@ -285,7 +196,6 @@ private:
     std::string name_;
     std::string arguments_;
     std::string_view content_;  // of a serialization policy: lives for ever
-    task_options options_;
     task_id id_;
     std::string key_;
     std::string attributes_;

@@ -8,6 +8,7 @@
 #include <fastqueue/tasks/module_task.hpp>
 #include <fastqueue/tasks/registry.hpp>
 #include <fastqueue/wire/header.hpp>
+#include <fastqueue/wire/task_options.hpp>
 
 #include <dlfcn.h>
 #include <cstdint>
@@ -192,11 +193,23 @@ private:
         task_definition definition{text(task.name), std::move(parameters), text(task.result_type),
                                    std::make_shared<detail::module_task>(library, task), std::move(invokers)};
         definition.describe(text(task.description)).from_module(file.string());
+        definition.treat(defaults_of(task, file));
         try {
             into.add(std::move(definition));
         } catch (error const& e) {
             fail(file, "cannot be used: " + e.text());
         }
+    }
+
+    [[nodiscard]] static task_options defaults_of(fastqueue_task const& task,
+                                                  std::filesystem::path const& file) {
+        auto const line = "FQ1 submit " + text(task.defaults);
+        wire::header h;
+        wire::request_options o;
+        bool const empty = task.defaults.size == 0;
+        if (!empty && (h.parse(line, line.size()) || !h.positional().empty() || wire::read_options(h, o)))
+            fail(file, "has a task \"" + text(task.name) + "\" whose defaults cannot be read");
+        return o.task;
     }
 
     module_search search_;

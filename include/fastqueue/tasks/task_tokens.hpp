@@ -32,4 +32,13 @@ template <class R>
     return std::string{head.view().substr(std::string_view{"FQ1 "}.size())};
 }
 
+/// What a definition says for its tasks, as a header has it; mostly empty.
+[[nodiscard]] inline std::string default_tokens(task_options const& options) {
+    wire::octet_buffer head;
+    wire::header_writer header{head, {}};
+    wire::write_options(header, options);
+    auto const text = head.view().substr(std::string_view{"FQ1 "}.size());
+    return std::string{text.substr(text.empty() ? 0 : 1)};
+}
+
 }  // namespace fastqueue::detail

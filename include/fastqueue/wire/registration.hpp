@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace fastqueue::wire {
@@ -29,6 +30,8 @@ struct registration {
     std::vector<std::string> tasks;
     std::vector<lease_name> runs;
     std::vector<std::string> contents;
+    std::vector<std::pair<std::string, std::string>>
+        defaults;  ///< of tasks, by name: options as a header has them
     std::string version;
     std::string host;
     std::uint64_t pid = 0;
@@ -90,6 +93,19 @@ namespace detail {
     for (auto t = in.next(); t != json::token::end_array; t = in.next()) {
         if (t != json::token::string || out.size() == most) return false;
         out.emplace_back(in.text());
+    }
+    return true;
+}
+
+/// `{"add": "retries=3", ...}`
+[[nodiscard]] inline bool read_texts(json::reader& in, std::size_t most,
+                                     std::vector<std::pair<std::string, std::string>>& out) {
+    if (in.next() != json::token::begin_object) return false;
+    for (auto t = in.next(); t != json::token::end_object; t = in.next()) {
+        if (t != json::token::key || out.size() == most) return false;
+        out.emplace_back(in.text(), std::string{});
+        if (in.next() != json::token::string || in.text().size() > 512) return false;
+        out.back().second = in.text();
     }
     return true;
 }
@@ -165,6 +181,8 @@ inline constexpr std::size_t max_announced_runs = 65'536;
             good = detail::read_leases(in, max_announced_runs, out.runs);
         else if (key == "content")
             good = detail::read_strings(in, 16, out.contents);
+        else if (key == "defaults")
+            good = detail::read_texts(in, max_tasks, out.defaults);
         else if (key == "version" || key == "host") {
             good = in.next() == json::token::string;
             if (good) (key == "host" ? out.host : out.version) = in.text().substr(0, 255);
@@ -216,7 +234,13 @@ inline void write_registration_document(std::string& out, registration const& r)
         .key("content")
         .begin_array();
     for (auto const& content : r.contents) w.value(content);
-    w.end_array().end_object();
+    w.end_array();
+    if (!r.defaults.empty()) {
+        w.key("defaults").begin_object();
+        for (auto const& [name, options] : r.defaults) w.key(name).value(options);
+        w.end_object();
+    }
+    w.end_object();
 }
 
 /// `registered`'s document: runs that the worker announced and that are not its any more.

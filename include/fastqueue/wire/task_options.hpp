@@ -247,7 +247,7 @@ inline void write_options(header_writer& out, task_options const& o) {
     if (o.delivery == delivery::at_most_once) out.field("delivery", "at_most_once");
     if (o.meta) out.field("meta", "1");
     if (o.reply_both) out.field("reply", "both");
-    if (o.retries != 0) out.field("retries", std::uint64_t{o.retries});
+    if (o.retries != 0 || o.retries_said) out.field("retries", std::uint64_t{o.retries});
     if (o.retry_delay_ms != usual.retry_delay_ms) out.field("retry_delay_ms", o.retry_delay_ms);
     if (o.retry_backoff != usual.retry_backoff) detail::write_fraction(out, "retry_backoff", o.retry_backoff);
     if (o.retry_max_ms != usual.retry_max_ms) out.field("retry_max_ms", o.retry_max_ms);
