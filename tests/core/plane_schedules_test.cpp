@@ -6,23 +6,23 @@ using namespace plane_test;
 
 namespace {
 
-std::shared_ptr<fq::testing::durable_disk> new_disk() {
+std::shared_ptr<fq::testing::durable_disk> fresh_disk() {
     return std::make_shared<fq::testing::durable_disk>(id(4711));
 }
-fq::core::plane_options usual() {
+fq::core::plane_options seeded() {
     auto o = world::usual();
     o.ids_from_seed = true;
     return o;
 }
-std::string us(fq::wall_instant t) { return std::to_string(fq::to_epoch_us(t)); }
+std::string micros(fq::wall_instant t) { return std::to_string(fq::to_epoch_us(t)); }
 
 /// A world with a worker that answers each run at once, or as told.
 class scheduled {
 public:
-    explicit scheduled(std::shared_ptr<fq::testing::durable_disk> disk = new_disk(),
+    explicit scheduled(std::shared_ptr<fq::testing::durable_disk> disk = fresh_disk(),
                        fq::clock_reading now = {fq::instant{std::chrono::hours{1000}},
                                                 fq::from_epoch_us(1'790'000'000'000'000)})
-        : w{std::move(disk), usual()} {
+        : w{std::move(disk), seeded()} {
         w.now = now;
         admin = w.connect(port_role::management);
         worker = w.worker("w1", "concurrency=16");
@@ -111,11 +111,11 @@ TEST_CASE("schedules: a count, a beginning and an end bound them", "[core]") {
     CHECK(s.order("schedules thrice")
               .payload.find(R"("next_us":[1790000001000000,1790000002000000,1790000003000000])") !=
           std::string::npos);
-    s.order("schedule until add every_ms=1000 until_us=" + us(now + 2s));
-    s.order("schedule later add every_ms=1000 start_us=" + us(now + 8500ms));
+    s.order("schedule until add every_ms=1000 until_us=" + micros(now + 2s));
+    s.order("schedule later add every_ms=1000 start_us=" + micros(now + 8500ms));
     CHECK(s.run_for(10s) == 3 + 2 + 2);
     CHECK(s.order("schedules thrice").payload.find(R"("next_us":[])") != std::string::npos);
-    CHECK(s.member("later", "last_us") == us(now + 9500ms));
+    CHECK(s.member("later", "last_us") == micros(now + 9500ms));
 }
 
 TEST_CASE("schedules: one that is said again stays as it is, and a changed one wants to be replaced",
@@ -185,9 +185,9 @@ TEST_CASE("schedules: what a schedule cannot be is refused with the reason", "[c
 }
 
 TEST_CASE("schedules: there are only so many, and they are listed in order, page by page", "[core]") {
-    auto o = usual();
+    auto o = seeded();
     o.limits.max_schedules = 3;
-    world w{new_disk(), o};
+    world w{fresh_disk(), o};
     auto const admin = w.connect(port_role::management);
     for (auto const* name : {"c", "a", "b"})
         w.ask1(admin, "schedule " + std::string{name} + " add every_ms=1000");
@@ -198,9 +198,9 @@ TEST_CASE("schedules: there are only so many, and they are listed in order, page
 }
 
 TEST_CASE("schedules: a full control plane fires later, and loses no firing", "[core]") {
-    auto o = usual();
+    auto o = seeded();
     o.limits.max_tasks = 1;
-    world w{new_disk(), o};
+    world w{fresh_disk(), o};
     auto const c = w.connect(port_role::normal);
     auto const admin = w.connect(port_role::management);
     w.ask1(c, "submit " + text(1) + " add countdown_ms=60000");
@@ -214,7 +214,7 @@ TEST_CASE("schedules: a full control plane fires later, and loses no firing", "[
 }
 
 TEST_CASE("schedules: after a restart they go on, and what was missed is made up for as they say", "[core]") {
-    auto const disk = new_disk();
+    auto const disk = fresh_disk();
     fq::clock_reading now;
     {
         scheduled s{disk};
@@ -243,7 +243,7 @@ TEST_CASE("schedules: whatever a crash leaves on the disk, no firing is submitte
     // The crash comes after each number of the writes that two firings make.
     for (fq::policy::store_sequence kept = 0; kept < 10; ++kept) {
         CAPTURE(kept);
-        auto const disk = new_disk();
+        auto const disk = fresh_disk();
         fq::clock_reading now;
         {
             scheduled s{disk};
