@@ -51,7 +51,7 @@ class PythonExamples(support.Case):
         self.assertEqual(json.loads(self.client(plane.discovery, "greet", "Ada")), "Hello, Ada!")
 
     def test_a_listener_is_told_of_the_end_and_asks_where_it_is_not(self):
-        plane = self.plane("--local", "off")
+        plane = self.plane("--local", "off", "--unknown-tasks", "refuse")
         self.worker("sw1", plane)
 
         def listen(*words, expect=0):
