@@ -141,6 +141,7 @@ private:
         line{"unique", "unique"},
         line{"tags", "tags"},
         line{"callback", "callback"},
+        line{"firing", "firing"},
         line{"progress", "progress"},
         line{"content", "content"},
         line{"payload_octets", "arguments"},

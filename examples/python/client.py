@@ -53,14 +53,14 @@ class Client:
             raise Failed(3, f"nobody there: no control plane answers at {self.discovery}")
         return json.loads(reply.payload)[0]
 
-    def submit(self, plane, name, arguments, priority):
-        """Hands a task over. Its id, which the client chooses: sent again with the same id it is still one task, so whoever does
+    def submit(self, plane, name, arguments, priority, more=""):
+        """Hands a task over, with `more` options. Its id, which the client chooses: sent again with the same id it is still one task, so whoever does
         not know whether the first message arrived sends another."""
         host, base = plane["base"].rsplit(":", 1)
         ports = plane.get("ports") or range(int(base), int(base) + 4)
         task, again = uuid.uuid4(), ""
         while self.left() > 0:
-            header = f"FQ1 submit {task} {name}{again}"
+            header = f"FQ1 submit {task} {name}{more}{again}"
             if self.ask(f"{host}:{ports[PRIORITIES.index(priority)]}", header, json.dumps(arguments), min(5, self.left())):
                 return task
             again = f" resent={plane['epoch']}"

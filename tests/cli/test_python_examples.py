@@ -1,4 +1,4 @@
-"""The client and the worker of examples/python, run as their README says, against the real programs."""
+"""The client, the worker and the listener of examples/python, run as their README says, against the real programs."""
 
 import json
 import pathlib
@@ -10,6 +10,7 @@ import support
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples" / "python"
 WORKER = str(EXAMPLES / "worker.py")
 CLIENT = str(EXAMPLES / "client.py")
+CALLBACK = str(EXAMPLES / "callback.py")
 
 
 class PythonExamples(support.Case):
@@ -48,6 +49,20 @@ class PythonExamples(support.Case):
         for priority in support.PRIORITIES:
             self.assertEqual(json.loads(self.client(plane.discovery, "add", 5, -3, "--priority", priority)), 2)
         self.assertEqual(json.loads(self.client(plane.discovery, "greet", "Ada")), "Hello, Ada!")
+
+    def test_a_listener_is_told_of_the_end_and_asks_where_it_is_not(self):
+        plane = self.plane("--local", "off", "--unknown-tasks", "refuse")
+        self.worker("sw1", plane)
+
+        def listen(*words, expect=0):
+            listener = self.start([sys.executable, CALLBACK, "--discovery-address", plane.discovery, *map(str, words)])
+            self.assertEqual(listener.wait(), expect, listener.lines)
+            return listener.lines
+
+        self.assertEqual(listen("add", 5, 3, "--data", "order 17: ü"), ["told of order 17: ü: success 8"])
+        self.assertEqual(listen("fail", "as you wished", expect=1), ["told of nothing: failure as you wished"])
+        self.assertEqual(listen("sleep_ms", 1000, "--patience", 0.1), ["asked: 1000"])
+        self.assertRegex(listen("ad", 1, 2, expect=5)[0], "^callback: refused: unknown_task_name")
 
     def test_the_priority_that_the_client_asks_for_is_kept(self):
         plane = self.plane("--local", "off")
@@ -155,7 +170,7 @@ class PythonExamples(support.Case):
         self.assertEqual(client.lines, ["2"])
 
     def test_help_and_usage(self):
-        for program in (WORKER, CLIENT):
+        for program in (WORKER, CLIENT, CALLBACK):
             shown = self.start([sys.executable, program, "--help"])
             self.assertEqual(shown.wait(), 0)
             self.assertIn("--discovery-address", "\n".join(shown.lines))

@@ -152,6 +152,14 @@ TEST_CASE("schedules: a pause misses nothing that is made up for, and a trigger 
     CHECK(s.order("pause schedule=tock").line == "error - unknown_task_name");
 }
 
+TEST_CASE("schedules: a firing beside the times counts as well, and may be the last one", "[core]") {
+    scheduled s;
+    s.order("schedule once add every_ms=1000 count=1");
+    CHECK(s.order("trigger once as=" + text(77)).payload.find(R"("next_us":[])") != std::string::npos);
+    CHECK(s.run_for(5s) == 1);
+    CHECK(s.member("once", "fired") == "1");
+}
+
 TEST_CASE("schedules: a firing's task says which it is", "[core]") {
     scheduled s;
     s.order("schedule tick add every_ms=1000 tag.kind=t");
@@ -182,6 +190,15 @@ TEST_CASE("schedules: what a schedule cannot be is refused with the reason", "[c
     CHECK(why("tick add every_ms=5 retries=1001").find("retries") != std::string::npos);
     CHECK(why("tick add every_ms=5", std::string(70'000, 'x')).find("65536") != std::string::npos);
     CHECK(s.order("schedules").payload == "[]");
+}
+
+TEST_CASE("schedules: their tasks call back where a submitted one may, and nowhere else", "[core]") {
+    scheduled s;
+    auto const refused = s.order("schedule tick add every_ms=1000 callback=tcp://10.0.0.1:80");
+    CHECK(refused.line == "error - not_authorized");
+    CHECK(refused.payload.starts_with("a callback to '10.0.0.1' is not allowed here"));
+    CHECK(s.order("schedules").payload == "[]");
+    CHECK(s.order("schedule tick add every_ms=1000 callback=tcp://127.0.0.1:80").line == "schedule tick");
 }
 
 TEST_CASE("schedules: there are only so many, and they are listed in order, page by page", "[core]") {

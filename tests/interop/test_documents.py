@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "tests" / "cli"))
 import support  # noqa: E402
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
-DOCUMENTS = ("nodes", "workers", "queues", "names", "tasks", "inspect", "why", "drain", "pause", "event", "dead", "rerun", "purge", "cancel", "stats", "health")
+DOCUMENTS = ("nodes", "workers", "queues", "names", "tasks", "inspect", "why", "drain", "pause", "schedules", "event", "dead", "rerun", "purge", "cancel", "stats", "health")
 ALONE = ("nodes", "workers", "queues", "names", "stats", "health")
 
 
@@ -43,13 +43,13 @@ def shape_of(value):
 
 
 class Documents(support.Case):
-    def ask(self, address, verb):
-        """Header and payload of the answer to a verb that stands alone."""
+    def ask(self, address, verb, payload=b""):
+        """Header and payload of the answer to a verb."""
         with zmq.Context.instance().socket(zmq.DEALER) as socket:
             socket.linger = 0
             socket.RCVTIMEO = support.PATIENCE * 1000
             socket.connect(address)
-            socket.send_multipart([b"FQ1 " + verb.encode(), b""])
+            socket.send_multipart([b"FQ1 " + verb.encode(), payload])
             header, payload = socket.recv_multipart()
         return header.decode(), json.loads(payload)
 
@@ -98,6 +98,31 @@ class Documents(support.Case):
         self.until(lambda: self.ask(management, "dead")[1], "it has failed again")
         header, purged = self.ask(management, "purge")
         self.assertEqual((header, purged), ("FQ1 purge", example_of("purge")))
+
+    def test_the_documents_of_schedules_have_the_members_of_their_example(self):
+        plane = self.plane()
+        management = f"tcp://127.0.0.1:{plane.management}"
+        nightly, tidy = example_of("schedules")
+        for verb in ("schedule nightly add cron=30_2_*_*_* zone=Europe/Berlin",
+                     "schedule tidy add every_ms=60000 count=3 overlap=allow catch_up=none", "pause schedule=tidy",
+                     "trigger tidy as=01a22938-a823-7649-b954-a2220acdd2fd", "schedules nightly"):
+            with self.subTest(verb):
+                header, value = self.ask(management, verb, b"[5, 3]" if verb.startswith("schedule ") else b"")
+                name = "nightly" if "nightly" in verb else "tidy"
+                self.assertEqual(header, f"FQ1 {verb.split()[0]} {name}")
+                expected = dict(nightly if name == "nightly" else tidy)
+                if "last_us" not in value:
+                    expected = {key: expected[key] for key in expected if not key.startswith("last_")}
+                self.assertEqual(shape_of(value), shape_of(expected))
+        header, listed = self.ask(management, "schedules")
+        self.assertEqual((header, shape_of(listed)), ("FQ1 schedules", shape_of([nightly, tidy])))
+        self.assertEqual(self.ask(management, "schedules limit=1 after=nightly")[1], listed[1:])
+        for example, sent in zip((nightly, tidy), listed):
+            for key in ("name", "task", "cron", "zone", "every_ms", "paused", "overlap", "catch_up", "fired", "skipped", "count"):
+                self.assertEqual(sent.get(key), example.get(key), key)
+        self.assertEqual(len(listed[1]["next_us"]), 2, "two of three are left")
+        self.assertEqual(self.ask(management, "unschedule tidy"), ("FQ1 unschedule tidy", listed[1]))
+        self.assertEqual(self.ask(management, "schedules")[1], listed[:1])
 
     def test_an_event_has_the_members_of_its_example(self):
         plane = self.plane()

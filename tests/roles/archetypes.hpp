@@ -147,8 +147,11 @@ public:
     void on(fq::policy::notice_event const&) noexcept {}
 };
 
-class time_zones : nothing_more {  // that of one office, an hour ahead since 1970
+class time_zones {  // that of one office, an hour ahead since 1970
 public:
+    time_zones() = default;
+    time_zones(time_zones&&) noexcept {}
+    time_zones& operator=(time_zones&&) = delete;
     std::optional<fq::policy::zone_period> period(std::string_view zone,
                                                   std::chrono::sys_seconds at) const noexcept {
         using std::chrono::sys_seconds;
@@ -168,6 +171,7 @@ struct policies : fq::default_policies {
     using store_policy = store;
     using executor_policy = executor;
     using observer_policy = observer;
+    using time_zone_policy = time_zones;
 };
 
 }  // namespace archetypes

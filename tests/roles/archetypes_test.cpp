@@ -65,6 +65,11 @@ TEST_CASE("archetypes: all roles work with policies that can do no more than the
     CHECK(client.call_outcome(fail("it rained")).text() == "it rained");
     CHECK(client.async_call(add(1, 2), asio::use_future).get().value() == 3);
     CHECK(client.document("workers").find("\"least\"") != std::string::npos);
+    CHECK(
+        client.schedule("morning", fq::cron("0 9 * * *", "office"), add(5, 3)).find("\"zone\":\"office\"") !=
+        std::string::npos);
+    CHECK_THROWS_WITH(client.schedule("morning", fq::cron("0 9 * * *", "home"), add(5, 3)),
+                      Catch::Contains("'home' is not known here"));
 }
 
 TEST_CASE("archetypes: a schedule needs no more of time zones than their concept asks", "[roles]") {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fastqueue/core/callback_hosts.hpp>
 #include <fastqueue/core/plane_state.hpp>
 #include <fastqueue/core/run_desk.hpp>
 #include <fastqueue/core/task_life.hpp>
@@ -228,11 +229,8 @@ private:
         if (!q.options.content.empty() && !may_have_content(q.options.content)) {
             return refuse(q, errc::unsupported_content, "more content types than are kept apart");
         }
-        if (!may_call_back(q.options)) {
-            q.text = "a callback to '" + callback_host(q.options) +
-                     "' is not allowed here: only to this machine, and to hosts of --callback-allow";
-            return refuse(q, errc::not_authorized, "the callback is not allowed");
-        }
+        q.text = callback_refusal(q.options.callback, s_.options.callback_allow);
+        if (!q.text.empty()) return refuse(q, errc::not_authorized, "the callback is not allowed");
         check_name(q);
         if (!q.problem && holder_of(q.options) != none) check_duplicate(q);
     }
@@ -244,18 +242,6 @@ private:
         if (wanted == on_duplicate::attach || (wanted == on_duplicate::replace && waits)) return;
         q.text = holder.id.text();
         refuse(q, errc::duplicate, "a task with that key lives");
-    }
-    [[nodiscard]] static std::string callback_host(wire::request_options const& o) {
-        endpoint at;
-        static_cast<void>(parse_endpoint(o.callback, at));
-        return at.host;
-    }
-    /// Strangers must not have us dial whom they like.
-    [[nodiscard]] bool may_call_back(wire::request_options const& o) const {
-        if (o.callback.empty()) return true;
-        auto const host = callback_host(o);
-        return endpoint{host, 0}.is_loopback() ||
-               std::ranges::find(s_.options.callback_allow, host) != s_.options.callback_allow.end();
     }
     /// The task that lives with the key of `unique`, or `none`.
     [[nodiscard]] std::uint32_t holder_of(wire::request_options const& o) const noexcept {

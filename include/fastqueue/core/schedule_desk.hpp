@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fastqueue/core/callback_hosts.hpp>
 #include <fastqueue/core/plane_state.hpp>
 #include <fastqueue/core/schedule_document.hpp>
 #include <fastqueue/core/schedule_times.hpp>
@@ -66,6 +67,8 @@ private:
     void define(request& r, wire::header const& h, std::string_view payload) {
         schedule made;
         if (auto const bad = made.read(h, payload); !bad.empty()) return s_.refuse(r, h, bad);
+        if (auto const bad = callback_refusal(h.get("callback"), s_.options.callback_allow); !bad.empty())
+            return s_.error(r, "-", errc::not_authorized, ref_of(h), bad);
         if (!s_.zones.period(made.zone, this_second()))
             return s_.refuse(
                 r, h,
@@ -143,7 +146,9 @@ private:
                                 "the control plane takes no more tasks now");
             auto const before = d.text();
             submit(d, *as, s_.now_us());
+            if (is_over(d)) d.next_us = 0;  // it was the last one
             rewrite(d, before);
+            s_.schedules.arm(slot);
         }
         answer(r, h, slot);
     }
@@ -192,8 +197,11 @@ private:
 
     /// Sets its next firing to the first after `us`.
     void plan(schedule& d, std::uint64_t us) {
-        d.next_us = d.count != 0 && d.fired >= d.count ? 0 : fires_after(d, s_.zones, us);
+        d.next_us = is_over(d) ? 0 : fires_after(d, s_.zones, us);
         d.next_id = s_.fresh_id();
+    }
+    [[nodiscard]] static bool is_over(schedule const& d) noexcept {
+        return d.count != 0 && d.fired >= d.count;
     }
     void fire_due(std::uint32_t slot) {
         auto& d = s_.schedules[slot];
