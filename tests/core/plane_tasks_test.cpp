@@ -533,7 +533,7 @@ TEST_CASE(
     w.dials.clear();
     auto const before = w.observer.notices;
     w.pass(2min);  // it is tried again for a minute, and then given up
-    CHECK(w.dials.size() > 3);
+    CHECK(w.closed.size() > 3);
     CHECK(w.observer.notices == before + 1);
     CHECK(w.core.idle());
 }
