@@ -1,6 +1,7 @@
 #pragma once
 
 #include "benchmarks/load.hpp"
+#include "benchmarks/machine_room.hpp"
 
 #include <fastqueue/core/plane.hpp>
 #include <fastqueue/policies.hpp>
@@ -89,12 +90,12 @@ public:
         turn();
     }
     /// So much time goes by, and then there is a turn.
-    /// \return how long that took the core, without what it takes to send and to run what it gave out
-    steady::duration pass(std::chrono::microseconds time) {
+    /// \return what that took the core of the processor, without what it takes to send and to run what it gave out
+    processor_clock::duration pass(std::chrono::microseconds time) {
         go_on(time);
-        auto const begin = steady::now();
+        auto const begin = processor_clock::now();
         think();
-        auto const took = steady::now() - begin;
+        auto const took = processor_clock::now() - begin;
         send();
         return took;
     }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "benchmarks/load.hpp"
 #include "benchmarks/machine_room.hpp"
 #include "benchmarks/processes.hpp"
 #include "benchmarks/quiet_plane.hpp"
@@ -34,14 +33,14 @@ public:
     [[nodiscard]] double idle_turn(double seconds) {
         constexpr int together = 100;
         std::int64_t turns = 0;
-        auto const begin = steady::now();
-        for (; steady::now() - begin < std::chrono::duration<double>(seconds); turns += together)
+        auto const begin = processor_clock::now();
+        for (; processor_clock::now() - begin < std::chrono::duration<double>(seconds); turns += together)
             this->idle(together);
-        return nanoseconds{steady::now() - begin}.count() / static_cast<double>(turns);
+        return nanoseconds{processor_clock::now() - begin}.count() / static_cast<double>(turns);
     }
     /// Goes to that time, and has all done that is due in the last `within` before it; nothing else may be.
-    /// \return how long the turn took the core in which it became due
-    steady::duration reach(std::uint64_t us, std::chrono::microseconds within) {
+    /// \return what the turn took the core in which it became due
+    processor_clock::duration reach(std::uint64_t us, std::chrono::microseconds within) {
         auto const before = us - static_cast<std::uint64_t>(within.count());
         auto const now = fastqueue::to_epoch_us(this->now().wall);
         if (before <= now) throw std::runtime_error{"waiting: a time has come already"};
@@ -53,8 +52,8 @@ public:
         return took;
     }
     /// So much time goes by, and what is due may take more turns than one: until so many tasks have ended in all.
-    /// \return how long the first turn took the core
-    steady::duration reach_all(std::chrono::microseconds time, std::uint64_t ended) {
+    /// \return what the first turn took the core
+    processor_clock::duration reach_all(std::chrono::microseconds time, std::uint64_t ended) {
         constexpr int enough = 10'000;
         auto const took = this->pass(time);
         this->work_off_all();

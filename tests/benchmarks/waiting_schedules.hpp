@@ -78,9 +78,9 @@ private:
                 auto const number = shuffled(done + static_cast<std::uint64_t>(i), count_);
                 write_order(header, of, number, minutes, start, zone_);
             });
-            auto const begin = steady::now();
+            auto const begin = processor_clock::now();
             plane_.order();
-            defining_ += steady::now() - begin;
+            defining_ += processor_clock::now() - begin;
         }
     }
     /// When the next are due.
@@ -90,7 +90,7 @@ private:
             soonest = std::min(soonest, plane_.machine().state().schedules[slot].next_us);
         return soonest;
     }
-    steady::duration fire() {
+    processor_clock::duration fire() {
         auto const took = plane_.reach(next_us(), std::chrono::microseconds{1});
         ended_ += due_at_once;
         plane_.check(ended_, "schedules");
@@ -98,10 +98,10 @@ private:
     }
     /// Nanoseconds a firing.
     [[nodiscard]] double firing(double seconds) {
-        steady::duration spent{};
+        processor_clock::duration spent{};
         std::uint64_t fired = 0;
-        for (auto const begin = steady::now(); steady::now() - begin < std::chrono::duration<double>(seconds);
-             fired += due_at_once)
+        for (auto const begin = processor_clock::now();
+             processor_clock::now() - begin < std::chrono::duration<double>(seconds); fired += due_at_once)
             spent += fire();
         return nanoseconds{spent}.count() / static_cast<double>(fired);
     }
@@ -117,7 +117,7 @@ private:
     std::string zone_;
     waiting_plane<zoned_policies> plane_;
     std::vector<std::uint32_t> first_of_minute_;
-    steady::duration defining_{};
+    processor_clock::duration defining_{};
     double octets_ = 0;
     std::uint64_t ended_ = 12'000;
 };

@@ -48,12 +48,12 @@ private:
                 header.field("countdown_ms", (us - now) / 1000);
         });
     }
-    steady::duration submit() {
-        auto const begin = steady::now();
+    processor_clock::duration submit() {
+        auto const begin = processor_clock::now();
         plane_.submit();
-        return steady::now() - begin;
+        return processor_clock::now() - begin;
     }
-    steady::duration become_due() {
+    processor_clock::duration become_due() {
         base_ += second_us;
         auto const took = plane_.reach(base_, std::chrono::milliseconds{10});
         ended_ += due_at_once;
@@ -64,10 +64,10 @@ private:
     }
     /// Nanoseconds a task: to find it, and to give it out.
     [[nodiscard]] double becoming_due(double seconds) {
-        steady::duration spent{};
+        processor_clock::duration spent{};
         std::uint64_t due = 0;
-        for (auto const begin = steady::now(); steady::now() - begin < std::chrono::duration<double>(seconds);
-             due += due_at_once)
+        for (auto const begin = processor_clock::now();
+             processor_clock::now() - begin < std::chrono::duration<double>(seconds); due += due_at_once)
             spent += become_due();
         return nanoseconds{spent}.count() / static_cast<double>(due);
     }
@@ -85,7 +85,7 @@ private:
     waiting_plane<fastqueue::default_policies> plane_;
     std::uint64_t base_ =
         fastqueue::to_epoch_us(plane_.now().wall) + 100 * second_us;  // the moment before those to come
-    steady::duration accepting_{};
+    processor_clock::duration accepting_{};
     double octets_ = 0;
     std::uint64_t ended_ = 12'000;
 };
