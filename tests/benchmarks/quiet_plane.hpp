@@ -1,9 +1,11 @@
 #pragma once
 
 #include "benchmarks/load.hpp"
+#include "benchmarks/machine_room.hpp"
 
 #include <fastqueue/core/plane.hpp>
 #include <fastqueue/policies.hpp>
+#include <fastqueue/wire/header_writer.hpp>
 #include <fastqueue/wire/pair_cursor.hpp>
 #include <fastqueue/wire/pair_writer.hpp>
 
@@ -26,9 +28,11 @@ namespace bench {
                                        fastqueue::mix(n, 0xd6e8feb86659fd93U));
 }
 
-/// A whole control plane without input and output, with a client and workers that are no more than their messages.
-class quiet_plane {
-    using plane = fastqueue::core::plane<fastqueue::default_policies>;
+/// A whole control plane without input and output, with a client, an operator and workers that are no more than their
+/// messages, and clocks that stand still unless they are told to go on.
+template <class Policies>
+class basic_quiet_plane {
+    using plane = fastqueue::core::plane<Policies>;
 
 public:
     struct setup {
@@ -37,9 +41,11 @@ public:
         fastqueue::core::plane_options options = {};
     };
 
-    quiet_plane() : quiet_plane{setup{}} {}
-    explicit quiet_plane(setup with) : answers_(with.workers), core_{named(with.options), store_, observer_, zones_} {
+    basic_quiet_plane() : basic_quiet_plane{setup{}} {}
+    explicit basic_quiet_plane(setup with)
+        : answers_(with.workers), core_{named(with.options), store_, observer_, zones_} {
         open(client_, fastqueue::core::port_role::normal);
+        open(operator_, fastqueue::core::port_role::management);
         for (std::uint32_t w = 0; w < with.workers; ++w) enrol(w, with.capacity);
         turn();
     }
@@ -57,21 +63,62 @@ public:
     }
     /// Writes so many tasks into a message, which `submit` then hands over.
     void prepare(std::int64_t tasks) { write_tasks("submit", tasks); }
+    /// The same, where each asks for more. \param more  called as `more(header, i)`
+    template <class More>
+    void prepare(std::int64_t tasks, More&& more) {
+        write_tasks("submit", tasks, more);
+    }
     /// They are accepted, and dispatched as far as there is room.
     void submit() {
         deliver(client_, asked_);
         turn();
+    }
+    /// Writes so many of an operator's orders into a message, which `order` then hands over.
+    /// \param write  called as `write(header, i)`; the verb is there
+    template <class Write>
+    void prepare_orders(std::string_view verb, std::int64_t count, Write&& write) {
+        asked_.clear();
+        for (std::int64_t i = 0; i < count; ++i) {
+            auto header = asked_.begin(verb);
+            write(header, i);
+            asked_.finish(add_arguments);
+        }
+    }
+    /// They are done, and answered.
+    void order() {
+        deliver(operator_, asked_);
+        turn();
+    }
+    /// So much time goes by, and then there is a turn.
+    /// \return what that took the core of the processor, without what it takes to send and to run what it gave out
+    processor_clock::duration pass(std::chrono::microseconds time) {
+        go_on(time);
+        auto const begin = processor_clock::now();
+        think();
+        auto const took = processor_clock::now() - begin;
+        send();
+        return took;
     }
     /// The workers answer all that they run, and get as many again.
     void work_off() {
         answer();
         turn();
     }
+    /// So many turns in which nothing comes and no time goes by.
+    void idle(int turns) {
+        for (int i = 0; i < turns; ++i) turn(std::chrono::microseconds{0});
+    }
+    /// They do so until none of them runs anything.
+    void work_off_all() {
+        while (!busy_.empty()) work_off();
+    }
     [[nodiscard]] plane const& machine() const noexcept { return core_; }
+    [[nodiscard]] fastqueue::clock_reading const& now() const noexcept { return now_; }
 
 private:
     static constexpr auto client_ = static_cast<fastqueue::peer_id>(1);
-    static constexpr std::uint64_t first_worker = 2;
+    static constexpr auto operator_ = static_cast<fastqueue::peer_id>(2);
+    static constexpr std::uint64_t first_worker = 3;
 
     static fastqueue::core::plane_options named(fastqueue::core::plane_options o) {
         o.base = "tcp://127.0.0.1:5555";
@@ -98,12 +145,15 @@ private:
         core_.message(peer, frames);
     }
     void write_tasks(std::string_view verb, std::int64_t count) {
+        write_tasks(verb, count, [](fastqueue::wire::header_writer const&, std::int64_t) {});
+    }
+    template <class More>
+    void write_tasks(std::string_view verb, std::int64_t count, More&& more) {
         asked_.clear();
         for (std::int64_t i = 0; i < count; ++i) {
-            asked_.begin(verb)
-                .token(id_of(++tasks_))
-                .token("add")
-                .field("ref", static_cast<std::uint64_t>(i));
+            auto header = asked_.begin(verb);
+            header.token(id_of(++tasks_)).token("add").field("ref", static_cast<std::uint64_t>(i));
+            more(header, i);
             asked_.finish(add_arguments);
         }
     }
@@ -119,18 +169,28 @@ private:
         }
         busy_.clear();
     }
-    void turn() {
-        now_.steady += std::chrono::microseconds{10};
-        now_.wall += std::chrono::microseconds{10};
+    void turn(std::chrono::microseconds after = std::chrono::microseconds{10}) {
+        go_on(after);
+        think();
+        send();
+    }
+    void go_on(std::chrono::microseconds time) noexcept {
+        now_.steady += time;
+        now_.wall += time;
+    }
+    void think() {
         core_.at(now_);
         core_.turn();
         store_.poll(news_);
         core_.committed(news_);
+    }
+    void send() {
         core_.outbox().perform(
             core_.committed_up_to(),
             [this](fastqueue::core::outgoing& m) {
                 m.pairs.frames(m.layout, m.envelope, frames_);
-                m.to == client_ ? take(frames_) : work(frames_, m.to);
+                if (m.to == client_) return take(frames_);
+                if (m.to != operator_) work(frames_, m.to);
             },
             [](fastqueue::core::link_action const&) {});
         static_cast<void>(core_.sent([](fastqueue::peer_id) { return 0U; }));
@@ -157,9 +217,9 @@ private:
 
     std::vector<fastqueue::wire::pair_writer> answers_;  // of each worker
     std::vector<std::size_t> busy_;                      // workers that have some
-    fastqueue::store::memory store_;
-    fastqueue::observer::none observer_;
-    fastqueue::time_zones::utc zones_;
+    typename Policies::store_policy store_;
+    typename Policies::observer_policy observer_;
+    typename Policies::time_zone_policy zones_;
     plane core_;
     fastqueue::clock_reading now_{fastqueue::instant{std::chrono::hours{1}},
                                   fastqueue::from_epoch_us(1'790'000'000'000'000)};
@@ -169,5 +229,7 @@ private:
     std::uint64_t tasks_ = 0;
     std::int64_t results_ = 0;
 };
+
+using quiet_plane = basic_quiet_plane<fastqueue::default_policies>;
 
 }  // namespace bench

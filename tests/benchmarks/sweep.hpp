@@ -66,6 +66,30 @@ public:
     }
     void skip(std::uint64_t at, std::string const& why) { skipped_.push_back({at, why}); }
     [[nodiscard]] bool empty() const noexcept { return points_.empty() && skipped_.empty(); }
+    [[nodiscard]] std::string const& name() const noexcept { return name_; }
+    [[nodiscard]] std::vector<column> const& columns() const noexcept { return columns_; }
+
+    /// A column's figure at the last step, in times of that at the first; `nothing` where there are no two.
+    struct growth {
+        std::uint64_t first = 0;
+        std::uint64_t last = 0;
+        double times = nothing;
+    };
+    [[nodiscard]] growth growth_of(std::size_t column) const {
+        growth found;
+        double first = 0;
+        for (auto const& [at, values] : points_) {
+            if (values[column] <= 0) continue;
+            if (found.first == 0) {
+                found.first = at;
+                first = values[column];
+            } else {
+                found.last = at;
+                found.times = values[column] / first;
+            }
+        }
+        return found;
+    }
 
     void print_table() const {
         std::printf("%s\n%16s", title_.c_str(), counted_.c_str());
