@@ -19,17 +19,18 @@ namespace fastqueue::cli {
 class cancel_command : public task_command {
 public:
     explicit cancel_command(CLI::App& app)
-        : task_command{app, "cancel", "Cancel a task, or all that have a name, a tag ..."} {
-        options_.one("--name", "NAME", "All tasks of this name",
-                     [this](text n, text v) { add("name", read_name(n, v)); });
-        options_.many("--tag", "KEY=VALUE...", "All tasks with these tags",
-                      [this](text n, text v) { tags_.push_back(read_tag(n, v)); });
-        options_.one("--priority", "LEVEL", "All tasks of this priority",
-                     [this](text n, text v) { add("priority", name_of(read_priority(n, v))); });
-        options_.one(
+        : task_command{app, "cancel", "Cancel a task, or all that have a name, a tag ...", false, false} {
+        options_.word("--name", "NAME", "All tasks of this name",
+                      [this](text n, text v) { add("name", read_name(n, v)); });
+        options_.word(
+            "--tag", "KEY=VALUE...", "All tasks with these tags",
+            [this](text n, text v) { tags_.push_back(read_tag(n, v)); }, true);
+        options_.word("--priority", "LEVEL", "All tasks of this priority",
+                      [this](text n, text v) { add("priority", name_of(read_priority(n, v))); });
+        options_.word(
             "--state", "STATE", "All tasks in this state: scheduled, queued, assigned, running or retrying",
             [this](text n, text v) { add("state", task_state_names[read_word(n, v, task_state_names)]); });
-        options_.flag("--all", "All tasks", [this](bool set) {
+        options_.word("--all", "All tasks", [this](bool set) {
             if (set) add("all", "1");
         });
         connection_.add_to(options_);

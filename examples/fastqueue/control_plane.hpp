@@ -158,6 +158,9 @@ private:
                      "What happens to tasks that no worker knows (default: auto: they wait at first, then "
                      "are refused)",
                      [this](text n, text v) { given_.unknown_tasks = read_unknown_tasks(n, v); });
+        options_.one("--cancel-grace", "SECONDS",
+                     "How long a task of its own that is cancelled has for stopping (default: 10)",
+                     [this](text n, text v) { given_.cancel_grace = read_seconds(n, v); });
         options_.many("--callback-allow", "HOST...", "Further hosts that a task's --callback may name",
                       [this](text n, text v) { given_.callback_allow.push_back(read_host(n, v)); });
         options_.many("--worker-allow", "HOST...", "Further hosts on which subworkers may have their ports",

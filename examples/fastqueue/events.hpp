@@ -66,7 +66,7 @@ private:
             if (h.parse(pair.header, 4096)) continue;
             if (h.verb() == "nodes") dial_management(pair.payload);
             if (h.verb() == "watch") watches();
-            if (h.verb() == "error")
+            if (h.verb() == "error" && h.positional().size() > 1)
                 end(error{errc_from_name(h.positional()[1], errc::bad_request), std::string{pair.payload}});
             if (h.verb() == "event") show(pair.payload);
         }

@@ -57,7 +57,8 @@ private:
     // ---- of modules
 
     void show(registry const& tasks) const {
-        if (periodic_) return say(declared_table(tasks));
+        if (periodic_)
+            return connection_.json() ? say_lines(declared_json(tasks)) : say(declared_table(tasks));
         if (connection_.json()) return say_lines(as_json(tasks));
         if (tree_) return say_lines(as_tree(tasks));
         table out{{{"TASK"}, {"WHAT IT DOES"}}};

@@ -78,6 +78,20 @@ public:
     void many(std::string const& name, std::string const& kind, std::string const& help, reader read) {
         add(name, kind, help, std::move(read), {}, how::often)->expected(1, 1 << 20);
     }
+    /// An option, and one without a value, that only the command line gives, since what it does cannot be undone: no variable stands in
+    /// for it, and no line of a file.
+    void word(std::string const& name, std::string const& kind, std::string const& help, reader read,
+              bool several = false) {
+        auto* const option =
+            add_word(app_.add_option(name, ignore, detail::wrapped(help)), name, std::move(read), several);
+        option->type_name(kind)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+        if (several) option->expected(1, 1 << 20);
+    }
+    void word(std::string const& name, std::string const& help, std::function<void(bool)> set) {
+        add_word(
+            app_.add_flag(name, detail::wrapped(help)), name,
+            [set = std::move(set)](std::string_view n, std::string_view v) { set(read_truth(n, v)); }, false);
+    }
     /// An option without a value: it is there or not. \param set  is told whether
     void flag(std::string const& name, std::string const& help, std::function<void(bool)> set) {
         auto const variable = variable_of(name);
@@ -107,10 +121,14 @@ private:
         how given;
     };
 
+    static bool ignore(CLI::results_t const&) { return true; }  // CLI11 only finds the words
+    CLI::Option* add_word(CLI::Option* option, std::string const& name, reader read, bool several) {
+        entries_.push_back({option, name, {}, std::move(read), several ? how::often : how::once});
+        return option;
+    }
     CLI::Option* add(std::string const& name, std::string const& kind, std::string const& help, reader read,
                      std::string environment, how given) {
         if (environment.empty()) environment = variable_of(name);
-        auto const ignore = [](CLI::results_t const&) { return true; };
         auto* const option = app_.add_option(name, ignore, detail::wrapped(help + " [" + environment + "]"));
         option->type_name(kind)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->configurable();
         entries_.push_back({option, name, std::move(environment), std::move(read), given});
@@ -124,7 +142,7 @@ private:
         }
     }
     void read(entry const& e) const {
-        if (read_arguments(e) || read_environment(e)) return;
+        if (read_arguments(e) || e.environment.empty() || read_environment(e)) return;
         if (auto const* const setting = file_.find(app_.get_name(), e.name.substr(2))) read_file(e, *setting);
     }
     static bool read_arguments(entry const& e) {

@@ -108,8 +108,10 @@ private:
         options_.one("--start", "TIME", "Not before; with --every, counted from it",
                      [this](text n, text v) { start_ = read_instant(n, v); });
         options_.one("--until", "TIME", "Not after", [this](text n, text v) { until_ = read_instant(n, v); });
-        options_.one("--count", "N", "So many times (default: for ever)",
-                     [this](text n, text v) { count_ = read_number<std::uint64_t>(n, v, 1); });
+        options_.one(
+            "--count", "N", "So many times (default: for ever)",
+            [this](text n, text v) { count_ = read_number<std::uint64_t>(n, v, 1); },
+            "FASTQUEUE_SCHEDULE_COUNT");
         options_.one("--overlap", "skip|allow",
                      "What to do if the task of the last firing has not ended (default: skip)",
                      [this](text n, text v) {

@@ -2,10 +2,13 @@
 
 #include "json_rows.hpp"
 #include "output.hpp"
+#include "report.hpp"
 
+#include <fastqueue/json/writer.hpp>
 #include <fastqueue/tasks/registry.hpp>
 #include <fastqueue/time_zones/tzdb.hpp>
 #include <fastqueue/wire/header.hpp>
+#include <fastqueue/wire/number.hpp>
 
 #include <algorithm>
 #include <array>
@@ -100,6 +103,9 @@ namespace fastqueue::cli {
     line("fired", rows.get(0, "fired") + ", skipped " + rows.get(0, "skipped"));
     if (rows.has(0, "last_us"))
         line("last", zoned(rows.number(0, "last_us"), zone) + ", task " + rows.get(0, "last_id"));
+    if (rows.has(0, "run_id")) line("run", "task " + rows.get(0, "run_id"));
+    line("as asked", one_line(rows.get(0, "definition")));
+    if (rows.has(0, "arguments")) line("arguments", one_line_value(rows.get(0, "arguments")));
     auto const next = numbers(rows, 0, "next_us");
     if (next.empty()) line("next", "never again");
     for (std::size_t i = 0; i < next.size(); ++i) line(i == 0 ? "next" : "", zoned(next[i], zone));
@@ -107,23 +113,47 @@ namespace fastqueue::cli {
     return out;
 }
 
-/// What modules declare.
-[[nodiscard]] inline std::string declared_table(registry const& tasks) {
-    table out{{{"NAME"}, {"TASK"}, {"WHEN"}}};
+/// Calls `f(header)` for each schedule that modules declare.
+template <class F>
+void each_declared(registry const& tasks, F&& f) {
     for (auto const& declared : tasks.schedules()) {
         auto const line = "FQ1 schedule" + declared.tokens;
         wire::header h;
-        if (h.parse(line, line.size()) || h.positional().size() < 2) continue;
-        std::string when{h.get("cron")};
-        std::ranges::replace(when, '_', ' ');
-        if (!when.empty()) when.append(" ").append(h.get("zone").empty() ? "UTC" : h.get("zone"));
-        std::uint64_t ms = 0;
-        auto const every = h.get("every_ms");
-        std::from_chars(every.data(), every.data() + every.size(), ms);
-        if (when.empty()) when = "every " + span_text(ms * 1000);
-        out.row({std::string{h.positional()[0]}, std::string{h.positional()[1]}, when});
+        if (!h.parse(line, line.size()) && h.positional().size() == 2) f(h);
     }
+}
+[[nodiscard]] inline std::string cron_of(wire::header const& h) {
+    std::string cron{h.get("cron")};
+    std::ranges::replace(cron, '_', ' ');
+    return cron;
+}
+
+[[nodiscard]] inline std::string declared_table(registry const& tasks) {
+    table out{{{"NAME"}, {"TASK"}, {"WHEN"}}};
+    each_declared(tasks, [&out](wire::header const& h) {
+        auto when = cron_of(h);
+        if (when.empty())
+            when = "every " + span_text(wire::read_number(h.get("every_ms")).value_or(0) * 1000);
+        else
+            when.append(" ").append(h.get("zone").empty() ? "UTC" : h.get("zone"));
+        out.row({std::string{h.positional()[0]}, std::string{h.positional()[1]}, when});
+    });
     return out.text();
+}
+
+[[nodiscard]] inline std::string declared_json(registry const& tasks) {
+    std::string out;
+    each_declared(tasks, [&out](wire::header const& h) {
+        if (!out.empty()) out += '\n';
+        json::writer w{out};
+        w.begin_object().key("name").value(h.positional()[0]).key("task").value(h.positional()[1]);
+        if (auto const cron = cron_of(h); cron.empty())
+            w.key("every_ms").value(wire::read_number(h.get("every_ms")).value_or(0));
+        else
+            w.key("cron").value(cron).key("zone").value(h.get("zone").empty() ? "UTC" : h.get("zone"));
+        w.end_object();
+    });
+    return out;
 }
 
 }  // namespace fastqueue::cli

@@ -20,12 +20,14 @@ public:
 protected:
     using text = std::string_view;
 
-    task_command(CLI::App& app, std::string const& name, std::string const& help, bool several = false)
+    task_command(CLI::App& app, std::string const& name, std::string const& help, bool several = false,
+                 bool required = true)
         : options_{*app.add_subcommand(name, help)}, several_{several} {
         auto const reader = [this](text n, text v) {
             if (n == "--task-id" || words_->results().empty()) ids_.push_back(read_id(n, v));
         };
-        std::string const what = "as submit --non-blocking printed it (required)";
+        std::string const what =
+            std::string{"as submit --non-blocking printed it"} + (required ? " (required)" : "");
         if (several)
             options_.many("--task-id", "ID...", "Which tasks, each " + what, reader);
         else

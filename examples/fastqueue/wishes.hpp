@@ -33,10 +33,10 @@ struct task_wishes {
     std::optional<ms> limit;  ///< of one attempt
     std::optional<ms> soft_limit;
     std::optional<std::uint32_t> retries;  ///< none: as the task's definition says
-    ms retry_delay{task_options{}.retry_delay_ms};
-    double retry_backoff = task_options{}.retry_backoff;
-    ms retry_max_delay{task_options{}.retry_max_ms};
-    double retry_jitter = task_options{}.retry_jitter;
+    std::optional<ms> retry_delay;         ///< none, here and below: the same
+    std::optional<double> retry_backoff;
+    std::optional<ms> retry_max_delay;
+    std::optional<double> retry_jitter;
     std::string key;
     std::string unique;
     std::string callback;
@@ -56,7 +56,13 @@ struct task_wishes {
             throw error{errc::bad_option, "countdown and eta each say when it may begin: give one of them"};
         invocation<void> task{name, std::move(arguments)};
         if (retries) task.retries(*retries);
-        task.retry_delay(retry_delay, retry_backoff, retry_max_delay).retry_jitter(retry_jitter);
+        if (retry_delay || retry_backoff || retry_max_delay) {
+            task_options const usual;
+            task.retry_delay(retry_delay.value_or(ms{usual.retry_delay_ms}),
+                             retry_backoff.value_or(usual.retry_backoff),
+                             retry_max_delay.value_or(ms{usual.retry_max_ms}));
+        }
+        if (retry_jitter) task.retry_jitter(*retry_jitter);
         if (!id.empty()) task.id(id);
         if (level) task.at(*level);
         if (countdown) task.countdown(*countdown);

@@ -78,8 +78,7 @@ public:
     std::vector<task_id> delay(batch const& tasks) {
         auto ids = this->requests().ids_of(tasks);
         if (ids.empty()) return ids;
-        auto const answer = ask(this->requests().tasks(tasks, ids));
-        for (auto& id : ids) id = answer.stands_for(id);
+        ask(this->requests().tasks(tasks, ids)).replace_attached(ids);
         return ids;
     }
 
@@ -132,12 +131,12 @@ public:
                       std::chrono::milliseconds timeout = std::chrono::milliseconds{-1}) {
         auto request = this->requests().about("watch", id);
         request.timeout = timeout;
-        task_status latest;
+        std::optional<task_status> latest;
         auto last = loop_.follow(std::move(request), [&](shell::kept_answer answer) {
             latest = shell::status_of(std::move(answer));
-            on_news(std::as_const(latest));
+            on_news(std::as_const(*latest));
         });
-        if (last.error == errc::timed_out) return latest;
+        if (last.error == errc::timed_out && latest) return std::move(*latest);
         return shell::status_of(checked(std::move(last)));
     }
     /// The task's attempts that went wrong, the latest last: while it lives, and as long as its result is kept.
@@ -153,6 +152,8 @@ public:
     /// must; or `all=1`. Tasks that come meanwhile may be met, too.
     /// \throws error (bad_request) for a filter that cannot be read
     cancelled_tasks cancel_where(std::string_view filter) {
+        if (filter.empty())
+            throw error{errc::bad_option, "which tasks? name=, tag.KEY=, priority=, state= or all=1"};
         cancelled_tasks sum;
         std::optional<std::uint32_t> from = 0;
         while (from) {

@@ -55,7 +55,8 @@ struct control_plane_options {
     std::vector<std::string> callback_allow;
     std::chrono::microseconds spin = policy::usual_spin;  ///< how long it looks for work before it sleeps
     fastqueue::limits limits;
-    std::uint64_t seed = 0;  ///< 0: random
+    std::chrono::milliseconds cancel_grace{10'000};  ///< of its own worker: see subworker_options
+    std::uint64_t seed = 0;                          ///< 0: random
 };
 
 /// The coordinator: takes tasks from clients and gives them to workers. A thin shell around `core::plane`, a transport and
@@ -123,7 +124,9 @@ public:
     [[nodiscard]] bool has_stopped() const noexcept { return stopped_; }
     /// After `run`: how many runs had not ended when `shutdown_grace` was over. Handlers of its own may still run, and the
     /// destructor waits for them.
-    [[nodiscard]] std::size_t unfinished() const noexcept { return unfinished_; }
+    [[nodiscard]] std::size_t unfinished() const noexcept {
+        return unfinished_ + (local_ ? local_->stuck() : 0);
+    }
 
 private:
     static constexpr std::uint64_t local_mark = 1ULL
@@ -248,8 +251,8 @@ private:
                                           static_cast<std::uint32_t>(core::port_role::management), bound));
         local_ = std::make_unique<shell::local_worker<Policies>>(
             std::move(hub), bound, options_.id + ".local", tasks_, options_.local_concurrency,
-            core_.state().keeps() ? 1U : shell::usual_window, options_.spin, options_.seed,
-            make_local_executor_);
+            core_.state().keeps() ? 1U : shell::usual_window, options_.spin, options_.cancel_grace,
+            options_.seed, make_local_executor_);
         local_->start();
     }
 

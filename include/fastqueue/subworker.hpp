@@ -135,7 +135,8 @@ public:
     /// After `run`: how many runs it handed back unfinished. Their handlers may still run, and the destructor waits for them.
     [[nodiscard]] std::size_t abandoned() const noexcept { return abandoned_; }
     /// Handlers whose time was over, that have not returned, and that the destructor waits for.
-    [[nodiscard]] std::size_t stuck() const noexcept { return core_ ? core_->stuck() : 0; }
+    /// Safe from any thread.
+    [[nodiscard]] std::size_t stuck() const noexcept { return stuck_.load(std::memory_order_relaxed); }
 
 private:
     void check() const {
@@ -248,6 +249,7 @@ private:
         shell::perform(core_->outbox(), ~policy::store_sequence{0}, *transport_, frames_,
                        [this](std::uint32_t tag, peer_id peer) { core_->dialled(tag, peer); });
         if (core_->goes_on()) transport_->wake();
+        stuck_.store(core_->stuck(), std::memory_order_relaxed);
         tell();
         auto const next = std::min(core_->next_deadline(), stop_by_.value_or(instant::max()));
         transport_->arm(next == instant::max() ? std::nullopt : std::optional{next});
@@ -355,6 +357,7 @@ private:
     std::size_t abandoned_ = 0;
     std::atomic<bool> stop_requested_{false};
     std::atomic<bool> abandon_requested_{false};
+    std::atomic<std::size_t> stuck_{0};
     std::atomic<bool> progressed_{false};  // a handler has something to tell
     bool was_registered_ = false;
     bool stopped_ = false;

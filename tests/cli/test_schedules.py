@@ -56,7 +56,7 @@ class Schedules(support.Case):
         self.add("yearly", "--cron", "@yearly")
         task = self.order("run", "yearly").stdout.strip()
         self.assertEqual(self.end_of(self.there, task)["value"], 8)
-        self.assertEqual(self.shown("yearly")["last_id"], task)
+        self.assertEqual(self.shown("yearly")["run_id"], task)
 
     def test_a_killed_control_plane_fires_on_and_nothing_twice(self):
         base, port, discovery = support.free_ports()

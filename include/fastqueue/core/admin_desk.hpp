@@ -57,7 +57,7 @@ public:
 private:
     void list(request& r, wire::header const& h) {
         task_filter f;
-        if (auto const problem = f.read(h); !problem.empty()) return s_.refuse(r, h, problem);
+        if (auto const problem = f.read(h, "limit"); !problem.empty()) return s_.refuse(r, h, problem);
         if (f.state && is_final(*f.state) && (f.level || !f.tags.empty()))
             return s_.refuse(
                 r, h,

@@ -25,7 +25,8 @@ public:
     bool verb(request& r, wire::header const& h) {
         if (h.verb() != "cancel") return false;
         task_filter wanted;
-        if (auto const problem = wanted.read(h); !problem.empty()) return s_.refuse(r, h, problem), true;
+        if (auto const problem = wanted.read(h, "from"); !problem.empty())
+            return s_.refuse(r, h, problem), true;
         auto const from = wire::read_number(h.get("from"), none).value_or(0);
         if (wanted.is_open() && h.get("all") != "1")
             s_.refuse(r, h,

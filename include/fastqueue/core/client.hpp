@@ -234,6 +234,12 @@ private:
     }
     [[nodiscard]] bool is_too_large(client_request const& r) const noexcept {
         auto const over = [this](client_pair const& pair) { return pair.payload.size() > max_payload_; };
+        constexpr std::size_t around = 128;  // verb, ref and resent
+        auto const long_header = [this](std::string const& tokens) {
+            return tokens.size() + around > options_.limits.max_header;
+        };
+        if (long_header(r.tokens) || std::ranges::any_of(r.batch, long_header, &client_pair::tokens))
+            return true;
         return r.payload.size() > max_payload_ || r.batch.size() > options_.limits.max_pairs ||
                std::ranges::any_of(r.batch, over) ||
                (!r.batch.empty() && octets_of(r) > options_.limits.max_message);
@@ -411,7 +417,8 @@ private:
             o.refused = given.error;
             o.refusal = std::string{about} + ": " + std::string{given.payload};
         }
-        if (auto const stands = uuid::parse(given.header->get("attached")))
+        if (auto const stands = uuid::parse(given.header->get("attached"));
+            stands && !given.header->positional().empty())
             o.attached.push_back({uuid::parse(given.header->positional()[0]).value_or(uuid{}), *stands});
         if (++o.answers < o.request.batch.size()) return false;
         given = {o.request.cookie, o.refused, given.header, o.refusal, false, &o.attached};

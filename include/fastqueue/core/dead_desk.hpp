@@ -135,7 +135,7 @@ private:
     /// Which of them are meant. \return empty: it was refused
     [[nodiscard]] std::optional<task_filter> filter(request& r, wire::header const& h) {
         std::optional<task_filter> f{std::in_place};
-        auto problem = f->read(h);
+        auto problem = f->read(h, h.verb() == "dead" ? "limit" : "");
         if (problem.empty() && f->state)
             problem = "dead letters are all in the state failure: leave state= out";
         if (problem.empty()) return f;

@@ -81,7 +81,9 @@ public:
         auto const at = letters_.find(id);
         if (at == letters_.end()) return;
         drop(at);
-        if (letters_.empty()) order_.clear();
+        constexpr std::size_t few = 64;  // of those that have left are no trouble
+        if (order_.size() > 2 * letters_.size() + few)
+            std::erase_if(order_, [this](task_id const& gone) { return !letters_.contains(gone); });
     }
     /// Drops the one that has been there longest, if that is its number.
     void erase_oldest(policy::task_number number) noexcept {

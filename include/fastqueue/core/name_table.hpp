@@ -23,8 +23,8 @@ struct name_entry {
     std::vector<std::uint32_t> classes;           ///< of workers that know it
     std::uint32_t able = 0;     ///< workers that know it and may get work, those of this process not counted
     std::uint32_t cost_us = 0;  ///< how long a run takes, smoothed; 0: not known yet
-    std::optional<task_options>
-        defaults;  ///< what its worker's definition says, for tasks that do not say it themselves
+    std::string default_text;   ///< what its definition says of its treatment, as a header has it
+    std::optional<task_options> defaults;  ///< the same, read: for tasks that do not say it themselves
     std::uint64_t succeeded = 0;
     std::uint64_t failed = 0;
     bool known = false;   ///< a worker has announced it, once

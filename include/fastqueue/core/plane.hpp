@@ -168,15 +168,18 @@ public:
         if (s_.now.steady >= next_sweep_) sweep();
         if (!s_.reunion.tasks.empty() && s_.reunion.is_over(s_.now.steady)) life_.end_reunion();
         runs_.dispatch();
+        life_.tell_progress();
         if (workers_.take_changed()) tell_watchers();
         call_back(queued);
         expected_ = std::max(s_.now.steady, next_deadline());
     }
     [[nodiscard]] instant next_deadline() const noexcept {
+        auto const letters =
+            s_.stopping && callbacks_wait() ? s_.callbacks_since + last_letters : instant::max();
         // While there are workers it wakes once a heartbeat at least: so it sees when the process stood still.
         auto const beat = workers_.by_name().empty() ? instant::max() : s_.now.steady + s_.options.heartbeat;
         return std::min({life_.next_deadline(), s_.courier.next_deadline(), schedules_.next_deadline(),
-                         workers_.next_deadline(), s_.reunion.next_deadline(), next_sweep_, beat});
+                         workers_.next_deadline(), s_.reunion.next_deadline(), next_sweep_, beat, letters});
     }
     [[nodiscard]] core::outbox& outbox() noexcept { return s_.out; }
     [[nodiscard]] policy::store_sequence committed_up_to() const noexcept { return s_.committed; }
@@ -211,6 +214,7 @@ public:
 
 private:
     static constexpr std::chrono::seconds stall{1};
+    static constexpr std::chrono::seconds last_letters{2};  // for callbacks, at its end
 
     [[nodiscard]] static bool is_task_port(port_role role) noexcept { return role <= port_role::low; }
 
@@ -368,10 +372,15 @@ private:
         wire::pair pair;
         while (cursor.next(pair)) {
             if (h.parse(pair.header, s_.options.limits.max_header)) return false;
+            if (h.verb() == "call") take_key(h, taken);
             if (h.verb() != "submit") continue;
             if (check_in_batch(r, h, pair.payload, taken).problem) return false;
         }
         return true;
+    }
+    /// A call in a message stands for itself, and may be taken before the submits.
+    static void take_key(wire::header const& h, taken_by_batch& taken) {
+        if (auto const key = h.get("unique"); !key.empty()) taken.keys.emplace(key);
     }
     /// Checks a `submit` as if those before it in the message had been taken.
     [[nodiscard]] auto check_in_batch(request const& r, wire::header const& h, std::string_view payload,
@@ -436,11 +445,10 @@ private:
             s_.notice(errc::unreachable, std::to_string(n.letters) + " callbacks to " + n.to.text() +
                                              " were not delivered: " + n.why.message());
         }
-        if (s_.courier.waiting() == 0 || callbacks_since_ == instant{}) callbacks_since_ = s_.now.steady;
     }
     /// Whether there are some that may soon be delivered.
     [[nodiscard]] bool callbacks_wait() const noexcept {
-        return s_.courier.waiting() > 0 && s_.now.steady < callbacks_since_ + std::chrono::seconds{2};
+        return s_.courier.waiting() > 0 && s_.now.steady < s_.callbacks_since + last_letters;
     }
 
     // ---- time
@@ -472,7 +480,6 @@ private:
     cancel_desk<P> cancels_;
     schedule_desk<P> schedules_;
     instant next_sweep_{};
-    instant callbacks_since_{};  // some wait
     instant expected_{};
 };
 

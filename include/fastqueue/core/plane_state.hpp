@@ -18,6 +18,7 @@
 #include <fastqueue/core/unique_index.hpp>
 #include <fastqueue/core/waiters.hpp>
 #include <fastqueue/core/worker_record.hpp>
+#include <fastqueue/model/id_source.hpp>
 #include <fastqueue/model/task_attributes.hpp>
 #include <fastqueue/policy/observer.hpp>
 #include <fastqueue/policy/store.hpp>
@@ -89,6 +90,7 @@ struct plane_state {
           ledger{o.id_ledger_size, o.seed},
           cache{{o.result_cache_size, o.result_cache_octets, o.result_cache_ttl}},
           dead{{o.max_dead_letters, o.max_dead_octets}},
+          unique{o.seed},
           waiting{tasks, peers},
           random{o.seed},
           courier{{.seed = o.seed}, out} {
@@ -116,6 +118,8 @@ struct plane_state {
     waiter_pool waiting;
     random_source random;
     core::courier courier;              ///< of callbacks
+    instant callbacks_since{};          ///< since then some wait
+    id_source ids;                      ///< of periodic tasks
     std::vector<std::string> contents;  ///< content types, dense; 0 is json
     plane_counters counters;
     std::array<rate_meter, priority_count> rates;  ///< ends a second, by priority
@@ -216,6 +220,11 @@ struct plane_state {
         refuse(r, h, "limit= is 1 to 10000");
         return std::nullopt;
     }
+    /// Whether so many are not yet kept apart that another one is too many.
+    [[nodiscard]] bool may_have_content(std::string_view content) const noexcept {
+        constexpr std::size_t most = 64;
+        return contents.size() < most || std::ranges::find(contents, content) != contents.end();
+    }
     /// The number of a content type, which is kept apart from now on.
     [[nodiscard]] std::uint16_t content_number(std::string_view content) {
         if (content.empty()) return 0;
@@ -286,7 +295,7 @@ struct plane_state {
     }
     /// For a task that nobody has given one.
     [[nodiscard]] task_id fresh_id() {
-        if (!options.ids_from_seed) return uuid::make_v7(now.wall);
+        if (!options.ids_from_seed) return ids.next(now.wall);
         auto const high = random.next();
         return uuid::make_v7(now.wall, high, random.next());
     }

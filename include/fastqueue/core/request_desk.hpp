@@ -123,6 +123,8 @@ public:
         if (!at) return;
         if (!at->lives) return answer_kept(r, h, *at);
         if (is_full(r)) return too_many(r, h);
+        if (life_.is_watched_by(at->slot, r.peer))
+            return bad(r, h, "this connection watches the task already");
         answer_present(r, h, at->slot);
         life_.answer_later(at->slot, r, wait_kind::watch, ref_of(h), true, std::nullopt);
     }
@@ -226,7 +228,7 @@ private:
             (in_memory && s_.task_octets + reserved.octets + payload.size() > l.max_task_bytes)) {
             return refuse(q, errc::queue_full, "the control plane holds as many tasks as it may");
         }
-        if (!q.options.content.empty() && !may_have_content(q.options.content)) {
+        if (!q.options.content.empty() && !s_.may_have_content(q.options.content)) {
             return refuse(q, errc::unsupported_content, "more content types than are kept apart");
         }
         q.text = callback_refusal(q.options.callback, s_.options.callback_allow);
@@ -236,8 +238,10 @@ private:
     }
     void check_duplicate(task_request& q) const {
         auto const& holder = s_.tasks[holder_of(q.options)];
-        bool const waits = holder.state == task_state::queued || holder.state == task_state::scheduled ||
-                           holder.state == task_state::retrying;
+        // After a restart a worker may have it, and not have said so yet.
+        bool const waits = !holder.restored &&
+                           (holder.state == task_state::queued || holder.state == task_state::scheduled ||
+                            holder.state == task_state::retrying);
         auto const wanted = q.options.on_duplicate;
         if (wanted == on_duplicate::attach || (wanted == on_duplicate::replace && waits)) return;
         q.text = holder.id.text();
@@ -256,11 +260,6 @@ private:
         if (names.size() >= s_.options.limits.max_task_names && names.find(q.name) == none)
             refuse(q, errc::queue_full, "as many different task names are known as may be");
     }
-    [[nodiscard]] bool may_have_content(std::string_view content) const noexcept {
-        return s_.contents.size() < max_contents ||
-               std::ranges::find(s_.contents, content) != s_.contents.end();
-    }
-    static constexpr std::size_t max_contents = 64;
     [[nodiscard]] bool is_full(request const& r) const noexcept {
         return r.peer != none && s_.peers[r.peer].outstanding >= s_.options.limits.max_outstanding;
     }

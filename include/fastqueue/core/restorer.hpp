@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fastqueue/core/name_defaults.hpp>
 #include <fastqueue/core/pause_name.hpp>
 #include <fastqueue/core/plane_state.hpp>
 #include <fastqueue/core/task_life.hpp>
@@ -62,6 +63,7 @@ public:
     }
     void member(std::string_view name) override {
         if (name.starts_with(schedule::stored_key)) return take_schedule(name);
+        if (name.starts_with(name_defaults::stored_key)) return take_defaults(name);
         pause_name::is_one(name) ? pause_name::restore(name, s_.dispatch) : s_.reunion.expect(name);
     }
 
@@ -76,6 +78,13 @@ private:
         t.left = stored.left;
         if (!t.left) s_.task_octets += t.octets;
         t.arguments.assign(stored.task.arguments);
+    }
+    void take_defaults(std::string_view text) {
+        text.remove_prefix(name_defaults::stored_key.size());
+        auto const end = std::min(text.find(' '), text.size());
+        auto& entry = s_.dispatch.names()[s_.dispatch.names().intern(text.substr(0, end))];
+        entry.default_text = text.substr(std::min(end + 1, text.size()));
+        entry.defaults = name_defaults::read(entry.default_text);
     }
     void take_schedule(std::string_view text) {
         schedule made;

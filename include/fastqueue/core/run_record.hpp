@@ -33,7 +33,8 @@ struct run_record {
     bool cancelled = false;  ///< somebody asked to stop it
     bool stuck =
         false;  ///< its time is over and it does not return: it has been answered, and another has its place
-    instant limit_at{};  ///< of its attempt, where there is one
+    bool overdue = false;  ///< the same, and nobody could take its place so far
+    instant limit_at{};    ///< of its attempt, where there is one
 };
 
 /// How a handler ended, as the shell tells it.

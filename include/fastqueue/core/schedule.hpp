@@ -21,7 +21,8 @@ namespace fastqueue::core {
 /// line, a line feed, the arguments.
 struct schedule {
     static constexpr std::string_view stored_key = "schedule=";
-    static constexpr std::size_t max_arguments = 64U << 10U;
+    static constexpr std::string_view state_prefix = "s.";
+    static constexpr std::size_t max_arguments = 8U << 10U;
     static constexpr std::size_t max_keys = 22;  // of a definition: the state's come to them
 
     std::string name;
@@ -44,7 +45,9 @@ struct schedule {
     std::uint64_t last_us = 0;  ///< 0: it has not fired
     task_id last_id;
     std::uint64_t fired = 0;
-    std::uint64_t skipped = 0;  ///< since the task of the last one lived
+    std::uint64_t skipped =
+        0;           ///< since the task of one before lived, or one with its key, or nobody wanted it so late
+    task_id run_id;  ///< of the latest that was ordered beside its times
     bool paused = false;
     std::uint64_t revision = 0;  ///< of two texts of one schedule the larger is the later one
 
@@ -56,12 +59,14 @@ struct schedule {
                 return "'" + std::string{token.substr(0, 64)} + "' is not 1 to 255 of A-Z a-z 0-9 . _ : -";
         }
         if (h.fields().size() > max_keys) return "more than 22 keys";
-        if (payload.size() > max_arguments) return "the arguments have more than 65536 octets";
+        if (payload.size() > max_arguments)
+            return "the arguments have more than 8192 octets: let the task look for what is larger";
         name = h.positional()[0];
         task = h.positional()[1];
         arguments = payload;
         definition = name + ' ' + task;
         for (auto const& f : h.fields()) {
+            if (f.key.starts_with(state_prefix)) return "no key begins with s. but those of its state";
             if (f.key != "ref" && f.key != "replace")
                 definition.append(1, ' ').append(f.key).append(1, '=').append(f.value);
         }
@@ -83,6 +88,7 @@ struct schedule {
         number(" s.revision=", revision);
         out.append(" s.next_id=").append(next_id.text());
         if (last_us != 0) out.append(" s.last_id=").append(last_id.text());
+        if (!run_id.empty()) out.append(" s.run_id=").append(run_id.text());
         return out.append(1, '\n').append(arguments);
     }
     /// Reads `text`. \return false: it cannot be read
@@ -96,8 +102,11 @@ struct schedule {
         name = h.positional()[0];
         task = h.positional()[1];
         arguments = kept.substr(end + 1);
-        definition = line.substr(std::string_view{"FQ1 schedule "}.size());
-        definition.resize(std::min(definition.find(" s."), definition.size()));
+        definition = name + ' ' + task;
+        for (auto const& f : h.fields()) {
+            if (!f.key.starts_with(state_prefix))
+                definition.append(1, ' ').append(f.key).append(1, '=').append(f.value);
+        }
         return read_times(h).empty() && read_state(h);
     }
 
@@ -158,6 +167,7 @@ private:
         paused = h.get("s.paused") == "1";
         revision = number("s.revision");
         last_id = uuid::parse(h.get("s.last_id")).value_or(uuid{});
+        run_id = uuid::parse(h.get("s.run_id")).value_or(uuid{});
         auto const id = uuid::parse(h.get("s.next_id"));
         next_id = id.value_or(uuid{});
         return id.has_value();

@@ -47,9 +47,11 @@ public:
     void tick() {
         if (s_.stopping) return;
         for (auto const& text : s_.schedules.take_outdated()) written_ = s_.store.member(text, false);
-        for (int i = 0; i < most_a_tick; ++i) {
+        std::size_t octets = 0;
+        for (int i = 0; i < most_a_tick && octets < most_octets_a_tick; ++i) {
             auto const slot = s_.schedules.pop(s_.now.wall);
             if (!slot) return;
+            octets += s_.schedules[*slot].arguments.size();
             fire_due(*slot);
         }
     }
@@ -58,8 +60,9 @@ public:
     }
 
 private:
-    static constexpr int most_a_tick = 10'000;
-    static constexpr int most_looked_ahead = 100'000;
+    static constexpr int most_a_tick = 1'000;
+    static constexpr std::size_t most_octets_a_tick = 1U << 20U;
+    static constexpr std::uint64_t most_octets = 64U << 20U;  // of all their arguments and definitions
     static constexpr std::uint64_t late_us = 10'000'000;  // what is made up for later than that was missed
 
     // ---- orders
@@ -77,11 +80,17 @@ private:
                     "Europe/Berlin");
         if (auto const unknown = unknown_name(s_, made.task))
             return s_.error(r, "-", errc::unknown_task_name, ref_of(h), *unknown);
+        auto const content = h.get("content");
+        if (!content.empty() && content != "json" && !s_.may_have_content(content))
+            return s_.error(r, "-", errc::unsupported_content, ref_of(h),
+                            "more content types than are kept apart");
+        if (!content.empty() && content != "json") static_cast<void>(s_.content_number(content));
         auto const known = s_.schedules.find(made.name);
         if (known == none) {
-            if (s_.schedules.size() >= s_.options.limits.max_schedules)
+            if (s_.schedules.size() >= s_.options.limits.max_schedules ||
+                s_.schedules.octets() >= most_octets)
                 return s_.error(r, "-", errc::queue_full, ref_of(h), "as many schedules as there may be");
-            return answer(r, h, add(std::move(made)));
+            return add(r, h, std::move(made));
         }
         auto const& there = s_.schedules[known];
         bool const same = there.definition == made.definition && there.arguments == made.arguments;
@@ -90,42 +99,49 @@ private:
             return s_.error(r, "-", errc::duplicate, ref_of(h),
                             "a schedule '" + made.name +
                                 "' is there, and says something else: replace=1, or another name");
-        answer(r, h, replace(known, std::move(made)));
+        replace(r, h, known, std::move(made));
     }
-    std::uint32_t add(schedule&& made) {
+    void add(request& r, wire::header const& h, schedule&& made) {
         made.anchor_us = s_.now_us();
         plan(made, made.anchor_us);
+        if (made.next_us == 0) return s_.refuse(r, h, "it would never fire: until_us= has gone by");
         if (s_.keeps()) written_ = s_.store.member(made.text(), true);
-        return s_.schedules.add(std::move(made));
+        answer(r, h, s_.schedules.add(std::move(made)));
     }
-    /// What it has done so far stays.
-    std::uint32_t replace(std::uint32_t slot, schedule&& made) {
+    /// What it has done so far stays, and its times where they are the same.
+    void replace(request& r, wire::header const& h, std::uint32_t slot, schedule&& made) {
         auto& there = s_.schedules[slot];
-        auto const before = there.text();
-        made.anchor_us = s_.now_us();
+        auto const before = text_of(there);
+        bool const same_times = there.every_us == made.every_us && there.start_us == made.start_us;
+        made.anchor_us = same_times ? there.anchor_us : s_.now_us();
         made.fired = there.fired;
         made.skipped = there.skipped;
         made.last_us = there.last_us;
         made.last_id = there.last_id;
+        made.run_id = there.run_id;
         made.paused = there.paused;
         made.revision = there.revision;
-        plan(made, made.anchor_us);
-        there = std::move(made);
+        plan(made, s_.now_us());
+        if (made.next_us == 0)
+            return s_.refuse(r, h,
+                             "it would never fire: until_us= has gone by, or it has fired count= times");
+        s_.schedules.change(slot, std::move(made));
         rewrite(there, before);
-        s_.schedules.arm(slot);
-        return slot;
+        answer(r, h, slot);
     }
     void remove(std::uint32_t slot) {
-        if (s_.keeps()) written_ = s_.store.member(s_.schedules[slot].text(), false);
+        if (s_.keeps()) written_ = s_.store.member(text_of(s_.schedules[slot]), false);
         s_.schedules.erase(slot);
     }
     void pause(request& r, wire::header const& h) {
         auto const slot = s_.schedules.find(h.get("schedule"));
-        if (!h.positional().empty() || slot == none) return unknown(r, h);
+        if (!h.positional().empty() || !h.get("name").empty() || !h.get("priority").empty())
+            return s_.refuse(r, h, "schedule= stands alone");
+        if (slot == none) return unknown(r, h, h.get("schedule"));
         auto& d = s_.schedules[slot];
         bool const paused = h.verb() == "pause";
         if (d.paused != paused) {
-            auto const before = d.text();
+            auto const before = text_of(d);
             d.paused = paused;
             if (!paused && d.next_us != 0) plan(d, s_.now_us());  // what was due meanwhile was not missed
             rewrite(d, before);
@@ -137,19 +153,20 @@ private:
     void trigger(request& r, wire::header const& h) {
         auto const slot = h.positional().size() == 1 ? s_.schedules.find(h.positional()[0]) : none;
         auto const as = uuid::parse(h.get("as"));
-        if (slot == none) return unknown(r, h);
+        if (slot == none) return unknown(r, h, h.positional().empty() ? "" : h.positional()[0]);
         if (!as) return s_.refuse(r, h, "as= is the id of the task to make, a UUID");
         auto& d = s_.schedules[slot];
-        if (s_.ledger.find(*as) == none) {
-            if (!has_room(d))
-                return s_.error(r, "-", errc::queue_full, ref_of(h),
-                                "the control plane takes no more tasks now");
-            auto const before = d.text();
-            submit(d, *as, s_.now_us());
-            if (is_over(d)) d.next_us = 0;  // it was the last one
-            rewrite(d, before);
-            s_.schedules.arm(slot);
-        }
+        if (d.run_id == *as) return answer(r, h, slot);
+        if (s_.ledger.find(*as) != none)
+            return s_.error(r, as->text(), errc::id_conflict, ref_of(h),
+                            "the id of as= is in use: choose a new one");
+        if (!has_room(d))
+            return s_.error(r, "-", errc::queue_full, ref_of(h), "the control plane takes no more tasks now");
+        auto const before = text_of(d);
+        if (auto const holder = accept(d, *as, s_.now_us()); holder != none)
+            return s_.error(r, "-", errc::duplicate, ref_of(h), s_.tasks[holder].id.text());
+        d.run_id = *as;
+        rewrite(d, before);
         answer(r, h, slot);
     }
     void list(request& r, wire::header const& h) {
@@ -168,19 +185,22 @@ private:
         });
         w.end_array();
         s_.show(r, h, h.verb(), {}, out);
+        rest_on_writes(r);
     }
     /// Answers about the one that is named, as it was before `f(slot)`.
     template <class F>
     void one(request& r, wire::header const& h, F&& f) {
         auto const slot = h.positional().size() == 1 ? s_.schedules.find(h.positional()[0]) : none;
-        if (slot == none) return unknown(r, h);
+        if (slot == none) return unknown(r, h, h.positional().size() == 1 ? h.positional()[0] : "");
         answer(r, h, slot);
         f(slot);
         rest_on_writes(r);
     }
-    void unknown(request& r, wire::header const& h) {
+    void unknown(request& r, wire::header const& h, std::string_view name) {
+        if (name.empty() || h.positional().size() > 1)
+            return s_.refuse(r, h, "the verb takes the name of one schedule");
         s_.error(r, "-", errc::unknown_task_name, ref_of(h),
-                 "there is no schedule of that name; see schedules");
+                 "there is no schedule '" + std::string{name.substr(0, 255)} + "' here; see schedules");
     }
     void answer(request& r, wire::header const& h, std::uint32_t slot) {
         std::string out;
@@ -206,8 +226,8 @@ private:
     void fire_due(std::uint32_t slot) {
         auto& d = s_.schedules[slot];
         if (!has_room(d)) return s_.schedules.postpone(slot, s_.now.wall + std::chrono::seconds{1});
-        auto const before = d.text();
-        if (d.missed != catch_up::all) pass_over(d);
+        auto const before = text_of(d);
+        if (d.missed != catch_up::all) d.next_us = latest_until(d, s_.zones, s_.now_us());
         bool const late = s_.now_us() - d.next_us > late_us;
         auto const at = d.next_us;
         bool const unwanted = late && d.missed == catch_up::none;
@@ -219,17 +239,11 @@ private:
         rewrite(d, before);
         s_.schedules.arm(slot);
     }
-    /// Goes on to the latest firing that is due.
-    void pass_over(schedule& d) const {
-        for (int i = 0; i < most_looked_ahead; ++i) {
-            auto const next = fires_after(d, s_.zones, d.next_us);
-            if (next == 0 || next > s_.now_us()) return;
-            d.next_us = next;
-        }
-    }
     [[nodiscard]] bool must_wait(schedule const& d) const noexcept {
-        if (d.overlaps || d.last_us == 0) return false;
-        auto const entry = s_.ledger.find(d.last_id);
+        return !d.overlaps && (lives(d.last_id) || lives(d.run_id));
+    }
+    [[nodiscard]] bool lives(task_id const& id) const noexcept {
+        auto const entry = id.empty() ? none : s_.ledger.find(id);
         return entry != none && !is_final(s_.ledger.state(entry));
     }
     [[nodiscard]] bool has_room(schedule const& d) const {
@@ -241,7 +255,7 @@ private:
     }
     /// Submits the task of one firing, unless that was done before a restart.
     void submit(schedule& d, task_id const& id, std::uint64_t at_us) {
-        if (s_.ledger.find(id) == none && !accept(d, id, at_us)) {
+        if (s_.ledger.find(id) == none && accept(d, id, at_us) != none) {
             ++d.skipped;
             return;
         }
@@ -249,14 +263,16 @@ private:
         d.last_us = at_us;
         d.last_id = id;
     }
-    /// \return false: a task that lives has its key
-    bool accept(schedule const& d, task_id const& id, std::uint64_t at_us) {
+    /// \return `none`, or the task that lives with its key
+    std::uint32_t accept(schedule const& d, task_id const& id, std::uint64_t at_us) {
         auto const line = "FQ1 schedule " + d.definition;
         wire::header h;
         wire::request_options o;
         s_.take_defaults(d.task, o.task);
-        if (h.parse(line, line.size()) || wire::read_options(h, o)) return false;  // it was read before
-        if (!o.unique.empty() && s_.unique.find(o.unique) != none) return false;
+        static_cast<void>(h.parse(line, line.size()));
+        static_cast<void>(wire::read_options(h, o));  // both have gone well before
+        if (auto const holder = o.unique.empty() ? none : s_.unique.find(o.unique); holder != none)
+            return holder;
         auto attributes = wire::attributes_of(h);
         attributes.append(attributes.empty() ? "firing=" : " firing=").append(d.name).append(1, '@');
         attributes.append(utc_text(at_us));
@@ -264,14 +280,18 @@ private:
         auto const slot =
             life_.accept({id, d.task, d.arguments, fingerprint, priority::normal, attributes}, o);
         written_ = std::max(written_, s_.tasks[slot].stored);
-        return true;
+        return none;
     }
     /// First what is new, behind the task that it may have submitted: a crash in between leaves both, and the later one counts.
     void rewrite(schedule& d, std::string const& before) {
         ++d.revision;
         if (!s_.keeps()) return;
-        s_.store.member(d.text(), true);
+        static_cast<void>(s_.store.member(d.text(), true));
         written_ = s_.store.member(before, false);
+    }
+    /// What the store has of it; nothing where nothing is stored.
+    [[nodiscard]] std::string text_of(schedule const& d) const {
+        return s_.keeps() ? d.text() : std::string{};
     }
     [[nodiscard]] std::chrono::sys_seconds this_second() const noexcept {
         return std::chrono::floor<std::chrono::seconds>(s_.now.wall);

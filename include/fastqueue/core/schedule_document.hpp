@@ -49,6 +49,8 @@ void write_schedule(json::writer& w, schedule const& d, Zones const& zones) {
     if (d.start_us != 0) w.key("start_us").value(d.start_us);
     if (d.until_us != 0) w.key("until_us").value(d.until_us);
     if (d.last_us != 0) w.key("last_us").value(d.last_us).key("last_id").value(d.last_id.text());
+    if (!d.run_id.empty()) w.key("run_id").value(d.run_id.text());
+    w.key("definition").value(d.definition).key("arguments").value(d.arguments);
     w.key("next_us").begin_array();
     auto left = d.count == 0 ? shown : std::min(shown, d.count - std::min(d.count, d.fired));
     for (auto at = d.next_us; at != 0 && left > 0; at = fires_after(d, zones, at), --left) w.value(at);

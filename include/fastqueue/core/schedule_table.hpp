@@ -31,6 +31,7 @@ public:
     /// Adds one under a name that none has. \return its slot
     std::uint32_t add(schedule&& made) {
         auto const slot = pool_.take();
+        octets_ += octets_of(made);
         pool_[slot] = std::move(made);
         names_.emplace(pool_[slot].name, slot);
         arm(slot);
@@ -50,10 +51,19 @@ public:
     [[nodiscard]] std::vector<std::string> take_outdated() { return std::exchange(outdated_, {}); }
     void erase(std::uint32_t slot) {
         names_.erase(names_.find(pool_[slot].name));
+        octets_ -= octets_of(pool_[slot]);
         due_.clear(slot);
         pool_[slot] = {};
         pool_.give(slot);
     }
+    /// It is another one from now on, under the same name.
+    void change(std::uint32_t slot, schedule&& made) {
+        octets_ += octets_of(made) - octets_of(pool_[slot]);
+        pool_[slot] = std::move(made);
+        arm(slot);
+    }
+    /// Of their arguments and definitions.
+    [[nodiscard]] std::uint64_t octets() const noexcept { return octets_; }
     /// Its next firing, or its pause, has changed.
     void arm(std::uint32_t slot) {
         auto const& d = pool_[slot];
@@ -76,10 +86,15 @@ public:
     }
 
 private:
+    [[nodiscard]] static std::uint64_t octets_of(schedule const& d) noexcept {
+        return d.arguments.size() + d.definition.size();
+    }
+
     slab<schedule, 64> pool_;
     std::map<std::string, std::uint32_t, std::less<>> names_;
     wall_deadlines due_;
     std::vector<std::string> outdated_;
+    std::uint64_t octets_ = 0;
 };
 
 }  // namespace fastqueue::core

@@ -30,4 +30,21 @@ template <policy::time_zones Zones>
     return d.until_us != 0 && at > d.until_us ? 0 : at;
 }
 
+/// The last time at which a schedule that is due should have fired, up to `now_us`: `next_us` or later. Costs no more where many are
+/// due: an interval is reckoned, and for cron one looks back from now, further each time.
+template <policy::time_zones Zones>
+[[nodiscard]] std::uint64_t latest_until(schedule const& d, Zones const& zones, std::uint64_t now_us) {
+    auto const until = d.until_us == 0 ? now_us : std::min(now_us, d.until_us);
+    if (!d.cron) return d.next_us + (until - std::min(until, d.next_us)) / d.every_us * d.every_us;
+    auto latest = d.next_us;
+    for (std::uint64_t span = 60'000'000; latest == d.next_us; span *= 4) {
+        bool const far = until < d.next_us + span;  // nothing before it is of interest
+        for (auto at = fires_after(d, zones, far ? d.next_us : until - span); at != 0 && at <= until;
+             at = fires_after(d, zones, at))
+            latest = at;
+        if (far) break;
+    }
+    return latest;
+}
+
 }  // namespace fastqueue::core

@@ -23,6 +23,7 @@ struct task_terms {
     std::string progress;        ///< of the present attempt, as its handler told it
     std::uint32_t failures = 0;  ///< counted against `retries`
     std::uint32_t deaths = 0;    ///< counted against `max_deaths`
+    bool has_news = false;       ///< of its progress, in this turn
 };
 
 /// Whether a task asks for nothing that its control plane must remember beyond what every task has.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -24,8 +25,15 @@ struct task_filter {
     std::vector<std::pair<std::string_view, std::string_view>> tags;
     std::uint32_t limit = 100;  ///< 1 to 10000
 
-    /// \return what is wrong with the header, or empty
-    [[nodiscard]] std::string_view read(wire::header const& h) {
+    /// \param also  a key that the verb takes besides
+    /// \return what is wrong with the header, or empty. Keys that nobody knows are refused here: they may be meant to restrict
+    [[nodiscard]] std::string_view read(wire::header const& h, std::string_view also) {
+        constexpr std::string_view known[] = {"state", "name", "priority", "ref"};
+        for (auto const& f : h.fields()) {
+            if (std::ranges::find(known, f.key) == std::end(known) && !f.key.starts_with(tag_prefix) &&
+                f.key != also && !(also == "from" && f.key == "all"))
+                return "it has a key that the verb does not take";
+        }
         if (!h.positional().empty())
             return "the verb takes state=, name=, priority=, tag.KEY= and limit= only";
         name = h.get("name");

@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace fastqueue::core {
 
@@ -134,16 +136,28 @@ public:
         s_.tell(t, s_.worker_name(t.worker));
     }
 
-    /// The handler of the task tells how far it is.
+    /// The handler of the task tells how far it is. Who watches is told once a turn.
     void progressed(std::uint32_t slot, std::string_view text) {
-        auto& t = s_.tasks[slot];
-        terms_of(t).progress = text;
-        for (auto w = t.waiters; w != none; w = s_.waiting[w].task_next) {
-            if (s_.waiting[w].kind != wait_kind::watch) continue;
-            auto header = begin_reply(w, "result");
-            write_present(header, t, {});
-            finish_reply(w, header, text, t.stored);
+        auto& terms = terms_of(s_.tasks[slot]);
+        terms.progress = text;
+        if (!std::exchange(terms.has_news, true)) news_.push_back({slot, s_.tasks[slot].number});
+    }
+    void tell_progress() {
+        for (auto const& [slot, number] : news_) {
+            auto const& t = s_.tasks[slot];
+            if (t.number != number || t.id.empty() || t.terms == none) continue;  // it has ended since
+            s_.terms[t.terms].has_news = false;
+            auto const text = progress_of(t);
+            if (!text.empty()) tell_watchers(t, text);
         }
+        news_.clear();
+    }
+    /// Whether the peer watches the task already.
+    [[nodiscard]] bool is_watched_by(std::uint32_t slot, std::uint32_t peer) noexcept {
+        for (auto w = s_.tasks[slot].waiters; w != none; w = s_.waiting[w].task_next) {
+            if (s_.waiting[w].kind == wait_kind::watch && s_.waiting[w].peer == peer) return true;
+        }
+        return false;
     }
     /// What its handler told last; empty while it does not run.
     [[nodiscard]] std::string_view progress_of(task const& t) const noexcept {
@@ -231,12 +245,24 @@ public:
         }
     }
 
+    static constexpr int most_ready_a_tick = 10'000;
+
     /// Does what is due.
     /// \param timed_out  called with each task whose attempt went over its limit
     template <class TimedOut>
     void tick(TimedOut&& timed_out) {
-        while (auto const slot = due_.pop(s_.now.steady)) become_ready(*slot);
-        while (auto const slot = eta_.pop(s_.now.wall)) become_ready(*slot);
+        // Many may be due at once: a turn must not become long, and another one follows.
+        int left = most_ready_a_tick;
+        for (; left > 0; --left) {
+            auto const slot = due_.pop(s_.now.steady);
+            if (!slot) break;
+            become_ready(*slot);
+        }
+        for (; left > 0; --left) {
+            auto const slot = eta_.pop(s_.now.wall);
+            if (!slot) break;
+            become_ready(*slot);
+        }
         while (auto const slot = expiry_.pop(s_.now.steady)) expire(*slot);
         while (auto const slot = wall_expiry_.pop(s_.now.wall)) expire(*slot);
         while (auto const slot = limits_.pop(s_.now.steady)) timed_out(*slot);
@@ -619,9 +645,18 @@ private:
         wire::header_writer header{line, "result"};
         write_result(header, t.id, r, {}, true);
         if (auto const data = its.get("callback_data"); !data.empty()) header.field("callback_data", data);
+        if (s_.courier.waiting() == 0) s_.callbacks_since = s_.now.steady;
         if (s_.courier.post(to, std::string{line.view()}, std::string{value}, after, s_.now.steady)) return;
         s_.notice(errc::queue_full, "the callback of task " + t.id.text() + " to " + to.text() +
                                         " was dropped: too many wait already");
+    }
+    void tell_watchers(task const& t, std::string_view text) {
+        for (auto w = t.waiters; w != none; w = s_.waiting[w].task_next) {
+            if (s_.waiting[w].kind != wait_kind::watch) continue;
+            auto header = begin_reply(w, "result", text.size());
+            write_present(header, t, {});
+            finish_reply(w, header, text, t.stored);
+        }
     }
     void wait_is_over(std::uint32_t w) {
         auto const& t = s_.tasks[s_.waiting[w].task];
@@ -642,6 +677,11 @@ private:
     wall_deadlines wall_expiry_;
     deadlines limits_;  // of attempts that run, by task
     deadlines waits_;   // by waiter
+    struct news {
+        std::uint32_t task;
+        policy::task_number number;  // or another has its slot
+    };
+    std::vector<news> news_;  // of progress, in this turn
     wire::pair_writer* reply_ = nullptr;
     std::size_t reply_message_ = 0;
 };

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <fastqueue/core/slab.hpp>
+#include <fastqueue/model/hash.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -13,6 +15,9 @@ namespace fastqueue::core {
 /// Which task that lives holds which key of `unique`. As large as there are such tasks. One thread at a time.
 class unique_index {
 public:
+    /// \param seed  of the hash: strangers choose the keys
+    explicit unique_index(std::uint64_t seed = 0) : keys_{0, hash{seed}} {}
+
     /// The slot of the task with that key, or `none`.
     [[nodiscard]] std::uint32_t find(std::string_view key) const noexcept {
         auto const at = keys_.find(key);
@@ -30,9 +35,8 @@ public:
 private:
     struct hash {
         using is_transparent = void;
-        std::size_t operator()(std::string_view text) const noexcept {
-            return std::hash<std::string_view>{}(text);
-        }
+        std::uint64_t seed = 0;
+        std::size_t operator()(std::string_view text) const noexcept { return hash_bytes(text, seed); }
     };
     std::unordered_map<std::string, std::uint32_t, hash, std::equal_to<>> keys_;
 };

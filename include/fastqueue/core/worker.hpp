@@ -88,13 +88,20 @@ public:
     /// What became of a `replace`. \param replaced  another has taken the place of what runs it
     void stuck(std::uint32_t slot, bool replaced) {
         auto& r = runs_[slot];
+        if (!replaced) {
+            stuck_at_.set(slot, now_.steady + try_again);
+            if (std::exchange(r.overdue, true)) return;  // that was said
+        }
         note("the handler of task " + r.lease.id.text() + " (" + r.name +
              ") does not return, though its time is over: " +
              (replaced ? "another thread has taken its place" : "its place stays taken"));
         if (!replaced) return;
         run_result gone;
         gone.end = wire::run_end::failure;
-        if (!r.dropped) answer(done_of(r, gone), r.overtime ? over_limit : std::string_view{});
+        auto done = done_of(r, gone);
+        done.took_us.reset();  // nobody knows
+        if (!r.dropped) answer(done, r.overtime ? over_limit : std::string_view{});
+        clear_limits(slot);
         r.stuck = true;
         running_.erase(runs_, slot);
         stuck_.push_back(runs_, slot);
@@ -254,6 +261,7 @@ public:
 private:
     static constexpr std::chrono::milliseconds progress_every{100};
     static constexpr std::chrono::milliseconds stuck_patience{500};
+    static constexpr std::chrono::milliseconds try_again{5000};
     static constexpr std::string_view over_limit = "the attempt exceeded its time limit";
 
     struct owed_answer {
@@ -291,7 +299,7 @@ private:
         r.traceparent.assign(message.traceparent);
         r.soft_timeout_ms = message.soft_timeout_ms;
         r.timeout_ms = message.timeout_ms;
-        r.begun = r.dropped = r.overtime = r.cancelled = r.given_up = r.stuck = false;
+        r.begun = r.dropped = r.overtime = r.cancelled = r.given_up = r.stuck = r.overdue = false;
         r.sequence = ++sequence_;
         waiting_.push_back(runs_, slot);
         actions_.push_back({run_action::kind::execute, slot});
@@ -430,9 +438,7 @@ private:
         auto& r = runs_[slot];
         (r.begun ? running_ : waiting_).erase(runs_, slot);
         if (r.given_up) --given_up_;
-        soft_.clear(slot);
-        hard_.clear(slot);
-        stuck_at_.clear(slot);
+        clear_limits(slot);
         if (r.arguments.capacity() > worth_keeping) r.arguments = {};
         runs_.give(slot);
     }
@@ -445,6 +451,11 @@ private:
         if (r.timeout_ms != 0) r.limit_at = saturating_add(now_.steady, milliseconds{r.timeout_ms});
         if (r.timeout_ms != 0) hard_.set(slot, r.limit_at);
         if (r.cancelled) set_cancel_limit(slot);
+    }
+    void clear_limits(std::uint32_t slot) {
+        soft_.clear(slot);
+        hard_.clear(slot);
+        stuck_at_.clear(slot);
     }
     void set_cancel_limit(std::uint32_t slot) {
         hard_.set(slot, std::min(runs_[slot].limit_at, saturating_add(now_.steady, options_.cancel_grace)));

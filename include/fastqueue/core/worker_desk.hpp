@@ -1,14 +1,15 @@
 #pragma once
 
+#include <fastqueue/core/name_defaults.hpp>
 #include <fastqueue/core/plane_state.hpp>
 #include <fastqueue/core/task_life.hpp>
 #include <fastqueue/wire/nodes.hpp>
 #include <fastqueue/wire/registration.hpp>
-#include <fastqueue/wire/task_options.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -318,35 +319,29 @@ private:
     }
     void name_tasks(std::uint32_t w, wire::registration const& reg) {
         std::vector<std::uint32_t> names;
+        std::map<std::string_view, std::string_view> const defaults{reg.defaults.begin(), reg.defaults.end()};
         for (auto const& name : reg.tasks) {
             if (s_.dispatch.names().find(name) == none &&
                 s_.dispatch.names().size() >= s_.options.limits.max_task_names)
                 continue;
             names.push_back(s_.dispatch.names().intern(name));
-            s_.dispatch.names()[names.back()].defaults = defaults_of(name, reg);
+            take_defaults(name, defaults);
         }
         std::ranges::sort(names);
         names.erase(std::unique(names.begin(), names.end()), names.end());
         s_.dispatch.set_capability(w, std::move(names));
     }
-    /// What its definition says of its retries and limits. The latest word counts.
-    [[nodiscard]] static std::optional<task_options> defaults_of(std::string const& name,
-                                                                 wire::registration const& reg) {
-        auto const at = std::ranges::find(reg.defaults, name, &std::pair<std::string, std::string>::first);
-        if (at == reg.defaults.end()) return std::nullopt;
-        auto const line = "FQ1 submit " + at->second;
-        wire::header h;
-        wire::request_options o;
-        if (h.parse(line, line.size()) || wire::read_options(h, o)) return std::nullopt;
-        task_options said;  // only what a definition may say
-        said.retries = o.task.retries;
-        said.retry_delay_ms = o.task.retry_delay_ms;
-        said.retry_backoff = o.task.retry_backoff;
-        said.retry_max_ms = o.task.retry_max_ms;
-        said.retry_jitter = o.task.retry_jitter;
-        said.soft_timeout_ms = o.task.soft_timeout_ms;
-        said.timeout_ms = o.task.timeout_ms;
-        return said;
+    /// What its definition says of its retries and limits. The latest word counts, and is kept: tasks that are submitted after a
+    /// restart, before its worker is back, are treated by it.
+    void take_defaults(std::string_view name, std::map<std::string_view, std::string_view> const& said) {
+        auto const at = said.find(name);
+        auto& entry = s_.dispatch.names()[s_.dispatch.names().find(name)];
+        auto const before = entry.default_text;
+        entry.defaults = name_defaults::read(at == said.end() ? std::string_view{} : at->second);
+        entry.default_text = entry.defaults ? at->second : std::string_view{};
+        if (!s_.keeps() || entry.default_text == before) return;
+        if (!entry.default_text.empty()) s_.store.member(name_defaults::kept(name, entry.default_text), true);
+        if (!before.empty()) s_.store.member(name_defaults::kept(name, before), false);
     }
     /// Compares what the worker says it holds with its leases.
     /// \param new_session  what it does not name never reached it, or its answer never reached us: it waits

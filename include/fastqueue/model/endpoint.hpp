@@ -26,7 +26,8 @@ struct endpoint {
     }
     [[nodiscard]] bool is_ipv6() const noexcept { return host.find(':') != std::string::npos; }
     [[nodiscard]] bool is_loopback() const noexcept {
-        return host == "localhost" || host == "::1" || host.starts_with("127.");
+        return host == "localhost" || host == "::1" ||
+               (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos);
     }
     /// The same host, `offset` ports further; empty past 65535. A port of 0 stays 0: each is then taken free.
     [[nodiscard]] std::optional<endpoint> plus(std::uint32_t offset) const {

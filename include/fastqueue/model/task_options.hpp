@@ -25,9 +25,11 @@ enum class on_duplicate : std::uint8_t {
 struct task_options {
     std::optional<fastqueue::priority> priority;  ///< none: the port's
     fastqueue::delivery delivery = fastqueue::delivery::at_least_once;
-    bool meta = false;                     ///< the result carries attempt, worker and times
-    bool reply_both = false;               ///< a submit is answered at once and again at the end
-    bool retries_said = false;             ///< somebody has said how many: also where it is none
+    bool meta = false;              ///< the result carries attempt, worker and times
+    bool reply_both = false;        ///< a submit is answered at once and again at the end
+    bool retries_said = false;      ///< somebody has said how many, so that it goes before a definition's
+    bool retry_delay_said = false;  ///< the same of delay, back-off and longest wait
+    bool retry_jitter_said = false;
     std::uint32_t retries = 0;             ///< 0 to 1000: tries after a failure of the handler
     std::uint64_t retry_delay_ms = 1000;   ///< before the first retry
     double retry_backoff = 2;              ///< factor from one retry to the next, 1 to 100

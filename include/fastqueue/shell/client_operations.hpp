@@ -139,7 +139,7 @@ private:
         template <class Handler>
         void operator()(Handler handler, kept_answer answer) {
             if (answer.error) ids.clear();
-            for (auto& id : ids) id = answer.stands_for(id);
+            answer.replace_attached(ids);
             std::move(handler)(answer.error, std::move(ids));
         }
     };

@@ -33,9 +33,9 @@ public:
     /// \param executor  makes it; empty: it is made as the policy's type can be
     local_worker(std::shared_ptr<transport::inproc_hub> hub, endpoint door, std::string id, registry tasks,
                  std::uint32_t concurrency, std::uint32_t window, std::chrono::microseconds spin,
-                 std::uint64_t seed, executor_maker executor)
-        : worker_{options(std::move(door), std::move(id), concurrency, window, spin, seed), std::move(tasks),
-                  instances(std::move(hub), std::move(executor))} {}
+                 std::chrono::milliseconds cancel_grace, std::uint64_t seed, executor_maker executor)
+        : worker_{options(std::move(door), std::move(id), concurrency, window, spin, cancel_grace, seed),
+                  std::move(tasks), instances(std::move(hub), std::move(executor))} {}
     ~local_worker() {
         worker_.abandon();
         if (thread_.joinable()) thread_.join();
@@ -50,11 +50,13 @@ public:
     }
     /// It ends at once; handlers that run are asked to stop, and the destructor waits for them.
     void abandon() noexcept { worker_.abandon(); }
+    /// Handlers that were given up and have not returned: the destructor waits for them.
+    [[nodiscard]] std::size_t stuck() const noexcept { return worker_.stuck(); }
 
 private:
     static subworker_options options(endpoint door, std::string id, std::uint32_t concurrency,
                                      std::uint32_t window, std::chrono::microseconds spin,
-                                     std::uint64_t seed) {
+                                     std::chrono::milliseconds cancel_grace, std::uint64_t seed) {
         subworker_options o;
         o.window = window;
         o.worker_id = std::move(id);
@@ -63,6 +65,7 @@ private:
         o.discovery.reset();
         o.concurrency = concurrency;
         o.grace = {};
+        o.cancel_grace = cancel_grace;
         o.spin = spin;
         o.seed = seed;
         return o;

@@ -28,6 +28,13 @@ struct kept_answer {
     task_meta meta;
     std::vector<core::attached_task> attached;
 
+    /// Replaces those of `ids`, in the order in which they were asked, for which others stand.
+    void replace_attached(std::vector<task_id>& ids) const noexcept {
+        auto next = attached.begin();
+        for (auto& id : ids) {
+            if (next != attached.end() && next->asked == id) id = (next++)->stands;
+        }
+    }
     /// The task that stands for what was asked, where another one does.
     [[nodiscard]] task_id stands_for(task_id const& asked) const noexcept {
         for (auto const& a : attached) {

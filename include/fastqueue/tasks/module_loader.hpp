@@ -174,7 +174,8 @@ private:
         declared_schedule declared{text(schedule.tokens), text(schedule.arguments)};
         auto const line = "FQ1 schedule" + declared.tokens;
         wire::header h;
-        if (h.parse(line, line.size()) || h.positional().size() != 2)
+        bool const read = !h.parse(line, line.size()) && h.positional().size() == 2;
+        if (!read || !h.get("ref").empty() || !h.get("replace").empty())
             fail(file, "has a schedule that cannot be read");
         into.schedule(std::move(declared));
     }

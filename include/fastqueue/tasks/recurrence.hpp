@@ -109,6 +109,12 @@ template <class R>
                                                  invocation<R> const& task) {
     if (!is_valid_name(name))
         throw error{errc::bad_name, "a schedule's name is 1 to 255 of A-Z a-z 0-9 . _ : -"};
+    auto const& o = task.options();
+    if (o.countdown_ms || o.eta_us || o.expires_us)
+        detail::bad_option(
+            "schedule", "a countdown, an eta and expires_at have no meaning for what fires again and again");
+    if (!task.id().empty())
+        detail::bad_option("schedule", "each firing is a task of its own: an id cannot be given");
     return {' ' + std::string{name} + ' ' + task.name() + when.tokens() + detail::wish_tokens(task),
             task.arguments()};
 }

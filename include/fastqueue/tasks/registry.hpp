@@ -115,10 +115,14 @@ public:
     /// \throws error (bad_name) for a name that cannot be one
     template <class R>
     registry& schedule(std::string_view name, recurrence const& when, invocation<R> const& task) {
-        schedules_.push_back(declare_schedule(name, when, task));
-        return *this;
+        return schedule(declare_schedule(name, when, task));
     }
     registry& schedule(declared_schedule declared) {
+        auto const name = std::string_view{declared.tokens}.substr(0, declared.tokens.find(' ', 1) + 1);
+        for (auto const& other : schedules_) {
+            if (other.tokens.starts_with(name))
+                throw error{errc::bad_name, "the schedule" + std::string{name} + "is declared twice"};
+        }
         schedules_.push_back(std::move(declared));
         return *this;
     }
@@ -156,7 +160,7 @@ public:
         auto merged = *this;
         for (auto const& each : other) merged.add(each);
         merged.hooks_.merge(other.hooks_);
-        merged.schedules_.insert(merged.schedules_.end(), other.schedules_.begin(), other.schedules_.end());
+        for (auto const& declared : other.schedules_) merged.schedule(declared);
         *this = std::move(merged);
     }
 

@@ -77,6 +77,7 @@ public:
         options_.retry_delay_ms = detail::option_ms("retry_delay", first);
         options_.retry_max_ms = detail::option_ms("retry_delay", longest);
         options_.retry_backoff = backoff;
+        options_.retry_delay_said = true;
         return self();
     }
     template <class Rep, class Period>
@@ -89,6 +90,7 @@ public:
     Self& retry_jitter(double part) & {
         if (!(part >= 0 && part <= 1)) detail::bad_option("retry_jitter", "the part is 0 to 1");
         options_.retry_jitter = part;
+        options_.retry_jitter_said = true;
         return self();
     }
     Self&& retry_jitter(double part) && {

@@ -57,6 +57,11 @@ public:
         auto const& t = out_.task;
         if (t.countdown_ms && t.eta_us)
             return problem{errc::bad_request, "countdown_ms and eta_us exclude each other"};
+        if (out_.on_duplicate == on_duplicate::attach && t.delivery == fastqueue::delivery::at_most_once)
+            return problem{errc::bad_request,
+                           "a task that is to run at most once cannot be attached to another one"};
+        if (says_otherwise_ && out_.unique.empty())
+            return problem{errc::bad_request, "on_duplicate is for a unique key"};
         if (has_data_ && out_.callback.empty())
             return problem{errc::bad_request, "callback_data is for a callback"};
         return std::nullopt;
@@ -183,6 +188,7 @@ private:
         return out_.has_attributes = true;
     }
     bool duplicates(field const& f) {
+        says_otherwise_ = true;
         if (f.value == "attach") out_.on_duplicate = on_duplicate::attach;
         if (f.value == "replace") out_.on_duplicate = on_duplicate::replace;
         return out_.on_duplicate != on_duplicate::reject || f.value == "reject" ||
@@ -221,6 +227,7 @@ private:
     request_options& out_;
     problem problem_;
     bool has_data_ = false;
+    bool says_otherwise_ = false;
 };
 
 inline void write_fraction(header_writer& out, std::string_view key, double value) {
@@ -248,10 +255,13 @@ inline void write_options(header_writer& out, task_options const& o) {
     if (o.meta) out.field("meta", "1");
     if (o.reply_both) out.field("reply", "both");
     if (o.retries != 0 || o.retries_said) out.field("retries", std::uint64_t{o.retries});
-    if (o.retry_delay_ms != usual.retry_delay_ms) out.field("retry_delay_ms", o.retry_delay_ms);
-    if (o.retry_backoff != usual.retry_backoff) detail::write_fraction(out, "retry_backoff", o.retry_backoff);
-    if (o.retry_max_ms != usual.retry_max_ms) out.field("retry_max_ms", o.retry_max_ms);
-    if (o.retry_jitter != usual.retry_jitter) detail::write_fraction(out, "retry_jitter", o.retry_jitter);
+    if (o.retry_delay_said || o.retry_delay_ms != usual.retry_delay_ms)
+        out.field("retry_delay_ms", o.retry_delay_ms);
+    if (o.retry_delay_said || o.retry_backoff != usual.retry_backoff)
+        detail::write_fraction(out, "retry_backoff", o.retry_backoff);
+    if (o.retry_delay_said || o.retry_max_ms != usual.retry_max_ms) out.field("retry_max_ms", o.retry_max_ms);
+    if (o.retry_jitter_said || o.retry_jitter != usual.retry_jitter)
+        detail::write_fraction(out, "retry_jitter", o.retry_jitter);
     if (o.soft_timeout_ms != 0) out.field("soft_timeout_ms", o.soft_timeout_ms);
     if (o.timeout_ms != 0) out.field("timeout_ms", o.timeout_ms);
     if (o.countdown_ms) out.field("countdown_ms", *o.countdown_ms);
