@@ -88,8 +88,9 @@ public:
         if (several) option->expected(1, 1 << 20);
     }
     void word(std::string const& name, std::string const& help, std::function<void(bool)> set) {
+        auto const text = detail::wrapped(help);
         add_word(
-            app_.add_flag(name, detail::wrapped(help)), name,
+            app_.add_flag(name, text), name,
             [set = std::move(set)](std::string_view n, std::string_view v) { set(read_truth(n, v)); }, false);
     }
     /// An option without a value: it is there or not. \param set  is told whether
@@ -121,7 +122,7 @@ private:
         how given;
     };
 
-    static bool ignore(CLI::results_t const&) { return true; }  // CLI11 only finds the words
+    static constexpr auto ignore = [](CLI::results_t const&) { return true; };  // CLI11 only finds the words
     CLI::Option* add_word(CLI::Option* option, std::string const& name, reader read, bool several) {
         entries_.push_back({option, name, {}, std::move(read), several ? how::often : how::once});
         return option;

@@ -526,11 +526,45 @@ static_assert(policy::balancing<weighted>);
 
 // ---- <fastqueue/tasks/invocation.hpp>
 
+// ---- <fastqueue/model/base64url.hpp>
+
+#include <string>
+
+namespace fastqueue {
+
+inline constexpr std::string_view base64url_alphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// Octets as text that may stand in a header, without padding.
+/// \source RFC 4648, section 5
+[[nodiscard]] inline std::string base64url(std::string_view octets) {
+    std::string out;
+    out.reserve((octets.size() * 4 + 2) / 3);
+    std::uint32_t bits = 0;
+    unsigned count = 0;
+    for (char const c : octets) {
+        bits = bits << 8U | static_cast<unsigned char>(c);
+        for (count += 8; count >= 6; count -= 6) out += base64url_alphabet[bits >> (count - 6) & 63U];
+    }
+    if (count > 0) out += base64url_alphabet[bits << (6 - count) & 63U];
+    return out;
+}
+
+/// Whether it is such text; empty is.
+[[nodiscard]] inline bool is_base64url(std::string_view text) noexcept {
+    return text.size() % 4 != 1 && std::ranges::all_of(text, [](char c) {
+               return base64url_alphabet.find(c) != std::string_view::npos;
+           });
+}
+
+}  // namespace fastqueue
+
+// ---- <fastqueue/model/endpoint.hpp>
+
 // ---- <fastqueue/model/error.hpp>
 
 #include <array>
 #include <stdexcept>
-#include <string>
 #include <system_error>
 
 namespace fastqueue {
@@ -733,6 +767,126 @@ private:
 template <>
 struct std::is_error_code_enum<fastqueue::errc> : std::true_type {};
 
+#include <charconv>
+#include <optional>
+
+#include <arpa/inet.h>
+
+namespace fastqueue {
+
+/// Where something listens: `tcp://host:port`. The host is a name, an IPv4 address, an IPv6 address in
+/// brackets or, for listening only, `*`; the port is 0 to 65535, where 0 (or `*`) asks the system for a free
+/// one.
+struct endpoint {
+    std::string host;  ///< without brackets
+    std::uint16_t port = 0;
+
+    [[nodiscard]] bool is_wildcard() const noexcept {
+        return host == "*" || host == "0.0.0.0" || host == "::";
+    }
+    [[nodiscard]] bool is_ipv6() const noexcept { return host.find(':') != std::string::npos; }
+    [[nodiscard]] bool is_loopback() const noexcept {
+        return host == "localhost" || host == "::1" ||
+               (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos);
+    }
+    /// The same host, `offset` ports further; empty past 65535. A port of 0 stays 0: each is then taken free.
+    [[nodiscard]] std::optional<endpoint> plus(std::uint32_t offset) const {
+        if (port == 0) return endpoint{host, 0};
+        if (offset > 65535U - port) return std::nullopt;
+        return endpoint{host, static_cast<std::uint16_t>(port + offset)};
+    }
+    [[nodiscard]] std::string text() const {
+        return "tcp://" + (is_ipv6() ? "[" + host + "]" : host) + ":" + std::to_string(port);
+    }
+    friend bool operator==(endpoint const&, endpoint const&) = default;
+};
+
+namespace detail {
+
+/// Why `host` is none, or empty.
+[[nodiscard]] inline std::string_view host_problem(std::string_view host) noexcept {
+    if (host.empty()) return "the host is missing";
+    if (host == "*") return {};
+    if (host.size() > 253) return "the host name is longer than 253 characters";
+    auto const plain = std::ranges::all_of(host, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+               c == '-' || c == '_';
+    });
+    return plain ? std::string_view{} : "the host has a character that no host name has";
+}
+
+[[nodiscard]] inline std::string_view ipv6_problem(std::string_view host) noexcept {
+    auto const zone = host.find('%');
+    auto const address = host.substr(0, zone);
+    char text[INET6_ADDRSTRLEN] = {};  // the system's reader wants a zero at the end
+    in6_addr ignored{};
+    bool const fits = address.size() < sizeof text && address.find('\0') == std::string_view::npos;
+    if (fits) address.copy(text, sizeof text - 1);
+    if (!fits || ::inet_pton(AF_INET6, text, &ignored) != 1)
+        return "what stands in brackets is not an IPv6 address";
+    if (zone == std::string_view::npos) return {};
+    auto const name = host.substr(zone + 1);
+    return name.empty() || name == "*" || !host_problem(name).empty() ? "the address has a malformed zone"
+                                                                      : std::string_view{};
+}
+
+[[nodiscard]] inline std::string_view port_problem(std::string_view text, std::uint16_t& port) noexcept {
+    if (text == "*") return {};
+    if (text.empty()) return "the port is missing";
+    std::uint32_t number = 0;
+    auto const [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
+    bool const digits = std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+    if (!digits || (failed == std::errc{} && end != text.data() + text.size()))
+        return "the port is not a number";
+    if (failed != std::errc{} || number > 65535) return "the port is over 65535";
+    port = static_cast<std::uint16_t>(number);
+    return {};
+}
+
+}  // namespace detail
+
+/// Reads `tcp://host:port`, strictly: nothing is guessed, cut or wrapped.
+/// \param[out] out  written on success only
+/// \return empty on success, else the reason in words, fit for "... is not an address: <reason>"
+[[nodiscard]] inline std::string_view parse_endpoint(std::string_view text, endpoint& out) {
+    constexpr std::string_view scheme = "tcp://";
+    if (!text.starts_with(scheme)) return "it does not begin with tcp://";
+    auto rest = text.substr(scheme.size());
+    std::string_view host;
+    if (rest.starts_with('[')) {
+        auto const close = rest.find(']');
+        if (close == std::string_view::npos) return "the bracket is not closed";
+        host = rest.substr(1, close - 1);
+        rest = rest.substr(close + 1);
+        if (auto const problem = detail::ipv6_problem(host); !problem.empty()) return problem;
+        if (rest.empty() || rest.front() != ':') return "the port is missing";
+    } else {
+        auto const colon = rest.find(':');
+        if (colon == std::string_view::npos) return "the port is missing";
+        host = rest.substr(0, colon);
+        rest = rest.substr(colon);
+        if (rest.find(':', 1) != std::string_view::npos) return "an IPv6 address must stand in brackets";
+        if (auto const problem = detail::host_problem(host); !problem.empty()) return problem;
+    }
+    std::uint16_t port = 0;
+    if (auto const problem = detail::port_problem(rest.substr(1), port); !problem.empty()) return problem;
+    out = endpoint{std::string{host}, port};
+    return {};
+}
+
+/// The same for callers that want the endpoint or an exception.
+/// \throws error (errc::bad_address) that names the address, what is wrong with it and how one looks
+[[nodiscard]] inline endpoint make_endpoint(std::string_view text) {
+    endpoint out;
+    if (auto const problem = parse_endpoint(text, out); !problem.empty()) {
+        throw error{errc::bad_address, "'" + std::string{text.substr(0, 300)} + "' is not an address: " +
+                                           std::string{problem} + "; write it as tcp://127.0.0.1:5555"};
+    }
+    return out;
+}
+
+}  // namespace fastqueue
+
 // ---- <fastqueue/model/name.hpp>
 
 namespace fastqueue {
@@ -787,8 +941,6 @@ template <class Names>
 
 // ---- <fastqueue/model/priority.hpp>
 
-#include <optional>
-
 namespace fastqueue {
 
 /// Strict: while a task of a higher priority waits and can run, none of a lower one is begun.
@@ -808,6 +960,57 @@ inline constexpr std::array<std::string_view, priority_count> priority_names{"cr
     }
     return std::nullopt;
 }
+
+}  // namespace fastqueue
+
+// ---- <fastqueue/model/task_attributes.hpp>
+
+namespace fastqueue {
+
+inline constexpr std::size_t max_tags = 8;              ///< of one task
+inline constexpr std::string_view tag_prefix = "tag.";  ///< of a tag's key where it stands among other keys
+
+/// What few tasks bear beyond what all do: fields as a header has them, `key=value` with a space between: a trace context, the
+/// key that makes it unique, tags, where its end is told, which firing of a schedule it is (`firing`). A view; the text outlives it.
+class task_attributes {
+public:
+    explicit task_attributes(std::string_view text) noexcept : text_{text} {}
+
+    /// Whether a header's field of this key is one.
+    [[nodiscard]] static bool is_one(std::string_view key) noexcept {
+        return key == "traceparent" || key == "unique" || key == "callback" || key == "callback_data" ||
+               key.starts_with(tag_prefix);
+    }
+    /// Calls `f(key, value)` for each.
+    template <class F>
+    void each(F&& f) const {
+        auto rest = text_;
+        while (!rest.empty()) {
+            auto const field = rest.substr(0, rest.find(' '));
+            auto const equals = std::min(field.find('='), field.size());
+            f(field.substr(0, equals), field.substr(std::min(equals + 1, field.size())));
+            rest.remove_prefix(std::min(field.size() + 1, rest.size()));
+        }
+    }
+    /// Calls `f(key, value)` for each tag, without the prefix.
+    template <class F>
+    void each_tag(F&& f) const {
+        each([&f](std::string_view key, std::string_view value) {
+            if (key.starts_with(tag_prefix)) f(key.substr(tag_prefix.size()), value);
+        });
+    }
+    /// The value of `key`; empty where it is not there.
+    [[nodiscard]] std::string_view get(std::string_view key) const noexcept {
+        std::string_view found;
+        each([&](std::string_view k, std::string_view value) {
+            if (k == key) found = value;
+        });
+        return found;
+    }
+
+private:
+    std::string_view text_;
+};
 
 }  // namespace fastqueue
 
@@ -1083,12 +1286,22 @@ enum class delivery : std::uint8_t {
     at_most_once,   ///< it is never run again, and never sent ahead to a busy worker
 };
 
+/// What happens to a task whose `unique` key another one has that lives.
+enum class on_duplicate : std::uint8_t {
+    reject,   ///< it is refused as a `duplicate`
+    attach,   ///< it is not run: it gets the other one's result
+    replace,  ///< the other one is cancelled if it has not begun; else it is refused
+};
+
 /// How a task wants to be treated. Defaults are FQ1's; what is at its default is not sent.
 struct task_options {
     std::optional<fastqueue::priority> priority;  ///< none: the port's
     fastqueue::delivery delivery = fastqueue::delivery::at_least_once;
-    bool meta = false;                     ///< the result carries attempt, worker and times
-    bool reply_both = false;               ///< a submit is answered at once and again at the end
+    bool meta = false;              ///< the result carries attempt, worker and times
+    bool reply_both = false;        ///< a submit is answered at once and again at the end
+    bool retries_said = false;      ///< somebody has said how many, so that it goes before a definition's
+    bool retry_delay_said = false;  ///< the same of delay, back-off and longest wait
+    bool retry_jitter_said = false;
     std::uint32_t retries = 0;             ///< 0 to 1000: tries after a failure of the handler
     std::uint64_t retry_delay_ms = 1000;   ///< before the first retry
     double retry_backoff = 2;              ///< factor from one retry to the next, 1 to 100
@@ -1115,8 +1328,6 @@ inline constexpr std::uint32_t max_retries = 1000;
 // ---- <fastqueue/json/reader.hpp>
 
 // ---- <fastqueue/json/number.hpp>
-
-#include <charconv>
 
 namespace fastqueue::json {
 
@@ -3119,6 +3330,8 @@ static_assert(policy::serialization<json>);
 
 }  // namespace fastqueue::serialization
 
+// ---- <fastqueue/tasks/treatment.hpp>
+
 namespace fastqueue {
 
 namespace detail {
@@ -3148,12 +3361,106 @@ template <class Rep, class Period>
     return ms;
 }
 
+template <class Duration>
+[[nodiscard]] std::uint64_t epoch_us(std::string_view option, std::chrono::sys_time<Duration> when) {
+    using exact = std::chrono::duration<long double, std::micro>;
+    auto const us = std::chrono::duration_cast<exact>(when.time_since_epoch()).count();
+    if (!(us >= 0)) bad_option(option, "the time is before 1970");
+    if (us > static_cast<long double>(max_wire_number)) bad_option(option, "the time is too far away");
+    return static_cast<std::uint64_t>(us);
+}
+
 [[nodiscard]] inline bool is_wire_token(std::string_view text) noexcept {
     return !text.empty() && text.size() <= 255 &&
            std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
 }
 
 }  // namespace detail
+
+/// How a task is treated when it fails or takes long: what an invocation asks for, and what a definition says for those that ask for
+/// nothing. Each function throws error (bad_option) for a value out of its range.
+template <class Self>
+class treatment {
+public:
+    /// How often it is tried again after its handler failed or was too slow, 0 to 1000.
+    Self& retries(std::uint32_t n) & {
+        if (n > max_retries) detail::bad_option("retries", "at most 1000");
+        options_.retries = n;
+        options_.retries_said = true;
+        return self();
+    }
+    Self&& retries(std::uint32_t n) && { return std::move(static_cast<treatment&>(*this).retries(n)); }
+
+    /// The wait before the first retry; each further one is longer by `backoff` (1 to 100), up to `longest`.
+    template <class Rep, class Period>
+    Self& retry_delay(std::chrono::duration<Rep, Period> first, double backoff = 2,
+                      std::chrono::milliseconds longest = std::chrono::minutes{10}) & {
+        if (!(backoff >= 1 && backoff <= 100)) detail::bad_option("retry_delay", "the back-off is 1 to 100");
+        options_.retry_delay_ms = detail::option_ms("retry_delay", first);
+        options_.retry_max_ms = detail::option_ms("retry_delay", longest);
+        options_.retry_backoff = backoff;
+        options_.retry_delay_said = true;
+        return self();
+    }
+    template <class Rep, class Period>
+    Self&& retry_delay(std::chrono::duration<Rep, Period> first, double backoff = 2,
+                       std::chrono::milliseconds longest = std::chrono::minutes{10}) && {
+        return std::move(static_cast<treatment&>(*this).retry_delay(first, backoff, longest));
+    }
+
+    /// So much of each wait before a retry is left to chance, 0 to 1: then tasks that failed together do not come back together.
+    Self& retry_jitter(double part) & {
+        if (!(part >= 0 && part <= 1)) detail::bad_option("retry_jitter", "the part is 0 to 1");
+        options_.retry_jitter = part;
+        options_.retry_jitter_said = true;
+        return self();
+    }
+    Self&& retry_jitter(double part) && {
+        return std::move(static_cast<treatment&>(*this).retry_jitter(part));
+    }
+
+    /// An attempt that takes longer ends as `timeout`. Longer than 0.
+    template <class Rep, class Period>
+    Self& timeout(std::chrono::duration<Rep, Period> limit) & {
+        options_.timeout_ms = detail::time_limit_ms("timeout", limit);
+        return self();
+    }
+    template <class Rep, class Period>
+    Self&& timeout(std::chrono::duration<Rep, Period> limit) && {
+        return std::move(static_cast<treatment&>(*this).timeout(limit));
+    }
+
+    /// After this time the handler is asked to stop. Longer than 0.
+    template <class Rep, class Period>
+    Self& soft_timeout(std::chrono::duration<Rep, Period> limit) & {
+        options_.soft_timeout_ms = detail::time_limit_ms("soft_timeout", limit);
+        return self();
+    }
+    template <class Rep, class Period>
+    Self&& soft_timeout(std::chrono::duration<Rep, Period> limit) && {
+        return std::move(static_cast<treatment&>(*this).soft_timeout(limit));
+    }
+
+    [[nodiscard]] task_options const& options() const noexcept { return options_; }
+
+protected:
+    treatment() = default;
+    explicit treatment(task_options const& options) : options_{options} {}
+    ~treatment() = default;
+    treatment(treatment const&) = default;
+    treatment(treatment&&) = default;
+    treatment& operator=(treatment const&) = default;
+    treatment& operator=(treatment&&) = default;
+
+    task_options options_;
+
+private:
+    [[nodiscard]] Self& self() noexcept { return static_cast<Self&>(*this); }
+};
+
+}  // namespace fastqueue
+
+namespace fastqueue {
 
 /// A task to be run: its name, its encoded arguments and how it wants to be treated. `R` is the type of its result. It is a
 /// value that a client's `call`, `delay` and batches take, and may be sent any number of times: each is another task
@@ -3162,7 +3469,10 @@ template <class Rep, class Period>
 /// Options are set fluently: `tasks::add(5, 3).at(priority::critical).retries(3).timeout(2s)`. Each throws
 /// error (bad_option) for a value out of its range.
 template <class R>
-class invocation {
+class invocation : public treatment<invocation<R>> {
+    using base = treatment<invocation<R>>;
+    using base::options_;
+
 public:
     using result_type = R;
 
@@ -3179,64 +3489,16 @@ public:
     /// The same task, whatever is said of its result's type.
     template <class Other>
     explicit invocation(invocation<Other> const& other)
-        : name_{other.name()},
+        : base{other.options()},
+          name_{other.name()},
           arguments_{other.arguments()},
           content_{other.content()},
-          options_{other.options()},
           id_{other.id()},
-          key_{other.key()} {}
+          key_{other.key()},
+          attributes_{other.attributes()} {}
 
     invocation& at(priority p) & { return options_.priority = p, *this; }
     invocation&& at(priority p) && { return std::move(at(p)); }
-
-    /// How often it is tried again after its handler failed or was too slow, 0 to 1000.
-    invocation& retries(std::uint32_t n) & {
-        if (n > max_retries) detail::bad_option("retries", "at most 1000");
-        return options_.retries = n, *this;
-    }
-    invocation&& retries(std::uint32_t n) && { return std::move(retries(n)); }
-
-    /// The wait before the first retry; each further one is longer by `backoff` (1 to 100), up to `longest`.
-    template <class Rep, class Period>
-    invocation& retry_delay(std::chrono::duration<Rep, Period> first, double backoff = 2,
-                            std::chrono::milliseconds longest = std::chrono::minutes{10}) & {
-        if (!(backoff >= 1 && backoff <= 100)) detail::bad_option("retry_delay", "the back-off is 1 to 100");
-        options_.retry_delay_ms = detail::option_ms("retry_delay", first);
-        options_.retry_max_ms = detail::option_ms("retry_delay", longest);
-        return options_.retry_backoff = backoff, *this;
-    }
-    template <class Rep, class Period>
-    invocation&& retry_delay(std::chrono::duration<Rep, Period> first, double backoff = 2,
-                             std::chrono::milliseconds longest = std::chrono::minutes{10}) && {
-        return std::move(retry_delay(first, backoff, longest));
-    }
-
-    /// So much of each wait before a retry is left to chance, 0 to 1: then tasks that failed together do not come back together.
-    invocation& retry_jitter(double part) & {
-        if (!(part >= 0 && part <= 1)) detail::bad_option("retry_jitter", "the part is 0 to 1");
-        return options_.retry_jitter = part, *this;
-    }
-    invocation&& retry_jitter(double part) && { return std::move(retry_jitter(part)); }
-
-    /// An attempt that takes longer ends as `timeout`. Longer than 0.
-    template <class Rep, class Period>
-    invocation& timeout(std::chrono::duration<Rep, Period> limit) & {
-        return options_.timeout_ms = detail::time_limit_ms("timeout", limit), *this;
-    }
-    template <class Rep, class Period>
-    invocation&& timeout(std::chrono::duration<Rep, Period> limit) && {
-        return std::move(timeout(limit));
-    }
-
-    /// After this time the handler is asked to stop. Longer than 0.
-    template <class Rep, class Period>
-    invocation& soft_timeout(std::chrono::duration<Rep, Period> limit) & {
-        return options_.soft_timeout_ms = detail::time_limit_ms("soft_timeout", limit), *this;
-    }
-    template <class Rep, class Period>
-    invocation&& soft_timeout(std::chrono::duration<Rep, Period> limit) && {
-        return std::move(soft_timeout(limit));
-    }
 
     /// Not before so long after it was accepted. Takes the place of an `eta`.
     template <class Rep, class Period>
@@ -3252,7 +3514,7 @@ public:
     /// Not before this time (UTC). Takes the place of a `countdown`.
     template <class Duration>
     invocation& eta(std::chrono::sys_time<Duration> when) & {
-        options_.eta_us = epoch_us("eta", when);
+        options_.eta_us = detail::epoch_us("eta", when);
         return options_.countdown_ms.reset(), *this;
     }
     template <class Duration>
@@ -3274,7 +3536,7 @@ public:
     /// If it has not begun at this time (UTC), it ends as `expired`. Takes the place of `expires_in`.
     template <class Duration>
     invocation& expires_at(std::chrono::sys_time<Duration> when) & {
-        options_.expires_us = epoch_us("expires_at", when);
+        options_.expires_us = detail::epoch_us("expires_at", when);
         return options_.expires_ms.reset(), *this;
     }
     template <class Duration>
@@ -3301,6 +3563,63 @@ public:
     }
     invocation&& key(std::string_view key) && { return std::move(this->key(key)); }
 
+    /// While a task with this key lives, in whatever state, no second one does: 1 to 255 printable ASCII characters without spaces.
+    /// \param otherwise  what becomes of this one then: it is refused (error duplicate, whose text is the other one's id), or gets
+    ///                   the other one's result, or takes its place if that has not begun
+    invocation& unique(std::string_view key, on_duplicate otherwise = on_duplicate::reject) & {
+        static constexpr std::string_view words[] = {"reject", "attach", "replace"};
+        if (!detail::is_wire_token(key))
+            detail::bad_option("unique", "1 to 255 printable characters without spaces");
+        if (attributes_.find(" unique=") != std::string::npos)
+            detail::bad_option("unique", "a task has one such key");
+        attributes_.append(" unique=").append(key);
+        if (otherwise != on_duplicate::reject)
+            attributes_.append(" on_duplicate=").append(words[static_cast<std::size_t>(otherwise)]);
+        return *this;
+    }
+    invocation&& unique(std::string_view key, on_duplicate otherwise = on_duplicate::reject) && {
+        return std::move(unique(key, otherwise));
+    }
+
+    /// Something by which the task can be found and cancelled with others; at most eight, each key once.
+    /// \param key    1 to 64 of `A-Z a-z 0-9 . _ : -`
+    /// \param value  1 to 255 printable ASCII characters without spaces
+    invocation& tag(std::string_view key, std::string_view value) & {
+        if (key.size() > 64 || !is_valid_name(key))
+            detail::bad_option("tag", "a key is 1 to 64 of A-Z a-z 0-9 . _ : -");
+        if (!detail::is_wire_token(value))
+            detail::bad_option("tag", "a value is 1 to 255 printable characters without spaces");
+        auto const name = ' ' + std::string{tag_prefix}.append(key) + '=';
+        if (attributes_.find(name) != std::string::npos)
+            detail::bad_option("tag", "the key " + std::string{key} + " stands twice");
+        if (tags_ == max_tags) detail::bad_option("tag", "a task has at most 8 tags");
+        ++tags_;
+        attributes_.append(name).append(value);
+        return *this;
+    }
+    invocation&& tag(std::string_view key, std::string_view value) && { return std::move(tag(key, value)); }
+
+    /// Its end is told to a PULL socket there, with meta and `data`, which is handed back as base64url. The control plane must allow
+    /// the host; it tries for a minute. What must not be lost is asked for with `wait`: PUSH has no acknowledgement.
+    /// \param address  as `tcp://127.0.0.1:7000`
+    /// \param data     at most 768 octets
+    invocation& callback(std::string_view address, std::string_view data = {}) & {
+        endpoint at;
+        if (auto const why = parse_endpoint(address, at); !why.empty() || at.port == 0 || at.is_wildcard())
+            detail::bad_option("callback",
+                               "'" + std::string{address.substr(0, 300)} +
+                                   "' is no address to connect to; write it as tcp://127.0.0.1:7000");
+        if (data.size() > 768) detail::bad_option("callback", "the data is at most 768 octets");
+        if (attributes_.find(" callback=") != std::string::npos)
+            detail::bad_option("callback", "a task has one callback");
+        attributes_.append(" callback=").append(at.text());
+        if (!data.empty()) attributes_.append(" callback_data=").append(base64url(data));
+        return *this;
+    }
+    invocation&& callback(std::string_view address, std::string_view data = {}) && {
+        return std::move(callback(address, data));
+    }
+
     /// The result tells attempt, worker and times.
     invocation& with_meta() & { return options_.meta = true, *this; }
     invocation&& with_meta() && { return std::move(with_meta()); }
@@ -3308,28 +3627,19 @@ public:
     [[nodiscard]] std::string const& name() const noexcept { return name_; }
     [[nodiscard]] std::string const& arguments() const noexcept { return arguments_; }  ///< encoded
     [[nodiscard]] std::string_view content() const noexcept { return content_; }  ///< how they are encoded
-    [[nodiscard]] task_options const& options() const noexcept { return options_; }
     [[nodiscard]] task_id const& id() const noexcept { return id_; }  ///< empty: the client chooses
     [[nodiscard]] std::string const& key() const noexcept { return key_; }
+    /// Unique key, tags and the like as a header has them, with a space before each.
+    [[nodiscard]] std::string const& attributes() const noexcept { return attributes_; }
 
 private:
-    template <class Duration>
-    [[nodiscard]] static std::uint64_t epoch_us(std::string_view option,
-                                                std::chrono::sys_time<Duration> when) {
-        using exact = std::chrono::duration<long double, std::micro>;
-        auto const us = std::chrono::duration_cast<exact>(when.time_since_epoch()).count();
-        if (!(us >= 0)) detail::bad_option(option, "the time is before 1970");
-        if (us > static_cast<long double>(detail::max_wire_number))
-            detail::bad_option(option, "the time is too far away");
-        return static_cast<std::uint64_t>(us);
-    }
-
     std::string name_;
     std::string arguments_;
     std::string_view content_;  // of a serialization policy: lives for ever
-    task_options options_;
     task_id id_;
     std::string key_;
+    std::string attributes_;
+    std::size_t tags_ = 0;
 };
 
 /// An invocation by name, for callers that share no handle with the worker. Arguments are written as JSON by position.
@@ -3371,124 +3681,6 @@ private:
 }  // namespace fastqueue
 
 // ---- <fastqueue/client_options.hpp>
-
-// ---- <fastqueue/model/endpoint.hpp>
-
-#include <arpa/inet.h>
-
-namespace fastqueue {
-
-/// Where something listens: `tcp://host:port`. The host is a name, an IPv4 address, an IPv6 address in
-/// brackets or, for listening only, `*`; the port is 0 to 65535, where 0 (or `*`) asks the system for a free
-/// one.
-struct endpoint {
-    std::string host;  ///< without brackets
-    std::uint16_t port = 0;
-
-    [[nodiscard]] bool is_wildcard() const noexcept {
-        return host == "*" || host == "0.0.0.0" || host == "::";
-    }
-    [[nodiscard]] bool is_ipv6() const noexcept { return host.find(':') != std::string::npos; }
-    [[nodiscard]] bool is_loopback() const noexcept {
-        return host == "localhost" || host == "::1" || host.starts_with("127.");
-    }
-    /// The same host, `offset` ports further; empty past 65535. A port of 0 stays 0: each is then taken free.
-    [[nodiscard]] std::optional<endpoint> plus(std::uint32_t offset) const {
-        if (port == 0) return endpoint{host, 0};
-        if (offset > 65535U - port) return std::nullopt;
-        return endpoint{host, static_cast<std::uint16_t>(port + offset)};
-    }
-    [[nodiscard]] std::string text() const {
-        return "tcp://" + (is_ipv6() ? "[" + host + "]" : host) + ":" + std::to_string(port);
-    }
-    friend bool operator==(endpoint const&, endpoint const&) = default;
-};
-
-namespace detail {
-
-/// Why `host` is none, or empty.
-[[nodiscard]] inline std::string_view host_problem(std::string_view host) noexcept {
-    if (host.empty()) return "the host is missing";
-    if (host == "*") return {};
-    if (host.size() > 253) return "the host name is longer than 253 characters";
-    auto const plain = std::ranges::all_of(host, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-               c == '-' || c == '_';
-    });
-    return plain ? std::string_view{} : "the host has a character that no host name has";
-}
-
-[[nodiscard]] inline std::string_view ipv6_problem(std::string_view host) noexcept {
-    auto const zone = host.find('%');
-    auto const address = host.substr(0, zone);
-    char text[INET6_ADDRSTRLEN] = {};  // the system's reader wants a zero at the end
-    in6_addr ignored{};
-    bool const fits = address.size() < sizeof text && address.find('\0') == std::string_view::npos;
-    if (fits) address.copy(text, sizeof text - 1);
-    if (!fits || ::inet_pton(AF_INET6, text, &ignored) != 1)
-        return "what stands in brackets is not an IPv6 address";
-    if (zone == std::string_view::npos) return {};
-    auto const name = host.substr(zone + 1);
-    return name.empty() || name == "*" || !host_problem(name).empty() ? "the address has a malformed zone"
-                                                                      : std::string_view{};
-}
-
-[[nodiscard]] inline std::string_view port_problem(std::string_view text, std::uint16_t& port) noexcept {
-    if (text == "*") return {};
-    if (text.empty()) return "the port is missing";
-    std::uint32_t number = 0;
-    auto const [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
-    bool const digits = std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
-    if (!digits || (failed == std::errc{} && end != text.data() + text.size()))
-        return "the port is not a number";
-    if (failed != std::errc{} || number > 65535) return "the port is over 65535";
-    port = static_cast<std::uint16_t>(number);
-    return {};
-}
-
-}  // namespace detail
-
-/// Reads `tcp://host:port`, strictly: nothing is guessed, cut or wrapped.
-/// \param[out] out  written on success only
-/// \return empty on success, else the reason in words, fit for "... is not an address: <reason>"
-[[nodiscard]] inline std::string_view parse_endpoint(std::string_view text, endpoint& out) {
-    constexpr std::string_view scheme = "tcp://";
-    if (!text.starts_with(scheme)) return "it does not begin with tcp://";
-    auto rest = text.substr(scheme.size());
-    std::string_view host;
-    if (rest.starts_with('[')) {
-        auto const close = rest.find(']');
-        if (close == std::string_view::npos) return "the bracket is not closed";
-        host = rest.substr(1, close - 1);
-        rest = rest.substr(close + 1);
-        if (auto const problem = detail::ipv6_problem(host); !problem.empty()) return problem;
-        if (rest.empty() || rest.front() != ':') return "the port is missing";
-    } else {
-        auto const colon = rest.find(':');
-        if (colon == std::string_view::npos) return "the port is missing";
-        host = rest.substr(0, colon);
-        rest = rest.substr(colon);
-        if (rest.find(':', 1) != std::string_view::npos) return "an IPv6 address must stand in brackets";
-        if (auto const problem = detail::host_problem(host); !problem.empty()) return problem;
-    }
-    std::uint16_t port = 0;
-    if (auto const problem = detail::port_problem(rest.substr(1), port); !problem.empty()) return problem;
-    out = endpoint{std::string{host}, port};
-    return {};
-}
-
-/// The same for callers that want the endpoint or an exception.
-/// \throws error (errc::bad_address) that names the address, what is wrong with it and how one looks
-[[nodiscard]] inline endpoint make_endpoint(std::string_view text) {
-    endpoint out;
-    if (auto const problem = parse_endpoint(text, out); !problem.empty()) {
-        throw error{errc::bad_address, "'" + std::string{text.substr(0, 300)} + "' is not an address: " +
-                                           std::string{problem} + "; write it as tcp://127.0.0.1:5555"};
-    }
-    return out;
-}
-
-}  // namespace fastqueue
 
 // ---- <fastqueue/model/outcome.hpp>
 
@@ -3663,6 +3855,12 @@ struct task_status {
     task_meta meta;
 };
 
+/// How many tasks an order to cancel has met.
+struct cancelled_tasks {
+    std::uint64_t cancelled = 0;      ///< had not begun, and never will
+    std::uint64_t asked_to_stop = 0;  ///< were at a worker, which was asked to stop them
+};
+
 }  // namespace fastqueue
 
 // ---- <fastqueue/shell/client_loop.hpp>
@@ -3737,7 +3935,10 @@ struct limits {
     std::uint32_t max_workers = 4096;            ///< registered at once
     std::uint32_t max_task_names = 65'536;       ///< different names ever registered or waited for
     std::uint32_t max_names_a_worker = 4096;     ///< tasks that one worker may announce
+    std::uint32_t max_schedules = 100'000;       ///< periodic tasks
 };
+
+inline constexpr std::uint32_t max_progress_octets = 4096;  ///< of what a handler tells of its progress
 
 }  // namespace fastqueue
 
@@ -3990,8 +4191,8 @@ struct task_record {
     std::string_view name;
     std::string_view content;  ///< of the arguments; empty: json
     std::string_view arguments;
-    std::string_view traceparent;
-    task_options options;  ///< of which delivery, retries, limits and key matter after a restart
+    std::string_view attributes;  ///< see task_attributes
+    task_options options;         ///< of which delivery, retries, limits and key matter after a restart
     priority level = priority::normal;
     std::uint64_t fingerprint = 0;   ///< of name, content and arguments
     std::uint64_t submitted_us = 0;  ///< UTC, as all times here
@@ -4116,8 +4317,8 @@ concept tells_commits = requires(S s, store_sequence awaited, store_news& news) 
 /// s.finish(result)        | bad_alloc | the task has ended; the first one stands
 /// s.forget(number)        | bad_alloc | drops a result's value, and a dead letter's arguments; the id stays used
 /// s.erase(number)         | bad_alloc | drops a task that has ended: its id is not known any more
-/// s.member(name, there)   | bad_alloc | a worker has joined, or left with nothing in its hands; or a pause was made or
-///                         |           | ended, whose name has a `=` in it
+/// s.member(name, there)   | bad_alloc | a worker has joined, or left with nothing in its hands; or a pause or a
+///                         |           | schedule was made or ended, whose text has a `=` in it: any octets
 /// s.flush(awaited)        | never     | at the end of a turn: what was appended may be written now, as one batch; somebody
 ///                         |           | waits for the writes up to `awaited`, the rest may wait a moment for company
 /// s.poll(news)            | bad_alloc | what was committed, fetched, found taken or failed since; sequences grow by one a
@@ -4703,9 +4904,11 @@ struct outgoing {
 };
 
 struct dial_action {
-    dial_action(endpoint where, std::uint32_t named) : to{std::move(where)}, tag{named} {}
+    dial_action(endpoint where, std::uint32_t named, bool as_push)
+        : to{std::move(where)}, tag{named}, push{as_push} {}
     endpoint to;
     std::uint32_t tag;
+    bool push;  ///< to a PULL socket
 };
 struct close_action {
     explicit close_action(peer_id whom) noexcept : peer{whom} {}
@@ -4735,7 +4938,11 @@ public:
     [[nodiscard]] std::uint64_t turn() const noexcept { return turn_; }
 
     void dial(endpoint to, std::uint32_t tag) {
-        links_.emplace_back(std::in_place_type<dial_action>, std::move(to), tag);
+        links_.emplace_back(std::in_place_type<dial_action>, std::move(to), tag, false);
+    }
+    /// To a PULL socket. Where the transport has no such dial, the machine is told at once: `dialled(tag, peer_id::none)`.
+    void dial_push(endpoint to, std::uint32_t tag) {
+        links_.emplace_back(std::in_place_type<dial_action>, std::move(to), tag, true);
     }
     void close(peer_id peer) { links_.emplace_back(std::in_place_type<close_action>, peer); }
 
@@ -4900,6 +5107,19 @@ concept tells_queue = transport<T> && requires(T const& t, peer_id peer) {
     noexcept->std::same_as<std::uint64_t>;
 };
 
+template <class T>
+concept dials_as_push = requires(T t, endpoint const& where, std::uint32_t tag) {
+    { t.dial_push(where, tag) } -> std::same_as<peer_id>;
+};
+
+/// A transport that can bring messages to a PULL socket, as a PUSH socket does.
+///
+/// expression           | throws    | law
+/// t.dial_push(to, tag) | bad_alloc | as `dial`, but the other end must be PULL, or `closed` follows and says that it is not; whatever
+///                      |           | comes from there is no message: it is thrown away, and much of it may end the connection
+template <class T>
+concept pushes = transport<T> && dials_as_push<T>;
+
 /// A role that asked for what comes also calls `t.read_always()` where a transport has it: whoever stops reading from a peer
 /// that leaves much unread itself must not do so then, or the two wait for each other.
 
@@ -5046,18 +5266,27 @@ struct client_request {
     std::chrono::microseconds timeout{std::chrono::seconds{30}};
 };
 
+/// A task that was not run because another one stands for it.
+struct attached_task {
+    task_id asked;
+    task_id stands;
+};
+
 /// An answer, or why there is none. What it shows lives only during the call that gives it.
 struct client_answer {
     std::uint64_t cookie = 0;
-    std::error_code error;                 ///< nothing was answered, or an `error` was
-    wire::header const* header = nullptr;  ///< none where nothing was answered
-    std::string_view payload;              ///< the answer's, or words about the error
+    std::error_code error;                                 ///< nothing was answered, or an `error` was
+    wire::header const* header = nullptr;                  ///< none where nothing was answered
+    std::string_view payload;                              ///< the answer's, or words about the error
+    bool goes_on = false;                                  ///< of `watch`: another one follows
+    std::vector<attached_task> const* attached = nullptr;  ///< those of a batch that others stand for
 };
 
 /// A client's brain: it finds the control plane, keeps its connections, and sees each operation to its end: across lost
 /// connections and restarts, where what was sent is sent again under the same id. It has no socket, clock or thread.
 /// A shell calls `at(now)`, then events, then `turn(done)`, then performs `outbox()`; and wakes it at `next_deadline()`.
-/// `done(client_answer const&)` is called once for each operation; it must not call back. One thread at a time.
+/// `done(client_answer const&)` is called once for each operation, and for a `watch` before that with each of its news; it must
+/// not call back. One thread at a time.
 class client {
 public:
     static constexpr std::uint32_t discovery_tag = 200;
@@ -5212,6 +5441,7 @@ private:
         std::size_t answers = 0;  // to a batch
         std::error_code refused;  // why the batch was, and the words
         std::string refusal;
+        std::vector<attached_task> attached;
     };
 
     /// What a request takes on its way, about.
@@ -5223,6 +5453,12 @@ private:
     }
     [[nodiscard]] bool is_too_large(client_request const& r) const noexcept {
         auto const over = [this](client_pair const& pair) { return pair.payload.size() > max_payload_; };
+        constexpr std::size_t around = 128;  // verb, ref and resent
+        auto const long_header = [this](std::string const& tokens) {
+            return tokens.size() + around > options_.limits.max_header;
+        };
+        if (long_header(r.tokens) || std::ranges::any_of(r.batch, long_header, &client_pair::tokens))
+            return true;
         return r.payload.size() > max_payload_ || r.batch.size() > options_.limits.max_pairs ||
                std::ranges::any_of(r.batch, over) ||
                (!r.batch.empty() && octets_of(r) > options_.limits.max_message);
@@ -5342,6 +5578,7 @@ private:
         if (alone) shared_turn_ = 0;  // what comes after it must not overtake it
         auto& pairs = alone ? out_[out_.open(peer, wire::form::packed)].pairs : shared(peer);
         o.answers = 0;
+        o.attached.clear();
         if (o.request.batch.empty()) write(pairs, slot, o.request.tokens, o.request.payload);
         for (auto const& pair : o.request.batch) write(pairs, slot, pair.tokens, pair.payload);
         if (o.first_epoch.empty()) o.first_epoch = epoch_;
@@ -5385,6 +5622,10 @@ private:
             given.error = make_error_code(code);
         }
         if (!o.request.batch.empty() && !batch_is_answered(o, given)) return;
+        if (o.request.verb == "watch" && !given.error && !tells_end(h)) {
+            given.goes_on = true;
+            return done(given);
+        }
         finish(slot, given, done);
     }
     /// The answer to a batch is that to all its pairs: where one was refused, the reason is that one's.
@@ -5395,19 +5636,27 @@ private:
             o.refused = given.error;
             o.refusal = std::string{about} + ": " + std::string{given.payload};
         }
+        if (auto const stands = uuid::parse(given.header->get("attached"));
+            stands && !given.header->positional().empty())
+            o.attached.push_back({uuid::parse(given.header->positional()[0]).value_or(uuid{}), *stands});
         if (++o.answers < o.request.batch.size()) return false;
-        given = {o.request.cookie, o.refused, given.header, o.refusal};
+        given = {o.request.cookie, o.refused, given.header, o.refusal, false, &o.attached};
         return true;
+    }
+    [[nodiscard]] static bool tells_end(wire::header const& h) noexcept {
+        auto const state = parse_task_state(h.positional().size() > 1 ? h.positional()[1] : "");
+        return !state || is_final(*state);
     }
     /// What means the same to the next control plane as to this one.
     static bool survives_restart(std::string_view verb) noexcept {
-        return verb == "call" || verb == "submit" || verb == "wait";
+        return verb == "call" || verb == "submit" || verb == "wait" || verb == "watch";
     }
     /// The control plane ends: the request is made again, under the same id, when it is back.
     void unsend_later(std::uint32_t slot) {
         auto& o = operations_[slot];
         o.answers = 0;
         o.refused = {};
+        o.attached.clear();
         o.generation = (o.generation + 1) & generation_mask;
     }
     template <class Done>
@@ -5420,6 +5669,7 @@ private:
         o.live = o.sent = false;
         o.refused = {};
         o.refusal.clear();
+        o.attached.clear();
         o.request.batch = {};
         if (o.request.payload.capacity() > 4096) o.request.payload = {};
         operations_.give(slot);
@@ -5665,6 +5915,8 @@ struct job_transfer {
     void (*pack)(job const&, std::string& request);
     /// It has run, and this is what `job_service::run` wrote.
     void (*settle)(job&, std::string_view answer) noexcept;
+    /// It runs, and this is what it told of its progress.
+    void (*progress)(job&, std::string_view text) noexcept;
     /// It has not come to its end, or nobody knows: why, in words.
     void (*lost)(job&, std::string_view why) noexcept;
     /// There was no process for it: it has not begun.
@@ -5683,7 +5935,8 @@ public:
     /// Gets ready for a job.
     virtual void accept(std::string_view request) = 0;
     /// Runs it, and writes the answer.
-    virtual void run(std::string& answer) = 0;
+    /// \param tell  takes what the job tells of its progress meanwhile, on this thread
+    virtual void run(std::string& answer, std::function<void(std::string_view)> const& tell) = 0;
     /// The job that was accepted last should stop. From another thread.
     virtual void interrupt() noexcept = 0;
 };
@@ -5695,7 +5948,14 @@ using job_service_maker = std::function<std::unique_ptr<job_service>(std::uint32
 
 namespace fastqueue::policy {
 
-enum class job_state : std::uint8_t { idle, queued, running, finished, retracted };
+enum class job_state : std::uint8_t {
+    idle,
+    queued,
+    running,
+    replaced,  ///< it runs, and its thread has been given up
+    finished,
+    retracted
+};
 
 /// One run of a handler, as an executor sees it: a node for its lists and a function to call. Owned and
 /// pooled by the worker; an executor holds it from `submit` until it hands it back through `finished` or
@@ -5783,6 +6043,19 @@ concept reaches_jobs = executor<E> && requires(E e, job& j) {
     noexcept->std::same_as<void>;
     { e.kill(j) }
     noexcept->std::same_as<void>;
+};
+
+/// An executor on threads that goes on without one whose job does not return.
+///
+/// expression             | throws    | law
+/// e.replace(j)           | never     | true: j runs, and another thread takes the place of its own, which ends when j returns; that comes
+///                        |           | by `finished` even then. False: j does not run, or as many as the concurrency were replaced
+///                        |           | and have not returned, or the system gives no thread. With `j.thread` up to twice the
+///                        |           | concurrency
+template <class E>
+concept replaces_stuck = executor<E> && requires(E e, job& j) {
+    { e.replace(j) }
+    noexcept->std::same_as<bool>;
 };
 
 /// An executor that a role can make for itself. Another must be handed over as an instance.
@@ -6065,6 +6338,9 @@ inline void name_this_thread(std::string const& name) noexcept {
 
 }  // namespace fastqueue::detail
 
+#include <exception>
+#include <mutex>
+
 namespace fastqueue::executor::detail {
 
 /// \throws error (bad_option)
@@ -6088,12 +6364,13 @@ public:
           wake_{std::move(wake)},
           thread_ends_{std::move(options.thread_ends)},
           spin_{options.spin},
-          call_{std::move(call)} {
-        pool_.reserve(options.concurrency);
+          call_{std::move(call)},
+          concurrency_{options.concurrency} {
+        pool_.resize(concurrency_ * std::size_t{2});  // the second half for those that are replaced
+        ended_.reserve(pool_.size());
         fastqueue::detail::signals_blocked const blocked;
         try {
-            for (std::uint32_t i = 0; i < options.concurrency; ++i)
-                pool_.emplace_back([this, i] { work(i); });
+            for (std::uint32_t i = 0; i < concurrency_; ++i) begin(i);
         } catch (...) {
             stop();
             throw;
@@ -6124,13 +6401,32 @@ public:
 
     policy::job* finished() noexcept { return finished_.take_all(); }
 
+    /// As `policy::replaces_stuck` has it.
+    bool replace(policy::job& j) noexcept {
+        reap();
+        auto const free = std::ranges::find_if(pool_, [](std::thread const& t) { return !t.joinable(); });
+        auto running = policy::job_state::running;
+        if (free == pool_.end() || !j.state.compare_exchange_strong(running, policy::job_state::replaced))
+            return false;
+        try {
+            fastqueue::detail::signals_blocked const blocked;
+            begin(static_cast<std::uint32_t>(free - pool_.begin()));
+            return true;
+        } catch (std::exception const&) {
+            auto replaced = policy::job_state::replaced;
+            j.state.compare_exchange_strong(replaced, policy::job_state::running);
+            return false;
+        }
+    }
+
     /// Returns when the jobs that run have returned. What is still in line stays there until it is retracted.
     void stop() noexcept {
         stopping_.store(true, std::memory_order_release);
         sleepers_.rouse(0);
         sleepers_.call(static_cast<std::uint32_t>(pool_.size()));
-        for (auto& thread : pool_) thread.join();
-        pool_.clear();
+        for (auto& thread : pool_) {
+            if (thread.joinable()) thread.join();
+        }
     }
 
 private:
@@ -6142,13 +6438,23 @@ private:
     static constexpr std::uint64_t most_untold_us = 50;
     static constexpr std::uint32_t most_untold_jobs = 128;
 
+    void begin(std::uint32_t index) {
+        pool_[index] = std::thread{[this, index] { work(index); }};
+    }
+    /// Joins the threads that were replaced and whose job has returned.
+    void reap() noexcept {
+        std::scoped_lock const lock{mutex_};
+        for (auto const index : ended_) pool_[index].join();  // it has said so with its last word
+        ended_.clear();
+    }
     void work(std::uint32_t index) noexcept {
         fastqueue::detail::name_this_thread("fq-exec-" + std::to_string(index));
         untold owed;
-        while (!stopping_.load(std::memory_order_acquire)) {
+        bool replaced = false;
+        while (!replaced && !stopping_.load(std::memory_order_acquire)) {
             if (auto* const j = claim()) {
                 j->thread = index;
-                run(*j, owed);
+                replaced = run(*j, owed);
             } else {
                 tell(owed);
                 if (!look_(spin_, [this] { return has_work(); })) rest();
@@ -6156,6 +6462,9 @@ private:
         }
         tell(owed);
         if (thread_ends_) thread_ends_(index);
+        if (!replaced) return;
+        std::scoped_lock const lock{mutex_};
+        ended_.push_back(index);
     }
 
     /// What a thread has finished and its owner may not have been told of.
@@ -6178,13 +6487,17 @@ private:
 
     /// Short jobs are told of together, when some have gathered or there is no other: being woken costs the owner
     /// more than they do.
-    void run(policy::job& j, untold& owed) noexcept {
+    /// \return whether another thread has taken the place of this one
+    [[nodiscard]] bool run(policy::job& j, untold& owed) noexcept {
         j.state.store(policy::job_state::running, std::memory_order_relaxed);
         call_(j);
         owed.us += j.took_us;  // before the owner has it back
         ++owed.jobs;
+        bool const replaced = j.state.exchange(policy::job_state::finished, std::memory_order_relaxed) ==
+                              policy::job_state::replaced;
         if (finished_.add(j)) owed.first = true;
         if (owed.us >= most_untold_us || owed.jobs >= most_untold_jobs) tell(owed);
+        return replaced;
     }
 
     void rest() noexcept {
@@ -6207,7 +6520,10 @@ private:
     Call call_;
     std::atomic<bool> stopping_{false};
     std::uint32_t fresh_ = 0;  // submitted and not yet kicked: the owner's
-    std::vector<std::thread> pool_;
+    std::uint32_t concurrency_;
+    std::vector<std::thread> pool_;  // the owner's
+    std::mutex mutex_;
+    std::vector<std::uint32_t> ended_;  // of them, after they were replaced
 };
 
 }  // namespace fastqueue::executor::detail
@@ -6239,6 +6555,7 @@ public:
 };
 
 static_assert(policy::executor<threads>);
+static_assert(policy::replaces_stuck<threads>);
 
 }  // namespace fastqueue::executor
 
@@ -6309,6 +6626,41 @@ static_assert(policy::observer<none>);
 
 }  // namespace fastqueue::observer
 
+// ---- <fastqueue/policy/time_zones.hpp>
+
+namespace fastqueue::policy {
+
+/// A time in which a zone's offset from UTC stays the same: from `begin` on, and before `end`. `sys_seconds::min()` and
+/// `sys_seconds::max()` are for ever.
+struct zone_period {
+    std::chrono::seconds offset;  ///< what the clock there shows, less UTC; east of Greenwich is positive
+    std::chrono::sys_seconds begin;
+    std::chrono::sys_seconds end;
+
+    friend bool operator==(zone_period const&, zone_period const&) = default;
+};
+
+/// Knows what the clocks show where a schedule's owner lives. Asked when a schedule is made and when it has fired.
+///
+/// expression         | throws | law
+/// Z()                | yes    | what a role makes that was given none
+/// Z(std::move(z))    | yes    | knows what z did; a role keeps the one that it was given
+/// z.period(zone, at) | never  | z is const. Empty: there is no zone of this name. Else begin <= at < end (at <= end where that is
+///                    |        | for ever), the offset is less than 24 hours either way, the same call gives the same period, and
+///                    |        | period(zone, end) begins at end. It need not be the longest: the next may have the same offset
+///
+/// Names come from strangers: any octets, of any length. The library promises one thread at a time.
+/// Prove your own with tests/laws/time_zones_laws.hpp.
+/// Implementations: time_zones/utc.hpp (the default), time_zones/tzdb.hpp.
+template <class Z>
+concept time_zones = std::default_initializable<Z> && std::move_constructible<Z> &&
+    requires(Z const& z, std::string_view zone, std::chrono::sys_seconds at) {
+    { z.period(zone, at) }
+    noexcept->std::same_as<std::optional<zone_period>>;
+};
+
+}  // namespace fastqueue::policy
+
 // ---- <fastqueue/store/memory.hpp>
 
 namespace fastqueue::store {
@@ -6354,6 +6706,45 @@ private:
 static_assert(policy::store<memory>);
 
 }  // namespace fastqueue::store
+
+// ---- <fastqueue/time_zones/utc.hpp>
+
+namespace fastqueue::time_zones {
+
+/// Zones whose clocks are never changed: `UTC` and `Z`, and offsets from it as ISO 8601 writes them, `+02:00`, `-0530` and
+/// `+02`, up to 23:59 either way. Needs no database. Safe from any thread.
+class utc {
+public:
+    [[nodiscard]] std::optional<policy::zone_period> period(std::string_view zone,
+                                                            std::chrono::sys_seconds) const noexcept {
+        auto const offset = zone == "UTC" || zone == "Z" ? std::chrono::minutes{0} : offset_of(zone);
+        if (!offset) return std::nullopt;
+        return policy::zone_period{*offset, std::chrono::sys_seconds::min(), std::chrono::sys_seconds::max()};
+    }
+
+private:
+    [[nodiscard]] static std::optional<std::chrono::minutes> offset_of(std::string_view text) noexcept {
+        bool const west = text.starts_with('-');
+        if (!west && !text.starts_with('+')) return std::nullopt;
+        text.remove_prefix(1);
+        bool const colon = text.size() == 5 && text[2] == ':';
+        if (!colon && text.size() != 4 && text.size() != 2) return std::nullopt;
+        auto const hours = two_digits(text.substr(0, 2));
+        auto const minutes = text.size() == 2 ? 0 : two_digits(text.substr(text.size() - 2));
+        if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return std::nullopt;
+        auto const offset = std::chrono::hours{hours} + std::chrono::minutes{minutes};
+        return west ? -offset : offset;
+    }
+    // -1: they are none.
+    [[nodiscard]] static int two_digits(std::string_view text) noexcept {
+        auto const digit = [](char c) { return c >= '0' && c <= '9'; };
+        return std::ranges::all_of(text, digit) ? (text[0] - '0') * 10 + (text[1] - '0') : -1;
+    }
+};
+
+static_assert(policy::time_zones<utc>);
+
+}  // namespace fastqueue::time_zones
 
 // ---- <fastqueue/transport/tcp.hpp>
 
@@ -7946,9 +8337,10 @@ namespace fastqueue::zmtp {
 
 /// What a connection says of itself, and what it accepts.
 struct connection_options {
-    socket_type type = socket_type::dealer;
-    bool accepted = false;  ///< the peer dialled us; for the owner's own use, the protocol is the same
-    std::string identity;   ///< told to the peer by REQ, DEALER and ROUTER; at most 255 octets, not NUL first
+    socket_type type =
+        socket_type::dealer;  ///< PUSH takes no message over `handshake_frame_bytes`, and sends any
+    bool accepted = false;    ///< the peer dialled us; for the owner's own use, the protocol is the same
+    std::string identity;  ///< told to the peer by REQ, DEALER and ROUTER; at most 255 octets, not NUL first
     zmtp::limits limits;
 };
 
@@ -7973,7 +8365,7 @@ public:
         : options_{std::move(options)},
           mechanism_{std::move(mechanism)},
           greeting_{Mechanism::name},
-          reader_{options_.limits},
+          reader_{of_what_comes(options_)},
           heartbeat_{options_.limits},
           created_{now} {
         if (!legal_identity(options_.identity)) {
@@ -8133,6 +8525,15 @@ private:
             return self.outcome();
         }
     };
+
+    // Nobody wants what a PULL sends to its PUSH: no memory is kept for it but that of commands.
+    [[nodiscard]] static zmtp::limits of_what_comes(connection_options const& options) noexcept {
+        auto limits = options.limits;
+        if (options.type != socket_type::push) return limits;
+        limits.frame_bytes = std::min(limits.frame_bytes, handshake_frame_bytes);
+        limits.message_bytes = std::min(limits.message_bytes, handshake_frame_bytes);
+        return limits;
+    }
 
     // An error that happened inside the sink's own calls ends receive() too.
     [[nodiscard]] errc outcome() const noexcept { return state_ == state::dead ? to_errc(error_) : errc{}; }
@@ -8348,6 +8749,7 @@ struct zmtp_peer {
     peer_stage stage;
     std::uint32_t tag;
     bool accepted = false;
+    bool pushes = false;     // a dialled one: it is sent to and not heard
     bool receiving = false;  // inside `zmtp->receive`: only `zmtp->send` may be called
     bool touched = false;    // in the list of those to be looked after at the end of the turn
 
@@ -8376,10 +8778,12 @@ struct zmtp_peer {
         }
         return std::nullopt;
     }
-    /// Listeners are ROUTER, dialled connections DEALER.
+    /// Listeners are ROUTER, dialled connections DEALER or PUSH.
     void begin_handshake(zmtp::limits const& limits, instant now) {
         zmtp::connection_options options;
-        options.type = accepted ? zmtp::socket_type::router : zmtp::socket_type::dealer;
+        options.type = accepted ? zmtp::socket_type::router
+                       : pushes ? zmtp::socket_type::push
+                                : zmtp::socket_type::dealer;
         options.accepted = accepted;
         options.limits = limits;
         zmtp.emplace(std::move(options), now);
@@ -8585,7 +8989,7 @@ private:
 
 namespace fastqueue::transport {
 
-/// ZMTP 3.1 over TCP. Listeners are ROUTER, dialled connections DEALER.
+/// ZMTP 3.1 over TCP. Listeners are ROUTER, dialled connections DEALER, or PUSH where `dial_push` made them.
 ///
 /// One turn takes whatever is ready, tells the sink, and then makes one write for each connection that has
 /// something to send; so the more there is to do, the larger the writes. A failure of one peer ends that
@@ -8624,25 +9028,11 @@ public:
 
     /// Host names are looked up anew at each dial, and all their addresses are tried.
     [[nodiscard]] peer_id dial(endpoint const& where, std::uint32_t tag) {
-        auto const id = make_peer(peer_stage::resolving, tag);
-        auto& c = *peers_.find(id);
-        c.dial = std::make_unique<tcp_dial>();
-        c.limit = now().steady + options_.connect_time;
-        std::error_code ec;
-        auto const numeric = asio::ip::make_address(where.host, ec);
-        if (stopping_) {
-            c.stage = peer_stage::gone;
-        } else if (!ec) {
-            c.dial->addresses.emplace_back(numeric, where.port);
-            connect_next(c);
-        } else {
-            auto done = [this, id](std::error_code const& failed, auto const& found) {
-                resolved(id, failed, found);
-            };
-            resolver_.async_resolve(where.host, std::to_string(where.port),
-                                    asio::ip::resolver_base::numeric_service, gate_.wrap(std::move(done)));
-        }
-        return id;
+        return begin_dial(where, tag, false);
+    }
+    /// The same as a PUSH socket, to a PULL socket.
+    [[nodiscard]] peer_id dial_push(endpoint const& where, std::uint32_t tag) {
+        return begin_dial(where, tag, true);
     }
 
     [[nodiscard]] std::error_code send(peer_id peer, std::span<std::string_view const> frames) {
@@ -8728,7 +9118,7 @@ private:
         void ready() { owner.opened(peer); }
         void message(std::span<std::string_view const> frames) {
             // The sink may have closed it in the message before.
-            if (peer.stage == peer_stage::ready) owner.sink_->message(peer.id, frames);
+            if (peer.stage == peer_stage::ready && !peer.pushes) owner.sink_->message(peer.id, frames);
         }
     };
 
@@ -9047,6 +9437,29 @@ private:
 
     // ---- connections are made ----
 
+    [[nodiscard]] peer_id begin_dial(endpoint const& where, std::uint32_t tag, bool push) {
+        auto const id = make_peer(peer_stage::resolving, tag);
+        auto& c = *peers_.find(id);
+        c.pushes = push;
+        c.dial = std::make_unique<tcp_dial>();
+        c.limit = now().steady + options_.connect_time;
+        std::error_code ec;
+        auto const numeric = asio::ip::make_address(where.host, ec);
+        if (stopping_) {
+            c.stage = peer_stage::gone;
+        } else if (!ec) {
+            c.dial->addresses.emplace_back(numeric, where.port);
+            connect_next(c);
+        } else {
+            auto done = [this, id](std::error_code const& failed, auto const& found) {
+                resolved(id, failed, found);
+            };
+            resolver_.async_resolve(where.host, std::to_string(where.port),
+                                    asio::ip::resolver_base::numeric_service, gate_.wrap(std::move(done)));
+        }
+        return id;
+    }
+
     template <class Found>
     void resolved(peer_id id, std::error_code const& failed, Found const& found) {
         auto* const c = peers_.find(id);
@@ -9138,6 +9551,7 @@ private:
 
 static_assert(policy::runnable_transport<tcp>);
 static_assert(policy::tells_queue<tcp>);
+static_assert(policy::pushes<tcp>);
 
 }  // namespace fastqueue::transport
 
@@ -9154,6 +9568,7 @@ struct default_policies {
     using store_policy = store::memory;                ///< where tasks survive
     using executor_policy = executor::threads;         ///< where handlers run
     using observer_policy = observer::none;            ///< who watches
+    using time_zone_policy = time_zones::utc;          ///< what the clocks of periodic tasks show
 };
 
 namespace detail {
@@ -9175,6 +9590,8 @@ struct checked {
                   "Policies::executor_policy does not model fastqueue::policy::executor");
     static_assert(policy::observer<typename P::observer_policy>,
                   "Policies::observer_policy does not model fastqueue::policy::observer");
+    static_assert(policy::time_zones<typename P::time_zone_policy>,
+                  "Policies::time_zone_policy does not model fastqueue::policy::time_zones");
 };
 
 }  // namespace detail
@@ -9189,6 +9606,7 @@ struct policy_instances {
     std::unique_ptr<typename P::store_policy> store;
     executor_maker executor;
     typename P::observer_policy observer{};
+    typename P::time_zone_policy time_zones{};
 };
 
 namespace detail {
@@ -9222,8 +9640,6 @@ template <class P>
 }  // namespace fastqueue
 
 // ---- <fastqueue/shell/client_inbox.hpp>
-
-#include <mutex>
 
 namespace fastqueue::shell {
 
@@ -9326,10 +9742,26 @@ private:
 
 // ---- <fastqueue/shell/perform.hpp>
 
+// ---- <fastqueue/shell/dial_push.hpp>
+
+namespace fastqueue::shell {
+
+/// Dials a PULL socket where the transport can; `peer_id::none` where it cannot, and then nothing follows.
+template <class Transport>
+[[nodiscard]] peer_id dial_push(Transport& transport, endpoint const& to, std::uint32_t tag) {
+    if constexpr (policy::dials_as_push<Transport>)
+        return transport.dial_push(to, tag);
+    else
+        return peer_id::none;
+}
+
+}  // namespace fastqueue::shell
+
 namespace fastqueue::shell {
 
 /// Does what a machine's outbox holds, through a transport. A role is no more than this, and events the other way.
-/// \param dialled  called as `dialled(tag, peer)` for each connection that was begun
+/// \param dialled  called as `dialled(tag, peer)` for each connection that was begun; `peer_id::none` where it cannot be: a PUSH
+///                 of a transport that has none
 template <class Transport, class Dialled>
 void perform(core::outbox& box, policy::store_sequence committed, Transport& transport,
              std::vector<std::string_view>& frames, Dialled&& dialled) {
@@ -9341,10 +9773,12 @@ void perform(core::outbox& box, policy::store_sequence committed, Transport& tra
             static_cast<void>(transport.send(m.to, frames));
         },
         [&](core::link_action const& action) {
-            if (auto const* dial = std::get_if<core::dial_action>(&action))
-                dialled(dial->tag, transport.dial(dial->to, dial->tag));
-            else
+            auto const* const dial = std::get_if<core::dial_action>(&action);
+            if (dial == nullptr)
                 transport.close(std::get<core::close_action>(action).peer);
+            else
+                dialled(dial->tag, dial->push ? dial_push(transport, dial->to, dial->tag)
+                                              : transport.dial(dial->to, dial->tag));
         });
 }
 
@@ -9367,7 +9801,8 @@ template <class Transport>
 
 namespace fastqueue::shell {
 
-/// Who is told how an operation ended. Called once, on the driver's thread; it must not block.
+/// Who is told how an operation ended. Called once, and where more than one answer comes with each of them, on the driver's
+/// thread; it must not block.
 class answer_handler {
 public:
     virtual void answered(core::client_answer const& answer) noexcept = 0;
@@ -9523,6 +9958,22 @@ struct kept_answer {
     std::string content;
     std::string payload;
     task_meta meta;
+    std::vector<core::attached_task> attached;
+
+    /// Replaces those of `ids`, in the order in which they were asked, for which others stand.
+    void replace_attached(std::vector<task_id>& ids) const noexcept {
+        auto next = attached.begin();
+        for (auto& id : ids) {
+            if (next != attached.end() && next->asked == id) id = (next++)->stands;
+        }
+    }
+    /// The task that stands for what was asked, where another one does.
+    [[nodiscard]] task_id stands_for(task_id const& asked) const noexcept {
+        for (auto const& a : attached) {
+            if (a.asked == asked) return a.stands;
+        }
+        return asked;
+    }
 };
 
 /// Copies what an answer says out of the read buffer.
@@ -9537,6 +9988,9 @@ inline void keep(core::client_answer const& answer, kept_answer& out) {
         if (auto const state = parse_task_state(h.positional()[1])) out.state = *state;
     }
     if (auto const code = h.get("code"); !code.empty()) out.code = errc_from_name(code, errc::handler_error);
+    if (answer.attached != nullptr) out.attached = *answer.attached;
+    if (auto const stands = uuid::parse(h.get("attached")); stands && !h.positional().empty())
+        out.attached.push_back({uuid::parse(h.positional()[0]).value_or(uuid{}), *stands});
     out.content = h.get("content");
     out.meta.attempt = static_cast<std::uint32_t>(number("attempt"));
     out.meta.worker = h.get("worker");
@@ -9572,6 +10026,48 @@ private:
     std::atomic<bool> there_{false};  // set under the lock; looked at without it before sleeping
     bool asleep_ = false;
     kept_answer kept_;
+};
+
+}  // namespace fastqueue::shell
+
+// ---- <fastqueue/shell/pending_watch.hpp>
+
+namespace fastqueue::shell {
+
+/// What a caller waits on that wants to hear of a task more than once. Of what comes while he is busy, the latest stays. Used by
+/// one caller at a time.
+class pending_watch final : public answer_handler {
+public:
+    struct news {
+        kept_answer answer;
+        bool last;  ///< nothing comes after it
+    };
+
+    void answered(core::client_answer const& answer) noexcept override {
+        std::scoped_lock const lock{mutex_};
+        last_ = !answer.goes_on;
+        keep(answer, latest_.emplace());
+        condition_.notify_one();  // under the lock: the waiter may take this object away right after
+    }
+    /// Waits for what is new. The operation's own time bounds it.
+    [[nodiscard]] news next() {
+        std::unique_lock lock{mutex_};
+        condition_.wait(lock, [this] { return latest_.has_value(); });
+        news made{std::move(*latest_), last_};
+        latest_.reset();
+        return made;
+    }
+    /// Waits until nothing comes any more.
+    void await_end() {
+        std::unique_lock lock{mutex_};
+        condition_.wait(lock, [this] { return last_; });
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable condition_;
+    std::optional<kept_answer> latest_;
+    bool last_ = false;
 };
 
 }  // namespace fastqueue::shell
@@ -9613,6 +10109,26 @@ public:
         auto kept = answer.wait(look_);
         callers_.fetch_sub(1, std::memory_order_relaxed);
         return kept;
+    }
+
+    /// Sends a request that is answered more than once, and calls `f(kept_answer)` here with each answer but the last.
+    /// \return the last one
+    template <class F>
+    [[nodiscard]] kept_answer follow(core::client_request request, F&& f) {
+        pending_watch answers;
+        auto const number = request.number = driver_.inbox()->next_number();
+        driver_.post(std::move(request), answers);
+        try {
+            while (true) {
+                auto news = answers.next();
+                if (news.last) return std::move(news.answer);
+                f(std::move(news.answer));
+            }
+        } catch (...) {
+            driver_.inbox()->cancel(number);
+            answers.await_end();
+            throw;
+        }
     }
 
 private:
@@ -9849,8 +10365,23 @@ struct task_row {
     }
 };
 
+struct cancelled_row {
+    std::uint64_t cancelled = 0;
+    std::uint64_t asked_to_stop = 0;
+    std::optional<std::uint32_t> from;  // where to go on
+
+    template <class Archive>
+    void serialize(Archive& a) {
+        a(CEREAL_NVP(cancelled), CEREAL_NVP(asked_to_stop), CEREAL_NVP(from));
+    }
+};
+
 }  // namespace detail
 
+/// What a document of the verb `cancel` tells. \throws error (bad_value) if it is none
+[[nodiscard]] inline detail::cancelled_row cancelled_of(std::string_view document) {
+    return serialization::json::decode<detail::cancelled_row>(document);
+}
 /// The attempts that a document of the verb `inspect` tells of. \throws error (bad_value) if it is none
 [[nodiscard]] inline std::vector<failed_attempt> history_of(std::string_view document) {
     std::vector<failed_attempt> made;
@@ -9902,6 +10433,387 @@ private:
 
 }  // namespace fastqueue
 
+// ---- <fastqueue/tasks/recurrence.hpp>
+
+// ---- <fastqueue/model/catch_up.hpp>
+
+namespace fastqueue {
+
+/// What becomes of a periodic task's firings that were missed, since the control plane was down or stood still: those that are
+/// followed by another one that is due, and one that is more than ten seconds late.
+enum class catch_up : std::uint8_t {
+    one,   ///< the latest of them is made up for
+    none,  ///< they are passed over
+    all,   ///< each is made up for
+};
+
+}  // namespace fastqueue
+
+// ---- <fastqueue/model/cron_expression.hpp>
+
+// ---- <fastqueue/model/cron_field.hpp>
+
+namespace fastqueue::detail {
+
+/// What one field of a cron expression may say: the values `first` to `first + count - 1`.
+struct cron_field_kind {
+    std::string_view name;
+    std::string_view values;  ///< what there is, in words: "hours are 0 to 23"
+    unsigned first;
+    unsigned count;
+    unsigned highest;        ///< that may be written: 7 is a Sunday too, and means 0
+    std::string_view names;  ///< three letters for each value, from `first` on; empty: there are none
+};
+
+inline constexpr std::array<cron_field_kind, 5> cron_fields{{
+    {"minute", "minutes are 0 to 59", 0, 60, 59, {}},
+    {"hour", "hours are 0 to 23", 0, 24, 23, {}},
+    {"day of the month", "days of the month are 1 to 31", 1, 31, 31, {}},
+    {"month", "months are 1 to 12, or JAN to DEC", 1, 12, 12, "JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC"},
+    {"day of the week", "days of the week are 0 to 7, or SUN to SAT; 0 and 7 are Sunday", 0, 7, 7,
+     "SUNMONTUEWEDTHUFRISAT"},
+}};
+
+/// What a field said.
+struct cron_field {
+    std::uint64_t values = 0;  ///< a bit for each value that it names
+    bool star = false;         ///< one of its items is `*` or `*/STEP`
+};
+
+/// A stranger's text for a sentence: in quotes, printable, 100 characters at most.
+[[nodiscard]] inline std::string cron_quoted(std::string_view text) {
+    constexpr std::size_t most = 100;
+    std::string out{"'"};
+    for (char const c : text.substr(0, most)) out += c >= ' ' && c <= '~' ? c : '?';
+    return out += text.size() > most ? "...'" : "'";
+}
+
+/// Reads one field: a list of `*`, values and ranges, the first and the last of these with a step or without.
+class cron_field_reader {
+public:
+    /// \param expression  the whole of it, for the sentence
+    /// \param[out] why    written on failure only
+    cron_field_reader(cron_field_kind const& kind, std::string_view expression, std::string& why) noexcept
+        : kind_{kind}, expression_{expression}, why_{why} {}
+
+    /// \return empty: `why` says what is wrong
+    [[nodiscard]] std::optional<cron_field> read(std::string_view text) {
+        cron_field out;
+        while (true) {
+            auto const comma = text.find(',');
+            if (!read_item(text.substr(0, comma), out)) return std::nullopt;
+            if (comma == std::string_view::npos) return out;
+            text.remove_prefix(comma + 1);
+        }
+    }
+
+private:
+    struct span {
+        unsigned first;
+        unsigned length;  // how many values follow the first
+    };
+
+    bool read_item(std::string_view item, cron_field& out) {
+        auto const slash = item.find('/');
+        auto const values = item.substr(0, slash);
+        bool const star = values == "*";
+        bool const single = !star && values.find('-') == std::string_view::npos;
+        span named{kind_.first, kind_.count - 1};
+        if (!star && !read_range(item, values, named)) return false;
+        unsigned step = 1;
+        if (slash != std::string_view::npos) {
+            if (single) return refuse(item, "a step follows * or a range, such as */5 or 10-50/5");
+            if (!read_step(item, item.substr(slash + 1), step)) return false;
+        }
+        for (unsigned i = 0; i <= named.length; i += step)
+            out.values |= std::uint64_t{1} << (kind_.first + (named.first - kind_.first + i) % kind_.count);
+        out.star |= star;
+        return true;
+    }
+
+    bool read_range(std::string_view item, std::string_view text, span& out) {
+        auto const dash = text.find('-');
+        if (text.empty()) return refuse(item, "a value is missing");
+        if (dash == 0 || dash == text.size() - 1) return refuse(item, kind_.values);
+        if (!read_value(text.substr(0, dash), out.first)) return false;
+        auto last = out.first;
+        if (dash != std::string_view::npos && !read_value(text.substr(dash + 1), last)) return false;
+        out.length =
+            last >= out.first ? last - out.first : last + kind_.count - out.first;  // or round the end
+        return true;
+    }
+
+    bool read_value(std::string_view text, unsigned& out) {
+        if (read_number(text, out)) {
+            if (out >= kind_.first && out <= kind_.highest) return true;
+        } else if (text.size() == 3) {
+            for (std::size_t at = 0; at < kind_.names.size(); at += 3) {
+                out = kind_.first + static_cast<unsigned>(at / 3);
+                if (std::ranges::equal(kind_.names.substr(at, 3), text, {}, {}, upper)) return true;
+            }
+        }
+        return refuse(text, kind_.values);
+    }
+
+    bool read_step(std::string_view item, std::string_view text, unsigned& out) {
+        if (read_number(text, out) && out >= 1 && out <= kind_.count) return true;
+        why_ = "the step " + cron_quoted(text) + " of the " + std::string{kind_.name} + " " +
+               cron_quoted(item) + " in " + cron_quoted(expression_) + ": steps are 1 to " +
+               std::to_string(kind_.count);
+        return false;
+    }
+
+    // Digits and nothing else, of a number that can be held.
+    [[nodiscard]] static bool read_number(std::string_view text, unsigned& out) noexcept {
+        auto const* const end = text.data() + text.size();
+        auto const [stopped, failed] = std::from_chars(text.data(), end, out);
+        return failed == std::errc{} && stopped == end;
+    }
+    [[nodiscard]] static char upper(char c) noexcept {
+        return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    }
+
+    bool refuse(std::string_view value, std::string_view reason) {
+        why_ = "the " + std::string{kind_.name} + " " + cron_quoted(value) + " in " +
+               cron_quoted(expression_) + ": " + std::string{reason};
+        return false;
+    }
+
+    cron_field_kind const& kind_;
+    std::string_view expression_;
+    std::string& why_;
+};
+
+}  // namespace fastqueue::detail
+
+namespace fastqueue {
+
+/// When something shall happen, as crontab(5) writes it: minute, hour, day of the month, month, day of the week, by the clock
+/// on somebody's wall (`core/next_firing.hpp` knows whose). Six masks: 24 octets, trivially copied, and nothing allocates.
+///
+/// In a field stand `*`, values, ranges (`9-17`), steps of these (`*/5`, `10-50/10`) and lists of all that (`0,30,40-50/5`).
+/// Months and days of the week have names, JAN to DEC and SUN to SAT, in either case; Sunday is 0 and 7. A range may go round
+/// the end: `22-2` are the hours 22, 23, 0, 1 and 2, and `FRI-MON` four days. Between the fields are blanks or tabs.
+/// Where both fields of days are restricted, one of them is enough: `0 0 13 * FRI` is each 13th and each Friday. A field with
+/// a `*`, also `*/2`, is not restricted: then both must match.
+/// In place of the five stand `@hourly`, `@daily`, `@midnight`, `@weekly` (Sunday, 0:00), `@monthly`, `@yearly` or `@annually`.
+///
+/// Immutable, and so safe from any thread.
+class cron_expression {
+public:
+    /// \param text      any octets, of any length
+    /// \param[out] why  written on failure only: a sentence that names field, value and what there is, such as
+    ///                  "the hour '24' in '0 24 * * *': hours are 0 to 23"
+    /// \return empty: not an expression, or one of a date that no year has (30 February)
+    [[nodiscard]] static std::optional<cron_expression> parse(std::string_view text, std::string& why);
+
+    /// The first minute that matches, strictly after `after`; its seconds are 0. What `parse` accepts always has one, within 40
+    /// years (a 29 February that must be a Sunday too).
+    /// \return empty: `after` is not within the years -32000 to 32000
+    /// \complexity  at most one step for each month until then
+    [[nodiscard]] std::optional<std::chrono::local_seconds> next(
+        std::chrono::local_seconds after) const noexcept;
+
+    /// Whether the minute that `at` lies in is one of those.
+    [[nodiscard]] bool matches(std::chrono::local_seconds at) const noexcept {
+        if (!in_calendar(at)) return false;
+        auto const day = std::chrono::floor<std::chrono::days>(at);
+        std::chrono::hh_mm_ss const time{at - day};
+        return matches_day(day) && has(hours_, time.hours().count()) && has(minutes_, time.minutes().count());
+    }
+
+    /// Whether it names times of the day, `30 2 * * *`, rather than how often: neither the minute nor the hour has a `*`, nor
+    /// says all that a `*` would.
+    [[nodiscard]] bool is_fixed_time() const noexcept { return fixed_time_; }
+
+    friend bool operator==(cron_expression const&, cron_expression const&) = default;
+
+private:
+    using fields = std::array<detail::cron_field, detail::cron_fields.size()>;
+    using texts = std::array<std::string_view, detail::cron_fields.size()>;
+
+    explicit cron_expression(fields const& said) noexcept
+        : minutes_{said[0].values},
+          hours_{static_cast<std::uint32_t>(said[1].values)},
+          days_{static_cast<std::uint32_t>(said[2].values)},
+          months_{static_cast<std::uint16_t>(said[3].values)},
+          weekdays_{static_cast<std::uint8_t>(said[4].values)},
+          either_day_{!said[2].star && !said[4].star},
+          fixed_time_{!any(said, 0) && !any(said, 1)} {}
+
+    [[nodiscard]] static std::optional<cron_expression> parse_fields(texts const& texts, std::string_view all,
+                                                                     std::string& why);
+    // Whether a field leaves nothing out.
+    [[nodiscard]] static bool any(fields const& said, std::size_t field) noexcept {
+        return said[field].star ||
+               std::popcount(said[field].values) == static_cast<int>(detail::cron_fields[field].count);
+    }
+    template <class Mask>
+    [[nodiscard]] static bool has(Mask mask, long value) noexcept {
+        return (mask >> value & 1U) != 0;
+    }
+    [[nodiscard]] static bool in_calendar(std::chrono::local_seconds at) noexcept {
+        using namespace std::chrono;
+        return at >= local_days{year{-32000} / 1 / 1} && at < local_days{year{32001} / 1 / 1};
+    }
+    [[nodiscard]] bool can_match() const noexcept;
+    [[nodiscard]] bool matches_day(std::chrono::local_days day) const noexcept {
+        std::chrono::year_month_day const date{day};
+        return has(months_, unsigned{date.month()}) &&
+               has(days_of(date.year() / date.month()), unsigned{date.day()});
+    }
+    [[nodiscard]] std::uint32_t days_of(std::chrono::year_month month) const noexcept;
+    [[nodiscard]] std::optional<std::chrono::local_days> next_day(
+        std::chrono::local_days from) const noexcept;
+    [[nodiscard]] std::optional<std::chrono::minutes> next_time(std::chrono::minutes from) const noexcept;
+
+    std::uint64_t minutes_;  // bit n of each: the value n
+    std::uint32_t hours_;
+    std::uint32_t days_;
+    std::uint16_t months_;
+    std::uint8_t weekdays_;
+    bool either_day_;  // one of the two fields of days is enough
+    bool fixed_time_;
+};
+
+namespace detail {
+
+/// A text's words between blanks and tabs. Those beyond `Most` are not kept, and count as one.
+template <std::size_t Most>
+struct cron_words {
+    explicit cron_words(std::string_view text) noexcept {
+        constexpr std::string_view blanks = " \t";
+        auto at = text.find_first_not_of(blanks);
+        for (; at != std::string_view::npos && count <= Most; ++count) {
+            auto const end = std::min(text.find_first_of(blanks, at), text.size());
+            if (count < Most) list[count] = text.substr(at, end - at);
+            at = text.find_first_not_of(blanks, end);
+        }
+    }
+    std::array<std::string_view, Most> list{};
+    std::size_t count = 0;
+};
+
+inline constexpr std::string_view cron_macro_names =
+    "@hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually";
+
+/// The five fields that a macro stands for; empty: there is none of this name.
+[[nodiscard]] inline std::string_view cron_macro(std::string_view name) noexcept {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 7> macros{{
+        {"@hourly", "0 * * * *"},
+        {"@daily", "0 0 * * *"},
+        {"@midnight", "0 0 * * *"},
+        {"@weekly", "0 0 * * 0"},
+        {"@monthly", "0 0 1 * *"},
+        {"@yearly", "0 0 1 1 *"},
+        {"@annually", "0 0 1 1 *"},
+    }};
+    for (auto const& [macro, fields] : macros)
+        if (macro == name) return fields;
+    return {};
+}
+
+}  // namespace detail
+
+inline std::optional<cron_expression> cron_expression::parse(std::string_view text, std::string& why) {
+    detail::cron_words<detail::cron_fields.size()> const words{text};
+    if (words.count == 1 && words.list[0].starts_with('@')) {
+        auto const macro = detail::cron_macro(words.list[0]);
+        if (!macro.empty()) return parse(macro, why);
+        why = detail::cron_quoted(text) + " is no macro of cron: there are " +
+              std::string{detail::cron_macro_names};
+        return std::nullopt;
+    }
+    if (words.count == words.list.size()) return parse_fields(words.list, text, why);
+    why = detail::cron_quoted(text) +
+          (words.count > words.list.size() ? " has more than 5 fields"
+                                           : " has " + std::to_string(words.count) + " of 5 fields") +
+          ": minute, hour, day of the month, month and day of the week";
+    return std::nullopt;
+}
+
+inline std::optional<cron_expression> cron_expression::parse_fields(texts const& texts, std::string_view all,
+                                                                    std::string& why) {
+    fields said;
+    for (std::size_t i = 0; i < said.size(); ++i) {
+        auto const read = detail::cron_field_reader{detail::cron_fields[i], all, why}.read(texts[i]);
+        if (!read) return std::nullopt;
+        said[i] = *read;
+    }
+    cron_expression const out{said};
+    if (out.can_match()) return out;
+    why = detail::cron_quoted(all) + " never comes: no month " + detail::cron_quoted(texts[3]) +
+          " has a day " + detail::cron_quoted(texts[2]);
+    return std::nullopt;
+}
+
+// Each date that some year has falls on each day of the week in some year.
+inline bool cron_expression::can_match() const noexcept {
+    if (either_day_) return true;
+    for (unsigned n = 1; n <= 12; ++n) {
+        using namespace std::chrono;
+        auto const length = unsigned{(year{2000} / month{n} / last).day()};
+        if (has(months_, n) && (days_ & ((std::uint64_t{2} << length) - 1)) != 0) return true;
+    }
+    return false;
+}
+
+// Bit n: the day n of this month.
+inline std::uint32_t cron_expression::days_of(std::chrono::year_month month) const noexcept {
+    using namespace std::chrono;
+    auto const length = unsigned{(month / last).day()};
+    auto const first = weekday{local_days{month / 1}}.c_encoding();
+    auto const week = (weekdays_ >> first | weekdays_ << (7 - first)) & 0x7F;  // from the first's weekday on
+    auto const weeks = static_cast<std::uint64_t>(week) * 0x10204081U << 1U;   // five of them, from bit 1 on
+    auto const there = (std::uint64_t{2} << length) - 2;
+    return static_cast<std::uint32_t>((either_day_ ? days_ | weeks : days_ & weeks) & there);
+}
+
+inline std::optional<std::chrono::local_days> cron_expression::next_day(
+    std::chrono::local_days from) const noexcept {
+    using namespace std::chrono;
+    constexpr int most_months = 41 * 12;
+    year_month_day const date{from};
+    auto month = date.year() / date.month();
+    auto left = ~std::uint32_t{0} << unsigned{date.day()};
+    for (int n = 0; n <= most_months; ++n, month += months{1}, left = ~std::uint32_t{0}) {
+        if (!has(months_, unsigned{month.month()})) continue;
+        auto const found = days_of(month) & left;
+        if (found != 0) return local_days{month / static_cast<int>(std::countr_zero(found))};
+    }
+    return std::nullopt;
+}
+
+// The first time of a day, from this one on.
+inline std::optional<std::chrono::minutes> cron_expression::next_time(
+    std::chrono::minutes from) const noexcept {
+    using namespace std::chrono;
+    auto const hour = floor<hours>(from);
+    auto const minutes_left = minutes_ >> (from - hour).count();
+    if (has(hours_, hour.count()) && minutes_left != 0) return from + minutes{std::countr_zero(minutes_left)};
+    auto const hours_left = hours_ & (~std::uint32_t{1} << hour.count());
+    if (hours_left == 0) return std::nullopt;
+    return hours{std::countr_zero(hours_left)} + minutes{std::countr_zero(minutes_)};
+}
+
+inline std::optional<std::chrono::local_seconds> cron_expression::next(
+    std::chrono::local_seconds after) const noexcept {
+    using namespace std::chrono;
+    if (!in_calendar(after)) return std::nullopt;
+    auto const from = floor<minutes>(after) + minutes{1};
+    auto const today = floor<days>(from);
+    if (matches_day(today)) {
+        if (auto const time = next_time(from - today)) return today + *time;
+    }
+    auto const day = next_day(today + days{1});
+    if (!day) return std::nullopt;
+    return *day + *next_time(minutes{0});
+}
+
+}  // namespace fastqueue
+
+// ---- <fastqueue/tasks/task_tokens.hpp>
+
 // ---- <fastqueue/wire/task_options.hpp>
 
 namespace fastqueue::wire {
@@ -9912,8 +10824,23 @@ struct request_options {
     std::string_view content;  ///< empty: json
     std::string_view ref;
     std::string_view key;
-    std::string_view traceparent;
+    std::string_view unique;  ///< empty: none
+    fastqueue::on_duplicate on_duplicate = fastqueue::on_duplicate::reject;
+    std::string_view callback;    ///< where the task's end is told; empty: nowhere
+    std::uint8_t tags = 0;        ///< how many
+    bool has_attributes = false;  ///< there are some for `attributes_of`
 };
+
+/// Those of a header's fields that a task bears: see task_attributes.
+[[nodiscard]] inline std::string attributes_of(header const& h) {
+    std::string out;
+    for (auto const& f : h.fields()) {
+        if (!task_attributes::is_one(f.key)) continue;
+        if (!out.empty()) out += ' ';
+        out.append(f.key).append(1, '=').append(f.value);
+    }
+    return out;
+}
 
 namespace detail {
 
@@ -9928,6 +10855,13 @@ public:
         auto const& t = out_.task;
         if (t.countdown_ms && t.eta_us)
             return problem{errc::bad_request, "countdown_ms and eta_us exclude each other"};
+        if (out_.on_duplicate == on_duplicate::attach && t.delivery == fastqueue::delivery::at_most_once)
+            return problem{errc::bad_request,
+                           "a task that is to run at most once cannot be attached to another one"};
+        if (says_otherwise_ && out_.unique.empty())
+            return problem{errc::bad_request, "on_duplicate is for a unique key"};
+        if (has_data_ && out_.callback.empty())
+            return problem{errc::bad_request, "callback_data is for a callback"};
         return std::nullopt;
     }
 
@@ -9948,7 +10882,7 @@ private:
             case 'm':
                 return f.key != "meta" || flag(f, t.meta);
             case 'o':
-                return f.key != "on_duplicate" || unsupported(f);
+                return f.key != "on_duplicate" || duplicates(f);
             case 'p':
                 return f.key != "priority" || level(f);
             case 'r':
@@ -9957,10 +10891,10 @@ private:
                 return f.key != "soft_timeout_ms" || time_limit(f, t.soft_timeout_ms);
             case 't':
                 if (f.key == "timeout_ms") return time_limit(f, t.timeout_ms);
-                if (f.key == "traceparent") out_.traceparent = f.value;
-                return true;
+                if (f.key == "traceparent") return out_.has_attributes = true;
+                return !f.key.starts_with(tag_prefix) || tag(f);
             case 'u':
-                return f.key != "unique" || unsupported(f);
+                return f.key != "unique" || unique(f);
             default:
                 return true;  // unknown: from a newer peer
         }
@@ -9968,7 +10902,8 @@ private:
     bool take_c(field const& f) {
         if (f.key == "countdown_ms") return number(f, out_.task.countdown_ms);
         if (f.key == "content") return content(f);
-        return (f.key != "callback" && f.key != "callback_data") || unsupported(f);
+        if (f.key == "callback") return callback(f);
+        return f.key != "callback_data" || callback_data(f);
     }
     bool take_r(field const& f) {
         auto& t = out_.task;
@@ -9987,7 +10922,6 @@ private:
         problem_ = {errc::bad_request, why, f.key};
         return false;
     }
-    bool unsupported(field const& f) { return bad(f, "the option is not supported by this version"); }
     bool number(field const& f, std::uint64_t& out) {
         auto const value = read_number(f.value);
         if (!value) return bad(f);
@@ -10034,6 +10968,38 @@ private:
         out_.task.key_hash = hash_bytes(f.value) | 1U;  // never 0: that means none
         return true;
     }
+    bool callback(field const& f) {
+        endpoint at;
+        if (!parse_endpoint(f.value, at).empty() || at.port == 0 || at.is_wildcard())
+            return bad(f, "it is no address to connect to, as tcp://127.0.0.1:7000");
+        out_.callback = f.value;
+        return out_.has_attributes = true;
+    }
+    bool callback_data(field const& f) {
+        if (f.value.size() > 1024 || !is_base64url(f.value))
+            return bad(f, "it is at most 1024 characters of base64url, without padding");
+        return out_.has_attributes = has_data_ = true;
+    }
+    bool unique(field const& f) {
+        if (f.value.empty() || f.value.size() > 255) return bad(f, "the key has 1 to 255 characters");
+        out_.unique = f.value;
+        return out_.has_attributes = true;
+    }
+    bool duplicates(field const& f) {
+        says_otherwise_ = true;
+        if (f.value == "attach") out_.on_duplicate = on_duplicate::attach;
+        if (f.value == "replace") out_.on_duplicate = on_duplicate::replace;
+        return out_.on_duplicate != on_duplicate::reject || f.value == "reject" ||
+               bad(f, "it is reject, attach or replace");
+    }
+    bool tag(field const& f) {
+        auto const key = f.key.substr(tag_prefix.size());
+        if (key.size() > 64 || !is_valid_name(key))
+            return bad(f, "a tag's key is 1 to 64 of A-Z a-z 0-9 . _ : -");
+        if (f.value.empty() || f.value.size() > 255) return bad(f, "a tag's value has 1 to 255 characters");
+        if (++out_.tags > max_tags) return bad(f, "a task has at most 8 tags");
+        return out_.has_attributes = true;
+    }
     bool content(field const& f) {
         if (f.value.empty() || f.value.size() > 64) return bad(f, "a content type has 1 to 64 characters");
         out_.content = f.value == "json" ? std::string_view{} : f.value;
@@ -10058,6 +11024,8 @@ private:
 
     request_options& out_;
     problem problem_;
+    bool has_data_ = false;
+    bool says_otherwise_ = false;
 };
 
 inline void write_fraction(header_writer& out, std::string_view key, double value) {
@@ -10084,11 +11052,14 @@ inline void write_options(header_writer& out, task_options const& o) {
     if (o.delivery == delivery::at_most_once) out.field("delivery", "at_most_once");
     if (o.meta) out.field("meta", "1");
     if (o.reply_both) out.field("reply", "both");
-    if (o.retries != 0) out.field("retries", std::uint64_t{o.retries});
-    if (o.retry_delay_ms != usual.retry_delay_ms) out.field("retry_delay_ms", o.retry_delay_ms);
-    if (o.retry_backoff != usual.retry_backoff) detail::write_fraction(out, "retry_backoff", o.retry_backoff);
-    if (o.retry_max_ms != usual.retry_max_ms) out.field("retry_max_ms", o.retry_max_ms);
-    if (o.retry_jitter != usual.retry_jitter) detail::write_fraction(out, "retry_jitter", o.retry_jitter);
+    if (o.retries != 0 || o.retries_said) out.field("retries", std::uint64_t{o.retries});
+    if (o.retry_delay_said || o.retry_delay_ms != usual.retry_delay_ms)
+        out.field("retry_delay_ms", o.retry_delay_ms);
+    if (o.retry_delay_said || o.retry_backoff != usual.retry_backoff)
+        detail::write_fraction(out, "retry_backoff", o.retry_backoff);
+    if (o.retry_delay_said || o.retry_max_ms != usual.retry_max_ms) out.field("retry_max_ms", o.retry_max_ms);
+    if (o.retry_jitter_said || o.retry_jitter != usual.retry_jitter)
+        detail::write_fraction(out, "retry_jitter", o.retry_jitter);
     if (o.soft_timeout_ms != 0) out.field("soft_timeout_ms", o.soft_timeout_ms);
     if (o.timeout_ms != 0) out.field("timeout_ms", o.timeout_ms);
     if (o.countdown_ms) out.field("countdown_ms", *o.countdown_ms);
@@ -10098,6 +11069,146 @@ inline void write_options(header_writer& out, task_options const& o) {
 }
 
 }  // namespace fastqueue::wire
+
+namespace fastqueue::detail {
+
+/// Writes what an invocation wants beside name and arguments.
+/// \param options  and `key`: in place of the invocation's own
+template <class R>
+void write_wishes(wire::header_writer& out, invocation<R> const& task, task_options const& options,
+                  std::string_view key) {
+    wire::write_options(out, options);
+    if (!key.empty()) out.field("key", key);
+    out.raw(task.attributes());
+    if (task.content() != serialization::json::content) out.field("content", task.content());
+}
+
+/// The same as text, with a space before each.
+template <class R>
+[[nodiscard]] std::string wish_tokens(invocation<R> const& task) {
+    wire::octet_buffer head;
+    wire::header_writer header{head, {}};
+    write_wishes(header, task, task.options(), task.key());
+    return std::string{head.view().substr(std::string_view{"FQ1 "}.size())};
+}
+
+/// What a definition says for its tasks, as a header has it; mostly empty.
+[[nodiscard]] inline std::string default_tokens(task_options const& options) {
+    wire::octet_buffer head;
+    wire::header_writer header{head, {}};
+    wire::write_options(header, options);
+    auto const text = head.view().substr(std::string_view{"FQ1 "}.size());
+    return std::string{text.substr(text.empty() ? 0 : 1)};
+}
+
+}  // namespace fastqueue::detail
+
+namespace fastqueue {
+
+/// When a periodic task is submitted: made by `every` or `cron`, and refined fluently. Each function throws error (bad_option) for a
+/// value out of its range. A value; one thread at a time.
+class recurrence {
+public:
+    /// Not before this time. An interval is counted from it; without it, from when the schedule is made.
+    template <class Duration>
+    recurrence& starting(std::chrono::sys_time<Duration> when) & {
+        return add(" start_us=", detail::epoch_us("starting", when));
+    }
+    template <class Duration>
+    recurrence&& starting(std::chrono::sys_time<Duration> when) && {
+        return std::move(starting(when));
+    }
+    /// Not after this time.
+    template <class Duration>
+    recurrence& until(std::chrono::sys_time<Duration> when) & {
+        return add(" until_us=", detail::epoch_us("until", when));
+    }
+    template <class Duration>
+    recurrence&& until(std::chrono::sys_time<Duration> when) && {
+        return std::move(until(when));
+    }
+    /// So many times, 1 and up.
+    recurrence& times(std::uint64_t count) & {
+        if (count == 0 || count > detail::max_wire_number) detail::bad_option("times", "a number from 1");
+        return add(" count=", count);
+    }
+    recurrence&& times(std::uint64_t count) && { return std::move(times(count)); }
+    /// Also while the task of the last firing has not ended. Without it such a firing is skipped.
+    recurrence& overlapping() & {
+        tokens_ += " overlap=allow";
+        return *this;
+    }
+    recurrence&& overlapping() && { return std::move(overlapping()); }
+    /// What becomes of missed firings (`catch_up::one`).
+    recurrence& missed(catch_up what) & {
+        static constexpr std::string_view names[] = {"one", "none", "all"};
+        tokens_.append(" catch_up=").append(names[static_cast<std::size_t>(what)]);
+        return *this;
+    }
+    recurrence&& missed(catch_up what) && { return std::move(missed(what)); }
+
+    /// As FQ1 has it, with a space before each.
+    [[nodiscard]] std::string const& tokens() const noexcept { return tokens_; }
+
+private:
+    explicit recurrence(std::string tokens) : tokens_{std::move(tokens)} {}
+    recurrence& add(std::string_view key, std::uint64_t value) {
+        tokens_.append(key).append(std::to_string(value));
+        return *this;
+    }
+    template <class Rep, class Period>
+    friend recurrence every(std::chrono::duration<Rep, Period> interval);
+    friend recurrence cron(std::string_view expression, std::string_view zone);
+
+    std::string tokens_;
+};
+
+/// Again and again after this interval, to the millisecond: at least 1 ms, at most a year.
+/// \throws error (bad_option)
+template <class Rep, class Period>
+[[nodiscard]] recurrence every(std::chrono::duration<Rep, Period> interval) {
+    auto const ms = detail::time_limit_ms("every", interval);
+    if (ms > 31'536'000'000) detail::bad_option("every", "at most a year");
+    return recurrence{" every_ms=" + std::to_string(ms)};
+}
+
+/// At the times that a crontab's five fields say (see cron_expression), by the clock of a time zone: `UTC`, an offset such as
+/// `+02:00`, or a name such as `Europe/Berlin`, where the control plane knows them: its time_zone_policy decides.
+/// \throws error (bad_option) that says which field is wrong
+[[nodiscard]] inline recurrence cron(std::string_view expression, std::string_view zone = "UTC") {
+    std::string why;
+    if (!cron_expression::parse(expression, why)) detail::bad_option("cron", why);
+    if (!detail::is_wire_token(zone))
+        detail::bad_option("cron", "a zone has 1 to 255 characters without spaces");
+    std::string text{expression};
+    std::ranges::replace_if(
+        text, [](char c) { return c == ' ' || c == '\t'; }, '_');
+    return recurrence{" cron=" + text + " zone=" + std::string{zone}};
+}
+
+/// A periodic task as its worker or its program declares it.
+struct declared_schedule {
+    std::string tokens;  ///< behind the verb `schedule`, with a space before each: names, times, options
+    std::string arguments;
+};
+
+/// \throws error (bad_name) for a name that cannot be one
+template <class R>
+[[nodiscard]] declared_schedule declare_schedule(std::string_view name, recurrence const& when,
+                                                 invocation<R> const& task) {
+    if (!is_valid_name(name))
+        throw error{errc::bad_name, "a schedule's name is 1 to 255 of A-Z a-z 0-9 . _ : -"};
+    auto const& o = task.options();
+    if (o.countdown_ms || o.eta_us || o.expires_us)
+        detail::bad_option(
+            "schedule", "a countdown, an eta and expires_at have no meaning for what fires again and again");
+    if (!task.id().empty())
+        detail::bad_option("schedule", "each firing is a task of its own: an id cannot be given");
+    return {' ' + std::string{name} + ' ' + task.name() + when.tokens() + detail::wish_tokens(task),
+            task.arguments()};
+}
+
+}  // namespace fastqueue
 
 namespace fastqueue::shell {
 
@@ -10142,6 +11253,17 @@ public:
         request.payload = payload;
         if (!arguments.empty()) request.tokens = " " + std::string{arguments};
         request.port = core::client_port::management;
+        return request;
+    }
+
+    /// A schedule that is made, or changed.
+    template <class R>
+    [[nodiscard]] core::client_request schedule(std::string_view name, recurrence const& when,
+                                                invocation<R> const& task, bool replace) const {
+        auto declared = declare_schedule(name, when, task);
+        auto request = document("schedule", {}, declared.arguments);
+        request.tokens = std::move(declared.tokens);
+        if (replace) request.tokens += " replace=1";
         return request;
     }
 
@@ -10196,9 +11318,7 @@ private:
         wire::octet_buffer head;
         wire::header_writer header{head, {}};
         header.token(id).token(task.name());
-        wire::write_options(header, options);
-        if (!key.empty()) header.field("key", key);
-        if (task.content() != serialization::json::content) header.field("content", task.content());
+        fastqueue::detail::write_wishes(header, task, options, key);
         if (!traceparent.empty()) header.field("traceparent", traceparent);
         return std::string{head.view().substr(4)};  // without "FQ1 "
     }
@@ -10307,15 +11427,17 @@ private:
 
 namespace fastqueue {
 
-/// Where a handler's stop signal comes from when it is not a `std::stop_token`: across the C boundary of a module.
-class stop_source_bridge {
+/// Who runs a handler: where its stop signal comes from, and where its progress goes.
+class run_host {
 public:
     [[nodiscard]] virtual bool stop_requested() const noexcept = 0;
     /// A token that follows the signal.
     [[nodiscard]] virtual std::stop_token token() = 0;
+    /// \param text  of at most `max_progress_octets`
+    virtual void progress(std::string_view text) noexcept = 0;
 
 protected:
-    ~stop_source_bridge() = default;
+    ~run_host() = default;
 };
 
 /// What a handler may know of its run, if its first parameter is a `context&`. The library passes it; it is no argument.
@@ -10326,9 +11448,9 @@ public:
     context(task_id const& id, std::uint32_t attempt, std::string_view name, std::stop_token stop) noexcept
         : id_{id}, attempt_{attempt}, name_{name}, stop_{std::move(stop)} {}
     /// \param resources  of the thread; nullptr: it has none
-    context(task_id const& id, std::uint32_t attempt, std::string_view name, stop_source_bridge& stop,
+    context(task_id const& id, std::uint32_t attempt, std::string_view name, run_host& host,
             thread_resources* resources = nullptr) noexcept
-        : id_{id}, attempt_{attempt}, name_{name}, bridge_{&stop}, resources_{resources} {}
+        : id_{id}, attempt_{attempt}, name_{name}, host_{&host}, resources_{resources} {}
     context(context const&) = delete;
     context& operator=(context const&) = delete;
 
@@ -10341,10 +11463,29 @@ public:
 
     /// Whether the handler should stop: the task was cancelled, is over its soft time limit, or the worker is leaving.
     [[nodiscard]] bool stop_requested() const noexcept {
-        return bridge_ != nullptr ? bridge_->stop_requested() : stop_.stop_requested();
+        return host_ != nullptr ? host_->stop_requested() : stop_.stop_requested();
     }
     /// The same as a token, for `std::condition_variable_any`, `std::stop_callback` and the like.
-    [[nodiscard]] std::stop_token stop() const { return bridge_ != nullptr ? bridge_->token() : stop_; }
+    [[nodiscard]] std::stop_token stop() const { return host_ != nullptr ? host_->token() : stop_; }
+
+    /// Tells how far the handler is, as JSON, to whoever asks: `client::status`, `client::watch`, `fastqueue watch`. It may be called
+    /// as often as you like: of what comes within a tenth of a second the last one goes, and what is still on its way when the
+    /// handler ends is dropped.
+    /// \throws error (too_large) over 4096 octets; error (bad_value) for what JSON cannot carry
+    template <class T>
+    void progress(T const& value) {
+        std::string text;
+        serialization::json::encode(text, value);
+        if (text.size() > max_progress_octets)
+            throw error{errc::too_large, "the progress has " + std::to_string(text.size()) +
+                                             " octets, over the limit of " +
+                                             std::to_string(max_progress_octets)};
+        encoded_progress(text);
+    }
+    /// The same, of what is JSON already; over the limit, nothing.
+    void encoded_progress(std::string_view text) noexcept {
+        if (host_ != nullptr && text.size() <= max_progress_octets) host_->progress(text);
+    }
 
     /// What this thread of the worker has for itself; see registry::per_thread.
     /// \throws what making it throws; error (bad_option) if the worker has no such thing
@@ -10360,7 +11501,7 @@ private:
     std::uint32_t attempt_;
     std::string_view name_;
     std::stop_token stop_;
-    stop_source_bridge* bridge_ = nullptr;
+    run_host* host_ = nullptr;
     thread_resources* resources_ = nullptr;
 };
 
@@ -10485,8 +11626,6 @@ private:
 
 // ---- <fastqueue/tasks/definition.hpp>
 
-#include <exception>
-
 namespace fastqueue {
 
 /// What became of one run of a handler. The value, or the error's text, is in the string that `invoke` was given.
@@ -10561,9 +11700,20 @@ struct task_invoker {
     function run;
 };
 
+/// A run of a handler that is over, as an `after` hook sees it.
+struct finished_run {
+    errc code{};            ///< zero: success
+    std::string_view text;  ///< the encoded value, or the error's text
+
+    [[nodiscard]] constexpr bool ok() const noexcept { return code == errc{}; }
+};
+
 /// A task that a worker can run: its name, what it takes and gives, and the code. Copies share the code, and keep a module
 /// mapped that it came from. Const members may be called from several threads at once.
-class task_definition {
+///
+/// `retries(3).retry_delay(1s).timeout(10s)` and so on say how tasks of this name are treated that do not say it themselves, whoever
+/// submits them: its workers tell the control plane.
+class task_definition : public treatment<task_definition> {
 public:
     /// \param state     what each invoker is given; shared by copies
     /// \param invokers  at least one; JSON's first
@@ -10600,6 +11750,23 @@ public:
         description_ = text;
         return *this;
     }
+    /// How its tasks are treated, all at once.
+    task_definition& treat(task_options const& usual) {
+        options_ = usual;
+        return *this;
+    }
+    /// Has `f(context&)` called before each run of this task, in its thread. What it throws is the task's error, and the handler does
+    /// not run. Several are called in the order in which they were added.
+    task_definition& before(std::function<void(context&)> f) {
+        before_.push_back(std::move(f));
+        return *this;
+    }
+    /// Has `f(context&, finished_run const&)` called after each run, also after one that failed. What it throws is the task's error,
+    /// if the run itself was none. Several are called in the order in which they were added.
+    task_definition& after(std::function<void(context&, finished_run const&)> f) {
+        after_.push_back(std::move(f));
+        return *this;
+    }
     task_definition& from_module(std::string_view path) {
         module_ = path;
         return *this;
@@ -10633,8 +11800,27 @@ public:
 private:
     [[nodiscard]] invocation_result run(task_invoker const& invoker, context& ctx, std::string_view arguments,
                                         std::string& out) const {
-        try {
+        auto made = guarded(out, [&] {
+            for (auto const& f : before_) f(ctx);
             return invoker.run(state_.get(), ctx, invoker.content, arguments, out);
+        });
+        for (auto const& f : after_) {
+            finished_run const over{made.code, out};
+            std::string words;
+            auto const said = guarded(words, [&] {
+                f(ctx, over);
+                return invocation_result{};
+            });
+            if (!made.ok() || said.ok()) continue;
+            made = said;
+            out = std::move(words);
+        }
+        return made;
+    }
+    template <class F>
+    [[nodiscard]] static invocation_result guarded(std::string& out, F&& f) {
+        try {
+            return f();
         } catch (...) {
             return detail::report_exception(out, detail::run_phase::running);
         }
@@ -10647,6 +11833,8 @@ private:
     std::string module_;
     std::shared_ptr<void const> state_;
     std::vector<task_invoker> invokers_;
+    std::vector<std::function<void(context&)>> before_;
+    std::vector<std::function<void(context&, finished_run const&)>> after_;
 };
 
 }  // namespace fastqueue
@@ -10969,6 +12157,25 @@ public:
         return definitions_[static_cast<std::size_t>(position)];
     }
 
+    /// Declares that a task is submitted again and again, whoever runs it: `schedule("nightly", cron("0 2 * * *"), clean("/tmp"))`. Its
+    /// worker tells its control plane when it registers: a schedule that is there already stays as it is if it says the same, and
+    /// is changed else.
+    /// \throws error (bad_name) for a name that cannot be one
+    template <class R>
+    registry& schedule(std::string_view name, recurrence const& when, invocation<R> const& task) {
+        return schedule(declare_schedule(name, when, task));
+    }
+    registry& schedule(declared_schedule declared) {
+        auto const name = std::string_view{declared.tokens}.substr(0, declared.tokens.find(' ', 1) + 1);
+        for (auto const& other : schedules_) {
+            if (other.tokens.starts_with(name))
+                throw error{errc::bad_name, "the schedule" + std::string{name} + "is declared twice"};
+        }
+        schedules_.push_back(std::move(declared));
+        return *this;
+    }
+    [[nodiscard]] std::vector<declared_schedule> const& schedules() const noexcept { return schedules_; }
+
     /// Lets `f(context&, next_run&)` run around each task of this registry's worker: before `next()`, after it, or in its
     /// place. The first one added is outermost. Called from several threads at once; what it throws is the task's error.
     registry& around(worker_hooks::interceptor f) {
@@ -10996,11 +12203,12 @@ public:
     }
     [[nodiscard]] worker_hooks const& hooks() const noexcept { return hooks_; }
 
-    /// Adds all tasks and hooks of `other`, or, if it throws error (bad_name), none.
+    /// Adds all tasks, schedules and hooks of `other`, or, if it throws error (bad_name), none.
     void merge(registry const& other) {
         auto merged = *this;
         for (auto const& each : other) merged.add(each);
         merged.hooks_.merge(other.hooks_);
+        for (auto const& declared : other.schedules_) merged.schedule(declared);
         *this = std::move(merged);
     }
 
@@ -11083,6 +12291,7 @@ private:
         return d.module().empty() ? "this program" : "module " + d.module();
     }
 
+    std::vector<declared_schedule> schedules_;
     worker_hooks hooks_;
     std::vector<task_definition> definitions_;  // by name
     std::unordered_map<std::string, std::size_t, detail::name_hash, std::equal_to<>> index_;
@@ -11133,11 +12342,12 @@ public:
         return start<void(std::error_code, outcome<R>)>(requests_.task("call", task, requests_.id_of(task)),
                                                         give_outcome<R>{}, std::forward<Token>(token));
     }
-    /// Hands a task over. Completes with `(std::error_code, task_id)` when it is accepted.
+    /// Hands a task over. Completes with `(std::error_code, task_id)` when it is accepted; the id is another one's where the task
+    /// is attached to that (see `invocation::unique`).
     template <class R, class Token>
     auto async_delay(invocation<R> const& task, Token&& token) {
         auto const id = requests_.id_of(task);
-        return start<void(std::error_code, task_id)>(requests_.task("submit", task, id), give<task_id>{id},
+        return start<void(std::error_code, task_id)>(requests_.task("submit", task, id), give_id{id},
                                                      std::forward<Token>(token));
     }
     /// Hands many tasks over in one message: all are accepted, or none is. Completes with
@@ -11147,7 +12357,7 @@ public:
         auto ids = requests_.ids_of(tasks);
         auto request = requests_.tasks(tasks, ids);
         return start<void(std::error_code, std::vector<task_id>)>(
-            std::move(request), give<std::vector<task_id>>{std::move(ids)}, std::forward<Token>(token));
+            std::move(request), give_ids{std::move(ids)}, std::forward<Token>(token));
     }
     /// Waits for a task's end, at most `timeout`. Completes with `(std::error_code, outcome<R>)`, whose state is not final
     /// when the time was over.
@@ -11214,12 +12424,20 @@ private:
             std::move(handler)(why, outcome<R>::ended(task_state::queued, why, std::move(text)));
         }
     };
-    template <class T>
-    struct give {
-        T value;
+    struct give_id {
+        task_id id;
+        template <class Handler>
+        void operator()(Handler handler, kept_answer answer) const {
+            std::move(handler)(answer.error, answer.error ? task_id{} : answer.stands_for(id));
+        }
+    };
+    struct give_ids {
+        std::vector<task_id> ids;
         template <class Handler>
         void operator()(Handler handler, kept_answer answer) {
-            std::move(handler)(answer.error, answer.error ? T{} : std::move(value));
+            if (answer.error) ids.clear();
+            answer.replace_attached(ids);
+            std::move(handler)(answer.error, std::move(ids));
         }
     };
     struct give_status {
@@ -11412,19 +12630,20 @@ public:
     }
 
     /// Hands a task over and does not wait for its end.
-    /// \return its id, once the control plane has accepted it
+    /// \return its id, once the control plane has accepted it; where it is attached to another one (see invocation::unique), that
+    ///         one's
     template <class R>
     task_id delay(invocation<R> const& task) {
         auto const id = this->requests().id_of(task);
-        static_cast<void>(ask(this->requests().task("submit", task, id)));
-        return id;
+        return ask(this->requests().task("submit", task, id)).stands_for(id);
     }
     /// Hands many tasks over in one message: all are accepted, or none is.
     /// \return their ids, in the batch's order
     /// \throws error naming the task that was refused
     std::vector<task_id> delay(batch const& tasks) {
         auto ids = this->requests().ids_of(tasks);
-        if (!ids.empty()) static_cast<void>(ask(this->requests().tasks(tasks, ids)));
+        if (ids.empty()) return ids;
+        ask(this->requests().tasks(tasks, ids)).replace_attached(ids);
         return ids;
     }
 
@@ -11466,6 +12685,25 @@ public:
     [[nodiscard]] task_status wait_status(task_id const& id, std::chrono::milliseconds timeout) {
         return shell::status_of(ask(this->requests().wait(id, timeout)));
     }
+    /// Follows a task to its end: `on_news(task_status const&)` is called here, in the caller's thread, with where it stands now and
+    /// with each progress that its handler tells (`value`, as JSON); of what comes faster than it returns only the latest. What it
+    /// throws ends the watching.
+    /// \param timeout  how long at most; negative: until its end
+    /// \return its end, or where it stands when the time was over
+    /// \throws error (unknown_task)
+    template <class F>
+    task_status watch(task_id const& id, F&& on_news,
+                      std::chrono::milliseconds timeout = std::chrono::milliseconds{-1}) {
+        auto request = this->requests().about("watch", id);
+        request.timeout = timeout;
+        std::optional<task_status> latest;
+        auto last = loop_.follow(std::move(request), [&](shell::kept_answer answer) {
+            latest = shell::status_of(std::move(answer));
+            on_news(std::as_const(*latest));
+        });
+        if (last.error == errc::timed_out && latest) return std::move(*latest);
+        return shell::status_of(checked(std::move(last)));
+    }
     /// The task's attempts that went wrong, the latest last: while it lives, and as long as its result is kept.
     /// \throws error (unknown_task)
     [[nodiscard]] std::vector<failed_attempt> history(task_id const& id) {
@@ -11475,8 +12713,44 @@ public:
     /// \return `cancelled` where it had not begun, `running` where its handler was asked to stop
     /// \throws error (unknown_task, already_finished)
     task_state cancel(task_id const& id) { return ask(this->requests().about("cancel", id)).state; }
+    /// Cancels all tasks that fit: `name=add`, `tag.customer=42`, `priority=low`, `state=scheduled`, with a space between where all
+    /// must; or `all=1`. Tasks that come meanwhile may be met, too.
+    /// \throws error (bad_request) for a filter that cannot be read
+    cancelled_tasks cancel_where(std::string_view filter) {
+        if (filter.empty())
+            throw error{errc::bad_option, "which tasks? name=, tag.KEY=, priority=, state= or all=1"};
+        cancelled_tasks sum;
+        std::optional<std::uint32_t> from = 0;
+        while (from) {
+            auto const part = shell::cancelled_of(
+                document("cancel", std::string{filter} + " from=" + std::to_string(*from)));
+            sum.cancelled += part.cancelled;
+            sum.asked_to_stop += part.asked_to_stop;
+            from = part.from;
+        }
+        return sum;
+    }
     /// Drops a task's result. \throws error (unknown_task, not_finished)
     void forget(task_id const& id) { static_cast<void>(ask(this->requests().about("forget", id))); }
+
+    /// Has a task submitted again and again: `schedule("nightly", cron("0 2 * * *", "Europe/Berlin"), tasks::clean("/tmp"))`. The same
+    /// said again changes nothing.
+    /// \param replace  whether a schedule of that name that says something else is changed to this; else it is refused
+    /// \return what is known of it, as JSON: `next_us` and so on
+    /// \throws error (duplicate, bad_request for a time zone that is not known there, queue_full)
+    template <class R>
+    std::string schedule(std::string_view name, recurrence const& when, invocation<R> const& task,
+                         bool replace = false) {
+        return ask(this->requests().schedule(name, when, task, replace)).payload;
+    }
+    /// Ends a schedule. Tasks that it has submitted stay. \throws error (unknown_task_name)
+    void unschedule(std::string_view name) { static_cast<void>(document("unschedule", name)); }
+    /// Has a schedule fire now, beside its times. \return the task's id \throws error (unknown_task_name, queue_full)
+    task_id trigger(std::string_view schedule_name) {
+        auto const id = this->new_id();
+        static_cast<void>(document("trigger", std::string{schedule_name} + " as=" + id.text()));
+        return id;
+    }
 
     /// A document of the management port, as JSON: `workers`, `queues`, `tasks`, `stats`, `health` ...
     /// \param verb       of a literal
@@ -11497,7 +12771,9 @@ public:
 private:
     /// Sends a request and waits for its answer.
     [[nodiscard]] shell::kept_answer ask(core::client_request request) {
-        auto answer = loop_.ask(std::move(request));
+        return checked(loop_.ask(std::move(request)));
+    }
+    [[nodiscard]] static shell::kept_answer checked(shell::kept_answer answer) {
         if (answer.error)
             throw error{answer.error, answer.payload.empty() ? answer.error.message() : answer.payload};
         return answer;
@@ -11527,6 +12803,632 @@ using client = basic_client<>;
 
 // ---- <fastqueue/core/plane_state.hpp>
 
+// ---- <fastqueue/core/courier.hpp>
+
+// ---- <fastqueue/core/courier_links.hpp>
+
+namespace fastqueue::core {
+
+/// A connection of a courier's, or one that is being made.
+struct courier_link {
+    enum class phase : std::uint8_t {
+        free,
+        asked,  ///< the dial is in the outbox
+        dialling,
+        open
+    };
+
+    peer_id peer = peer_id::none;
+    std::uint32_t address = none;
+    phase at = phase::free;
+    bool of_failed = false;            ///< of an address that failed lately
+    policy::store_sequence after = 0;  ///< what was handed to it may still wait for this
+    instant begun{};                   ///< being dialled, or being open
+    instant moved{};                   ///< when something was seen to go on, the last time
+    instant used{};                    ///< when something was handed to it, the last time
+
+    [[nodiscard]] bool is_open() const noexcept { return at == phase::open; }
+};
+
+/// A fixed number of them. One thread at a time.
+class courier_links {
+public:
+    explicit courier_links(std::uint32_t most) : all_(std::max(most, 2U)) {
+        for (auto i = size(); i-- > 0;) free_.push_back(i);
+    }
+
+    [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(all_.size()); }
+    [[nodiscard]] courier_link& operator[](std::uint32_t index) noexcept { return all_[index]; }
+    [[nodiscard]] courier_link const& operator[](std::uint32_t index) const noexcept { return all_[index]; }
+    /// \return none: it is not one of these
+    [[nodiscard]] courier_link* find(peer_id peer) noexcept {
+        auto const at = std::ranges::find(all_, peer, &courier_link::peer);
+        return at == all_.end() || peer == peer_id::none ? nullptr : &*at;
+    }
+
+    [[nodiscard]] bool has_free() const noexcept { return !free_.empty(); }
+    /// Addresses that failed lately may have half of them.
+    [[nodiscard]] bool takes_failed() const noexcept { return failed_ < size() / 2; }
+    /// One that is free, for a dial to `address`.
+    [[nodiscard]] std::uint32_t take(std::uint32_t address, bool failed, instant now) noexcept {
+        auto const index = free_.back();
+        free_.pop_back();
+        auto& l = all_[index];
+        l.address = address;
+        l.at = courier_link::phase::asked;
+        l.of_failed = failed;
+        l.begun = l.moved = l.used = now;
+        failed_ += failed ? 1U : 0U;
+        return index;
+    }
+    void give(std::uint32_t index) noexcept {
+        trust(all_[index]);
+        all_[index] = {};
+        free_.push_back(index);  // has room: it was in there before
+    }
+    /// Its address has taken something.
+    void trust(courier_link& l) noexcept {
+        failed_ -= l.of_failed ? 1U : 0U;
+        l.of_failed = false;
+    }
+
+    template <class F>
+    void each_open(F&& f) {
+        for (auto& l : all_) {
+            if (l.is_open()) f(l);
+        }
+    }
+
+private:
+    std::vector<courier_link> all_;
+    std::vector<std::uint32_t> free_;
+    std::uint32_t failed_ = 0;
+};
+
+}  // namespace fastqueue::core
+
+// ---- <fastqueue/core/courier_options.hpp>
+
+namespace fastqueue::core {
+
+/// The numbers of a `courier`.
+struct courier_options {
+    std::uint32_t first_tag = 100;       ///< of its dials: as many from here as there may be connections
+    std::uint32_t max_connections = 64;  ///< at once, those that are being made among them
+    std::uint32_t max_letters = 10'000;  ///< that wait
+    std::uint32_t max_letters_an_address = 1'000;
+    std::uint64_t max_octets = 64ULL << 20U;  ///< of letters that wait or that listeners have not taken yet
+    std::chrono::milliseconds deadline{60'000};  ///< of a letter: it then has failed
+    std::chrono::milliseconds patience{
+        5'000};  ///< for a dial, and with who holds a connection that others wait for
+    std::chrono::milliseconds idle{30'000};      ///< a connection without letters is kept so long
+    std::chrono::milliseconds first_pause{100};  ///< before an address is dialled again; doubled each time
+    std::chrono::milliseconds longest_pause{5'000};
+    std::uint64_t seed = 0;  ///< of the pauses' jitter
+};
+
+}  // namespace fastqueue::core
+
+// ---- <fastqueue/core/letter_rack.hpp>
+
+namespace fastqueue::core {
+
+/// A pair that waits until it can be sent.
+struct letter {
+    std::uint32_t previous = none, next = none;  // in its box
+    policy::store_sequence after = 0;            ///< it rests on this write
+    instant expires{};
+    std::string header;  ///< the whole line
+    std::string payload;
+
+    /// About what it costs, in octets.
+    [[nodiscard]] std::uint64_t octets() const noexcept { return cost(header.size(), payload.size()); }
+    [[nodiscard]] static std::uint64_t cost(std::size_t header, std::size_t payload) noexcept {
+        constexpr std::uint64_t own = 256;
+        return own + header + payload;
+    }
+};
+
+/// Letters in boxes, first in, first out, and within bounds that all boxes share. Knows which box has the largest share of
+/// them, octets that were sent and are still on their way included. Boxes are dense numbers. One thread at a time; every call is
+/// O(log n) at most.
+class letter_rack {
+public:
+    /// \param letters  at most so many wait, at least 1
+    /// \param octets   at most so many wait or are on their way
+    letter_rack(std::uint32_t letters, std::uint64_t octets)
+        : max_letters_{std::max(letters, 1U)},
+          max_octets_{octets},
+          unit_{std::max<std::uint64_t>(octets / max_letters_, 1)} {}
+
+    void open(std::uint32_t box) {
+        if (box >= boxes_.size()) boxes_.resize(box + std::size_t{1});
+        boxes_[box] = {};
+        weigh(box);
+    }
+    void close(std::uint32_t box) noexcept {
+        while (count(box) > 0) drop(box, boxes_[box].letters.back());
+        octets_ -= boxes_[box].under_way;
+        shares_.erase(box);
+    }
+
+    [[nodiscard]] bool is_out_of_letters() const noexcept { return letters_ >= max_letters_; }
+    [[nodiscard]] bool fits(std::uint64_t octets) const noexcept {
+        return !is_out_of_letters() && octets <= max_octets_ && octets_ <= max_octets_ - octets;
+    }
+    void put(std::uint32_t box, std::string&& header, std::string&& payload, policy::store_sequence after,
+             instant expires) {
+        auto const slot = pool_.take();
+        auto& l = pool_[slot];
+        l.header = std::move(header);
+        l.payload = std::move(payload);
+        l.after = after;
+        l.expires = expires;
+        boxes_[box].letters.push_back(pool_, slot);
+        boxes_[box].octets += l.octets();
+        octets_ += l.octets();
+        ++letters_;
+        weigh(box);
+    }
+    [[nodiscard]] std::uint32_t count(std::uint32_t box) const noexcept { return boxes_[box].letters.size(); }
+    /// The oldest; there is one.
+    [[nodiscard]] letter const& front(std::uint32_t box) const noexcept {
+        return pool_[boxes_[box].letters.front()];
+    }
+    void drop_front(std::uint32_t box) {
+        drop(box, boxes_[box].letters.front());
+        weigh(box);
+    }
+    void drop_back(std::uint32_t box) {
+        drop(box, boxes_[box].letters.back());
+        weigh(box);
+    }
+
+    /// Octets that were sent from this box and have not been taken.
+    [[nodiscard]] std::uint64_t under_way(std::uint32_t box) const noexcept { return boxes_[box].under_way; }
+    void set_under_way(std::uint32_t box, std::uint64_t octets) {
+        octets_ += octets - boxes_[box].under_way;
+        boxes_[box].under_way = octets;
+        weigh(box);
+    }
+
+    /// The box that takes most of the room; `none` where there is no box.
+    [[nodiscard]] std::uint32_t largest() const noexcept { return shares_.empty() ? none : shares_.top(); }
+    /// How much of the room a box takes, with `more` letters of `octets` together: letters, and octets in letters of medium size.
+    [[nodiscard]] std::uint64_t share(std::uint32_t box, std::uint32_t more = 0,
+                                      std::uint64_t octets = 0) const noexcept {
+        auto const& b = boxes_[box];
+        return b.letters.size() + more + (b.octets + b.under_way + octets) / unit_;
+    }
+
+    [[nodiscard]] std::uint32_t letters() const noexcept { return letters_; }
+    /// Of letters that wait and that are on their way.
+    [[nodiscard]] std::uint64_t octets() const noexcept { return octets_; }
+
+private:
+    struct pile {
+        slot_list letters;
+        std::uint64_t octets = 0;
+        std::uint64_t under_way = 0;
+    };
+
+    void drop(std::uint32_t from, std::uint32_t slot) noexcept {
+        auto& l = pool_[slot];
+        boxes_[from].letters.erase(pool_, slot);
+        boxes_[from].octets -= l.octets();
+        octets_ -= l.octets();
+        --letters_;
+        std::string{}.swap(l.header);  // the pool would keep their memory
+        std::string{}.swap(l.payload);
+        pool_.give(slot);
+    }
+    void weigh(std::uint32_t box) { shares_.set(box, share(box)); }
+
+    std::uint32_t max_letters_;
+    std::uint64_t max_octets_;
+    std::uint64_t unit_;
+    slab<letter> pool_;
+    std::vector<pile> boxes_;
+    indexed_heap<std::uint64_t, std::greater<>> shares_;
+    std::uint32_t letters_ = 0;
+    std::uint64_t octets_ = 0;
+};
+
+}  // namespace fastqueue::core
+
+namespace fastqueue::core {
+
+/// What became of a courier's letters.
+struct courier_counters {
+    std::uint64_t sent = 0;
+    std::uint64_t failed = 0;  ///< their time was over, or they had to make room for those to other addresses
+    std::uint64_t refused = 0;  ///< there was no room
+};
+
+/// Letters that were not delivered.
+struct courier_notice {
+    endpoint to;
+    std::uint64_t letters = 0;
+    std::error_code why;
+};
+
+/// Brings letters, each a pair of frames, to PULL sockets whose addresses strangers name. It dials them when there is something to
+/// bring, keeps the connections for a while, and dials again after a pause while letters wait.
+///
+/// A letter is `sent` when it is handed to an open connection, after the write that it rests on: PUSH has no acknowledgement, and what
+/// the listener had not taken when its connection broke is lost. The letters to one address leave in the order in which they were posted.
+///
+/// Whoever is dead, or does not read, harms nobody else:
+/// * Letters wait within bounds, and each has a deadline. What is under way and not taken counts as well, so a listener that does not
+///   read fills no memory.
+/// * Where the bounds are reached, who has most makes room for who has less: an address is refused only what goes beyond its share.
+/// * Of the connections those addresses that failed get half at most. A connection that others wait for is given up after
+///   `patience`, its letters wait for their turn.
+/// * An address without letters and connection is forgotten.
+///
+/// The owner calls `turn` in each of its turns, and whenever `next_deadline` has come; times never go back. One thread at a time.
+class courier {
+public:
+    courier(courier_options const& options, outbox& out)
+        : options_{options},
+          out_{out},
+          random_{options.seed},
+          rack_{options.max_letters, options.max_octets},
+          links_{options.max_connections} {}
+    courier(courier const&) = delete;
+    courier& operator=(courier const&) = delete;
+
+    /// Takes a letter.
+    /// \param header  the whole line
+    /// \param after   it leaves when this is committed
+    /// \return false: there is no room for it
+    bool post(endpoint const& to, std::string header, std::string payload, policy::store_sequence after,
+              instant now) {
+        now_ = now;
+        auto const octets = letter::cost(header.size(), payload.size());
+        auto const slot = find_or_add(to);
+        auto& a = addresses_[slot];
+        if (rack_.count(slot) >= options_.max_letters_an_address || !make_room(slot, octets)) {
+            ++counters_.refused;
+            settle(slot);
+            return false;
+        }
+        a.after = std::max(a.after, after);  // no letter may leave before an older one
+        rack_.put(slot, std::move(header), std::move(payload), a.after,
+                  saturating_add(now, options_.deadline));
+        schedule(slot);
+        return true;
+    }
+
+    /// Whether a dial or a connection of that tag is one of its.
+    [[nodiscard]] bool owns(std::uint32_t tag) const noexcept {
+        return tag >= options_.first_tag && tag - options_.first_tag < links_.size();
+    }
+    /// A dial of one of its tags was begun; `peer_id::none`: the transport has none as PUSH.
+    void dialled(std::uint32_t tag, peer_id peer) {
+        auto& l = links_[tag - options_.first_tag];
+        if (l.at != courier_link::phase::asked) return;
+        l.peer = peer;
+        l.at = courier_link::phase::dialling;
+        if (peer == peer_id::none)
+            return fail(l.address, std::make_error_code(std::errc::operation_not_supported));
+        schedule(l.address);
+    }
+    /// \return false: it is not one of its peers
+    bool opened(peer_id peer, instant now) {
+        auto* const l = links_.find(peer);
+        if (l == nullptr) return false;
+        now_ = now;
+        l->at = courier_link::phase::open;
+        l->begun = l->moved = l->used = now;
+        schedule(l->address);
+        return true;
+    }
+    /// \return false: it is not one of its peers
+    bool closed(peer_id peer, std::error_code why, instant now) {
+        auto* const l = links_.find(peer);
+        if (l == nullptr) return false;
+        now_ = now;
+        fail(l->address, why);
+        return true;
+    }
+
+    /// Does what is due, and hands out what can leave.
+    /// \param committed  up to which write the outbox was performed the last time
+    /// \param queued     called as `queued(peer)`: how many octets are on their way there; 0 where that is not known
+    template <class Queued>
+    void turn(instant now, policy::store_sequence committed, Queued&& queued) {
+        now_ = now;
+        committed_ = committed;
+        more_ = look_soon_ = false;
+        links_.each_open([&](courier_link& l) {
+            if (rack_.under_way(l.address) > 0) look(l, queued(l.peer));
+        });
+        while (auto const slot = deadlines_.pop(now)) act(*slot);
+        connect();
+        deliver();
+    }
+    [[nodiscard]] instant next_deadline() const noexcept {
+        if (more_) return now_;
+        return look_soon_ ? std::min(deadlines_.next(), now_ + look_again) : deadlines_.next();
+    }
+
+    [[nodiscard]] courier_counters const& counters() const noexcept { return counters_; }
+    /// Letters that failed since the last time: one notice an address in ten seconds, and one more when it is forgotten.
+    [[nodiscard]] std::vector<courier_notice> take_notices() { return std::exchange(notices_, {}); }
+    /// Letters that wait.
+    [[nodiscard]] std::uint32_t waiting() const noexcept { return rack_.letters(); }
+    /// Octets of letters that wait, or that were sent and not taken when that was last looked at.
+    [[nodiscard]] std::uint64_t octets() const noexcept { return rack_.octets(); }
+    /// Addresses that are known.
+    [[nodiscard]] std::size_t addresses() const noexcept { return index_.size(); }
+
+private:
+    enum class stage : std::uint8_t {
+        queued,   // for a connection
+        resting,  // until `retry_at`
+        linked
+    };
+    struct address {
+        std::uint32_t previous = none, next = none;  // in `fresh_` or `failing_`
+        endpoint to;
+        stage at = stage::queued;
+        bool failed = false;  // lately, and nothing was taken since
+        std::uint32_t link = none;
+        backoff pause;
+        instant retry_at{};
+        policy::store_sequence after = 0;  // of its latest letter
+        std::error_code trouble;           // of its connections
+        std::uint64_t lost = 0;            // letters that no notice tells of yet
+        std::error_code why_lost;
+        instant quiet_until{};
+    };
+
+    static constexpr std::chrono::milliseconds look_again{100};  // where no turn tells that there is room
+    static constexpr std::chrono::seconds quiet{10};             // between two notices of one address
+    static constexpr std::size_t most_notices = 100;
+
+    // ---- addresses ----
+
+    [[nodiscard]] std::uint32_t find_or_add(endpoint const& to) {
+        auto const [at, fresh] = index_.try_emplace(to.text(), none);
+        if (!fresh) return at->second;
+        auto const slot = addresses_.take();
+        auto& a = addresses_[slot];
+        a = address{};
+        a.to = to;
+        a.pause = backoff{options_.first_pause, options_.longest_pause};
+        rack_.open(slot);
+        line_up(slot);
+        return at->second = slot;
+    }
+    void forget(std::uint32_t slot) {
+        auto& a = addresses_[slot];
+        if (a.lost > 0) tell(a);
+        if (a.at == stage::queued) line_of(a).erase(addresses_, slot);
+        deadlines_.clear(slot);
+        rack_.close(slot);
+        index_.erase(a.to.text());
+        a.to.host = {};
+        addresses_.give(slot);
+    }
+    /// Where nothing is left to do for an address, it is forgotten.
+    void settle(std::uint32_t slot) {
+        rack_.count(slot) == 0 && addresses_[slot].at != stage::linked ? forget(slot) : schedule(slot);
+    }
+    void schedule(std::uint32_t slot) {
+        auto const& a = addresses_[slot];
+        bool const empty = rack_.count(slot) == 0;
+        auto at = empty ? instant::max() : rack_.front(slot).expires;
+        if (a.at == stage::resting) at = std::min(at, a.retry_at);
+        if (a.at == stage::linked) {
+            auto const& l = links_[a.link];
+            if (l.at == courier_link::phase::dialling)
+                at = std::min(at, saturating_add(l.begun, options_.patience));
+            if (l.is_open() && empty) at = std::min(at, saturating_add(l.used, options_.idle));
+        }
+        if (at == instant::max()) return deadlines_.clear(slot);
+        if (deadlines_.at(slot) != at) deadlines_.set(slot, at);
+    }
+    /// Something of this address is due.
+    void act(std::uint32_t slot) {
+        expire(slot);
+        auto& a = addresses_[slot];
+        if (a.at == stage::resting && a.retry_at <= now_) line_up(slot);
+        if (a.at == stage::linked) {
+            auto const& l = links_[a.link];
+            if (l.at == courier_link::phase::dialling && is_over(l.begun, options_.patience))
+                return hang_up(slot, errc::timed_out);
+            bool const empty = rack_.count(slot) == 0;
+            bool const idle = l.is_open() && is_over(l.used, options_.idle) && !waits_for_store(l);
+            if (empty && (idle || l.at == courier_link::phase::dialling)) return release(slot);
+        }
+        settle(slot);
+    }
+
+    // ---- letters that are not delivered ----
+
+    void expire(std::uint32_t slot) {
+        std::uint64_t over = 0;
+        for (; rack_.count(slot) > 0 && rack_.front(slot).expires <= now_; ++over) rack_.drop_front(slot);
+        auto const& trouble = addresses_[slot].trouble;
+        if (over > 0) lose(slot, over, trouble ? trouble : make_error_code(errc::timed_out));
+    }
+    void lose(std::uint32_t slot, std::uint64_t letters, std::error_code why) {
+        auto& a = addresses_[slot];
+        counters_.failed += letters;
+        a.lost += letters;
+        a.why_lost = why;
+        if (now_ >= a.quiet_until) tell(a);
+    }
+    void tell(address& a) {
+        if (notices_.size() < most_notices) notices_.push_back({a.to, a.lost, a.why_lost});
+        a.lost = 0;
+        a.quiet_until = now_ + quiet;
+    }
+    /// Takes from whoever has more than `slot` would have.
+    /// \return false: nobody has
+    [[nodiscard]] bool make_room(std::uint32_t slot, std::uint64_t octets) {
+        if (octets > options_.max_octets) return false;
+        while (!rack_.fits(octets)) {
+            auto const most = rack_.largest();
+            if (most == slot || rack_.share(most) <= rack_.share(slot, 1, octets)) return false;
+            if (rack_.count(most) > 0) {
+                rack_.drop_back(most);
+                lose(most, 1, errc::queue_full);
+                settle(most);
+            } else if (rack_.is_out_of_letters() || waits_for_store(links_[addresses_[most].link])) {
+                return false;
+            } else {
+                hang_up(most, errc::send_queue_full);
+            }
+        }
+        return true;
+    }
+
+    // ---- connections ----
+
+    [[nodiscard]] slot_list& line_of(address const& a) noexcept { return a.failed ? failing_ : fresh_; }
+    /// Who waits for a connection; those that failed before wait behind those that did not.
+    void line_up(std::uint32_t slot) {
+        auto& a = addresses_[slot];
+        a.at = stage::queued;
+        line_of(a).push_back(addresses_, slot);
+    }
+    [[nodiscard]] std::uint32_t next_in_line() const noexcept {
+        if (!fresh_.empty()) return fresh_.front();
+        return links_.takes_failed() ? failing_.front() : none;
+    }
+    void connect() {
+        for (auto slot = next_in_line(); slot != none; slot = next_in_line()) {
+            look_soon_ = !links_.has_free() && !free_a_link();
+            if (look_soon_) return;
+            dial(slot);
+        }
+    }
+    void dial(std::uint32_t slot) {
+        auto& a = addresses_[slot];
+        line_of(a).erase(addresses_, slot);
+        a.at = stage::linked;
+        a.link = links_.take(slot, a.failed, now_);
+        out_.dial_push(a.to, options_.first_tag + a.link);
+    }
+    /// Others wait: ends a connection that has nothing to do, or else one that was had for long.
+    [[nodiscard]] bool free_a_link() {
+        courier_link* least = nullptr;
+        links_.each_open([&](courier_link& l) {
+            bool const had_long = is_over(l.begun, options_.patience) && !waits_for_store(l);
+            if (!is_unused(l) && !had_long) return;
+            bool const less = least == nullptr || is_unused(l) > is_unused(*least) ||
+                              (is_unused(l) == is_unused(*least) && l.moved < least->moved);
+            if (less) least = &l;
+        });
+        if (least == nullptr) return false;
+        bool const stuck = !is_unused(*least) && is_over(least->moved, options_.patience);
+        stuck ? hang_up(least->address, errc::timed_out) : release(least->address);
+        return true;
+    }
+    [[nodiscard]] bool is_over(instant since, std::chrono::milliseconds time) const noexcept {
+        return now_ >= saturating_add(since, time);
+    }
+    [[nodiscard]] bool is_unused(courier_link const& l) const noexcept {
+        return rack_.count(l.address) == 0 && rack_.under_way(l.address) == 0;
+    }
+    /// What was handed out is not in the transport yet, and would be lost with the connection.
+    [[nodiscard]] bool waits_for_store(courier_link const& l) const noexcept { return l.after > committed_; }
+    void let_go(address& a, std::uint32_t slot) {
+        links_.give(std::exchange(a.link, none));
+        rack_.set_under_way(slot, 0);
+    }
+    void fail(std::uint32_t slot, std::error_code why) {
+        auto& a = addresses_[slot];
+        let_go(a, slot);
+        a.at = stage::resting;
+        a.failed = true;
+        a.trouble = why;
+        a.retry_at = saturating_add(now_, a.pause.next(random_));
+        settle(slot);
+    }
+    void hang_up(std::uint32_t slot, std::error_code why) {
+        out_.close(links_[addresses_[slot].link].peer);
+        fail(slot, why);
+    }
+    /// Without blame: what was sent is still written, what waits lines up again.
+    void release(std::uint32_t slot) {
+        auto& a = addresses_[slot];
+        out_.close(links_[a.link].peer);
+        let_go(a, slot);
+        line_up(slot);
+        settle(slot);
+    }
+
+    // ---- what leaves ----
+
+    void look(courier_link& l, std::uint64_t queued) {
+        if (waits_for_store(l)) {
+            l.moved = l.used = now_;  // its listener is not to blame
+            return;
+        }
+        if (queued < rack_.under_way(l.address)) l.moved = now_;
+        rack_.set_under_way(l.address, queued);
+        if (queued > 0) return;
+        auto& a = addresses_[l.address];
+        a.failed = false;
+        a.trouble = {};
+        a.pause.reset();
+        links_.trust(l);
+    }
+    void deliver() {
+        std::uint64_t given = 0;
+        for (std::uint32_t i = 0; i < links_.size() && !more_; ++i) {
+            auto const index = (first_ + i) % links_.size();
+            auto& l = links_[index];
+            if (!l.is_open() || rack_.count(l.address) == 0) continue;
+            while (rack_.count(l.address) > 0 && rack_.under_way(l.address) <= policy::much_queued) {
+                more_ = given > policy::much_a_turn;
+                if (more_) break;
+                given += hand_out(l);
+            }
+            if (more_) first_ = index;
+            look_soon_ = look_soon_ || rack_.count(l.address) > 0;
+            schedule(l.address);
+        }
+    }
+    /// \return octets
+    std::uint64_t hand_out(courier_link& l) {
+        auto const& oldest = rack_.front(l.address);
+        auto const octets = oldest.octets();
+        auto& message = out_[out_.open(l.peer, wire::form::frames)];
+        message.after = l.after = oldest.after;
+        message.pairs.add(oldest.header, oldest.payload);
+        rack_.drop_front(l.address);
+        rack_.set_under_way(l.address, rack_.under_way(l.address) + octets);
+        l.moved = l.used = now_;
+        ++counters_.sent;
+        return octets;
+    }
+
+    courier_options options_;
+    outbox& out_;
+    random_source random_;
+    letter_rack rack_;
+    slab<address, 64> addresses_;                 // their slots are the rack's boxes
+    std::map<std::string, std::uint32_t> index_;  // by text; not hashed: strangers choose the keys
+    courier_links links_;
+    slot_list fresh_;
+    slot_list failing_;
+    deadlines deadlines_;  // by address
+    std::vector<courier_notice> notices_;
+    courier_counters counters_;
+    policy::store_sequence committed_ = 0;
+    instant now_{};
+    std::uint32_t first_ = 0;  // the link whose turn it is
+    bool more_ = false;        // a turn was not enough
+    bool look_soon_ = false;   // somebody waits until letters are taken
+};
+
+}  // namespace fastqueue::core
+
 // ---- <fastqueue/core/dead_letters.hpp>
 
 namespace fastqueue::core {
@@ -11538,7 +13440,7 @@ struct dead_letter {
     std::string name;
     std::string content;  ///< of the arguments; empty: json
     std::string arguments;
-    std::string traceparent;
+    std::string attributes;
     task_options options;
     priority level = priority::normal;
     std::uint64_t submitted_us = 0;
@@ -11596,7 +13498,9 @@ public:
         auto const at = letters_.find(id);
         if (at == letters_.end()) return;
         drop(at);
-        if (letters_.empty()) order_.clear();
+        constexpr std::size_t few = 64;  // of those that have left are no trouble
+        if (order_.size() > 2 * letters_.size() + few)
+            std::erase_if(order_, [this](task_id const& gone) { return !letters_.contains(gone); });
     }
     /// Drops the one that has been there longest, if that is its number.
     void erase_oldest(policy::task_number number) noexcept {
@@ -11623,7 +13527,7 @@ private:
 
     static std::uint64_t octets_of(dead_letter const& l) noexcept {
         return sizeof l + l.arguments.size() + l.text.size() + l.history.size() + l.name.size() +
-               l.traceparent.size();
+               l.attributes.size();
     }
     void drop(letter_map::iterator at) noexcept {
         octets_ -= octets_of(at->second);
@@ -11652,6 +13556,8 @@ struct name_entry {
     std::vector<std::uint32_t> classes;           ///< of workers that know it
     std::uint32_t able = 0;     ///< workers that know it and may get work, those of this process not counted
     std::uint32_t cost_us = 0;  ///< how long a run takes, smoothed; 0: not known yet
+    std::string default_text;   ///< what its definition says of its treatment, as a header has it
+    std::optional<task_options> defaults;  ///< the same, read: for tasks that do not say it themselves
     std::uint64_t succeeded = 0;
     std::uint64_t failed = 0;
     bool known = false;   ///< a worker has announced it, once
@@ -11714,10 +13620,12 @@ namespace fastqueue::core {
 /// What few tasks have, kept apart so that the many stay small.
 struct task_terms {
     task_options options;
-    std::string traceparent;
+    std::string attributes;      ///< see task_attributes
     std::string history;         ///< of the attempts that went wrong: see trouble_log
+    std::string progress;        ///< of the present attempt, as its handler told it
     std::uint32_t failures = 0;  ///< counted against `retries`
     std::uint32_t deaths = 0;    ///< counted against `max_deaths`
+    bool has_news = false;       ///< of its progress, in this turn
 };
 
 /// Whether a task asks for nothing that its control plane must remember beyond what every task has.
@@ -11763,6 +13671,7 @@ struct task {
     bool unsure : 1 = false;            ///< its present attempt may have been given out, and is not stored
     bool left : 1 = false;              ///< its arguments are in the store only
     bool fetching : 1 = false;          ///< its worker gets it when they have come from there
+    bool periodic : 1 = false;          ///< of a schedule: nobody but the store could name it again
 };
 static_assert(sizeof(void*) != 8 || sizeof(task) <= 104 + sizeof(std::string));
 
@@ -11963,6 +13872,8 @@ struct registration {
     std::vector<std::string> tasks;
     std::vector<lease_name> runs;
     std::vector<std::string> contents;
+    std::vector<std::pair<std::string, std::string>>
+        defaults;  ///< of tasks, by name: options as a header has them
     std::string version;
     std::string host;
     std::uint64_t pid = 0;
@@ -12024,6 +13935,19 @@ namespace detail {
     for (auto t = in.next(); t != json::token::end_array; t = in.next()) {
         if (t != json::token::string || out.size() == most) return false;
         out.emplace_back(in.text());
+    }
+    return true;
+}
+
+/// `{"add": "retries=3", ...}`
+[[nodiscard]] inline bool read_texts(json::reader& in, std::size_t most,
+                                     std::vector<std::pair<std::string, std::string>>& out) {
+    if (in.next() != json::token::begin_object) return false;
+    for (auto t = in.next(); t != json::token::end_object; t = in.next()) {
+        if (t != json::token::key || out.size() == most) return false;
+        out.emplace_back(in.text(), std::string{});
+        if (in.next() != json::token::string || in.text().size() > 512) return false;
+        out.back().second = in.text();
     }
     return true;
 }
@@ -12099,6 +14023,8 @@ inline constexpr std::size_t max_announced_runs = 65'536;
             good = detail::read_leases(in, max_announced_runs, out.runs);
         else if (key == "content")
             good = detail::read_strings(in, 16, out.contents);
+        else if (key == "defaults")
+            good = detail::read_texts(in, max_tasks, out.defaults);
         else if (key == "version" || key == "host") {
             good = in.next() == json::token::string;
             if (good) (key == "host" ? out.host : out.version) = in.text().substr(0, 255);
@@ -12150,7 +14076,13 @@ inline void write_registration_document(std::string& out, registration const& r)
         .key("content")
         .begin_array();
     for (auto const& content : r.contents) w.value(content);
-    w.end_array().end_object();
+    w.end_array();
+    if (!r.defaults.empty()) {
+        w.key("defaults").begin_object();
+        for (auto const& [name, options] : r.defaults) w.key(name).value(options);
+        w.end_object();
+    }
+    w.end_object();
 }
 
 /// `registered`'s document: runs that the worker announced and that are not its any more.
@@ -12216,6 +14148,7 @@ struct worker_record {
     std::uint32_t window = 1;
     std::uint32_t outstanding =
         0;  ///< runs sent and not answered, those counted whose task has gone on without them
+    std::uint32_t stuck = 0;                 ///< handlers that it has given up, and that have not returned
     std::uint32_t charged_us = 0;            ///< the cost of what is outstanding, as far as it was known
     std::uint64_t charged_octets = 0;        ///< the arguments of what is outstanding
     std::uint64_t unchecked_octets = 0;      ///< of what it was given since its queues were looked at
@@ -12846,9 +14779,11 @@ struct plane_options {
     std::uint64_t waiting_octets = 256ULL << 20U;  ///< of arguments in memory, where a store has them as well
     core::unknown_tasks unknown_names = core::unknown_tasks::automatic;
     bool has_local_worker = false;
-    std::vector<std::string> worker_allow;  ///< hosts that a worker may name, beside loopback and its own
+    std::vector<std::string> worker_allow;    ///< hosts that a worker may name, beside loopback and its own
+    std::vector<std::string> callback_allow;  ///< hosts that a callback may name, beside loopback
     fastqueue::limits limits;
-    std::uint64_t seed = 0;  ///< of jitter and tables
+    std::uint64_t seed = 0;      ///< of jitter and tables
+    bool ids_from_seed = false;  ///< those of periodic tasks, for simulations; else nobody can guess them
     std::string version;
 };
 
@@ -13127,6 +15062,292 @@ private:
 
 }  // namespace fastqueue::core
 
+// ---- <fastqueue/core/schedule_table.hpp>
+
+// ---- <fastqueue/core/schedule.hpp>
+
+namespace fastqueue::core {
+
+/// A task that is submitted again and again: what was asked for, and how far it has come. Its text is how a store keeps it: a header
+/// line, a line feed, the arguments.
+struct schedule {
+    static constexpr std::string_view stored_key = "schedule=";
+    static constexpr std::string_view state_prefix = "s.";
+    static constexpr std::size_t max_arguments = 8U << 10U;
+    static constexpr std::size_t max_keys = 22;  // of a definition: the state's come to them
+
+    std::string name;
+    std::string task;
+    std::string definition;  ///< the tokens that were asked for, names first
+    std::string arguments;
+    std::uint64_t every_us = 0;  ///< 0: `cron`
+    std::optional<cron_expression> cron;
+    std::string cron_text;
+    std::string zone = "UTC";
+    std::uint64_t start_us = 0;  ///< not before; an interval is counted from it. 0: none
+    std::uint64_t until_us = 0;  ///< not after; 0: for ever
+    std::uint64_t count = 0;     ///< so many firings; 0: for ever
+    bool overlaps = false;       ///< it fires also while the task of the last firing lives
+    fastqueue::catch_up missed = fastqueue::catch_up::one;
+
+    std::uint64_t anchor_us = 0;  ///< from which an interval without `start_us` is counted
+    std::uint64_t next_us = 0;    ///< 0: none any more
+    task_id next_id;  ///< of the next firing's task: fixed beforehand, so that no crash makes two of one
+    std::uint64_t last_us = 0;  ///< 0: it has not fired
+    task_id last_id;
+    std::uint64_t fired = 0;
+    std::uint64_t skipped =
+        0;           ///< since the task of one before lived, or one with its key, or nobody wanted it so late
+    task_id run_id;  ///< of the latest that was ordered beside its times
+    bool paused = false;
+    std::uint64_t revision = 0;  ///< of two texts of one schedule the larger is the later one
+
+    /// Reads what somebody asks for. \return what is wrong, or empty
+    [[nodiscard]] std::string read(wire::header const& h, std::string_view payload) {
+        if (h.positional().size() != 2) return "the verb takes the schedule's name and the task's";
+        for (auto const token : h.positional()) {
+            if (!is_valid_name(token))
+                return "'" + std::string{token.substr(0, 64)} + "' is not 1 to 255 of A-Z a-z 0-9 . _ : -";
+        }
+        if (h.fields().size() > max_keys) return "more than 22 keys";
+        if (payload.size() > max_arguments)
+            return "the arguments have more than 8192 octets: let the task look for what is larger";
+        name = h.positional()[0];
+        task = h.positional()[1];
+        arguments = payload;
+        definition = name + ' ' + task;
+        for (auto const& f : h.fields()) {
+            if (f.key.starts_with(state_prefix)) return "no key begins with s. but those of its state";
+            if (f.key != "ref" && f.key != "replace")
+                definition.append(1, ' ').append(f.key).append(1, '=').append(f.value);
+        }
+        if (auto const bad = check_options(h); !bad.empty()) return bad;
+        return read_times(h);
+    }
+    /// As the store keeps it.
+    [[nodiscard]] std::string text() const {
+        auto out = std::string{stored_key} + definition;
+        auto const number = [&](std::string_view key, std::uint64_t value) {
+            if (value != 0) out.append(key).append(std::to_string(value));
+        };
+        number(" s.anchor=", anchor_us);
+        number(" s.next=", next_us);
+        number(" s.last=", last_us);
+        number(" s.fired=", fired);
+        number(" s.skipped=", skipped);
+        number(" s.paused=", paused ? 1 : 0);
+        number(" s.revision=", revision);
+        out.append(" s.next_id=").append(next_id.text());
+        if (last_us != 0) out.append(" s.last_id=").append(last_id.text());
+        if (!run_id.empty()) out.append(" s.run_id=").append(run_id.text());
+        return out.append(1, '\n').append(arguments);
+    }
+    /// Reads `text`. \return false: it cannot be read
+    [[nodiscard]] bool restore(std::string_view kept) {
+        auto const end = kept.find('\n');
+        if (!kept.starts_with(stored_key) || end == kept.npos) return false;
+        auto const line =
+            "FQ1 schedule " + std::string{kept.substr(stored_key.size(), end - stored_key.size())};
+        wire::header h;
+        if (h.parse(line, line.size()) || h.positional().size() != 2) return false;
+        name = h.positional()[0];
+        task = h.positional()[1];
+        arguments = kept.substr(end + 1);
+        definition = name + ' ' + task;
+        for (auto const& f : h.fields()) {
+            if (!f.key.starts_with(state_prefix))
+                definition.append(1, ' ').append(f.key).append(1, '=').append(f.value);
+        }
+        return read_times(h).empty() && read_state(h);
+    }
+
+private:
+    [[nodiscard]] static std::string check_options(wire::header const& h) {
+        wire::request_options o;
+        if (auto const bad = wire::read_options(h, o))
+            return (bad->token.empty() ? "" : std::string{bad->token} + ": ") + std::string{bad->why};
+        if (o.task.countdown_ms || o.task.eta_us || o.task.expires_us)
+            return "countdown_ms, eta_us and expires_us have no meaning for what fires again and again";
+        return {};
+    }
+    [[nodiscard]] std::string read_times(wire::header const& h) {
+        auto const every = h.get("every_ms");
+        cron_text = h.get("cron");
+        if (every.empty() == cron_text.empty()) return "one of every_ms= and cron= says when";
+        if (auto const z = h.get("zone"); !z.empty()) zone = z;
+        if (!every.empty()) {
+            every_us = wire::read_number(every, longest_ms).value_or(0) * 1000;
+            if (every_us == 0) return "every_ms= is 1 to 31536000000, a year";
+        } else if (auto bad = read_cron(); !bad.empty()) {
+            return bad;
+        }
+        for (auto const& [key, to] :
+             {std::pair{"start_us", &start_us}, {"until_us", &until_us}, {"count", &count}}) {
+            auto const value = h.get(key);
+            auto const n = wire::read_number(value);
+            if (!value.empty() && (!n || *n == 0)) return std::string{key} + "= is a number from 1";
+            *to = n.value_or(0);
+        }
+        return read_rules(h);
+    }
+    /// Blanks are underscores in a token.
+    [[nodiscard]] std::string read_cron() {
+        std::ranges::replace(cron_text, '_', ' ');
+        std::string why;
+        cron = cron_expression::parse(cron_text, why);
+        return cron ? std::string{} : "cron=: " + why;
+    }
+    [[nodiscard]] std::string read_rules(wire::header const& h) {
+        auto const overlap = h.get("overlap");
+        auto const wanted = h.get("catch_up");
+        overlaps = overlap == "allow";
+        if (!overlap.empty() && overlap != "skip" && !overlaps) return "overlap= is skip or allow";
+        if (wanted == "none") missed = fastqueue::catch_up::none;
+        if (wanted == "all") missed = fastqueue::catch_up::all;
+        if (!wanted.empty() && wanted != "one" && missed == fastqueue::catch_up::one)
+            return "catch_up= is none, one or all";
+        return {};
+    }
+    [[nodiscard]] bool read_state(wire::header const& h) {
+        auto const number = [&h](std::string_view key) { return wire::read_number(h.get(key)).value_or(0); };
+        anchor_us = number("s.anchor");
+        next_us = number("s.next");
+        last_us = number("s.last");
+        fired = number("s.fired");
+        skipped = number("s.skipped");
+        paused = h.get("s.paused") == "1";
+        revision = number("s.revision");
+        last_id = uuid::parse(h.get("s.last_id")).value_or(uuid{});
+        run_id = uuid::parse(h.get("s.run_id")).value_or(uuid{});
+        auto const id = uuid::parse(h.get("s.next_id"));
+        next_id = id.value_or(uuid{});
+        return id.has_value();
+    }
+
+    static constexpr std::uint64_t longest_ms = 31'536'000'000;  // a year
+};
+
+}  // namespace fastqueue::core
+
+namespace fastqueue::core {
+
+/// All schedules, by name and by the time at which they fire. A tick costs what is due. One thread at a time.
+class schedule_table {
+public:
+    [[nodiscard]] std::uint32_t find(std::string_view name) const noexcept {
+        auto const at = names_.find(name);
+        return at == names_.end() ? none : at->second;
+    }
+    [[nodiscard]] schedule& operator[](std::uint32_t slot) noexcept { return pool_[slot]; }
+    [[nodiscard]] schedule const& operator[](std::uint32_t slot) const noexcept { return pool_[slot]; }
+    [[nodiscard]] std::size_t size() const noexcept { return names_.size(); }
+
+    /// Adds one under a name that none has. \return its slot
+    std::uint32_t add(schedule&& made) {
+        auto const slot = pool_.take();
+        octets_ += octets_of(made);
+        pool_[slot] = std::move(made);
+        names_.emplace(pool_[slot].name, slot);
+        arm(slot);
+        return slot;
+    }
+    /// Takes one that a store kept. Of two with one name the later one counts.
+    void restore(schedule&& kept) {
+        auto const known = find(kept.name);
+        if (known != none && pool_[known].revision > kept.revision) return outdated_.push_back(kept.text());
+        if (known != none) {
+            outdated_.push_back(pool_[known].text());
+            erase(known);
+        }
+        add(std::move(kept));
+    }
+    /// Texts that the store still has and need not have.
+    [[nodiscard]] std::vector<std::string> take_outdated() { return std::exchange(outdated_, {}); }
+    void erase(std::uint32_t slot) {
+        names_.erase(names_.find(pool_[slot].name));
+        octets_ -= octets_of(pool_[slot]);
+        due_.clear(slot);
+        pool_[slot] = {};
+        pool_.give(slot);
+    }
+    /// It is another one from now on, under the same name.
+    void change(std::uint32_t slot, schedule&& made) {
+        octets_ += octets_of(made) - octets_of(pool_[slot]);
+        pool_[slot] = std::move(made);
+        arm(slot);
+    }
+    /// Of their arguments and definitions.
+    [[nodiscard]] std::uint64_t octets() const noexcept { return octets_; }
+    /// Its next firing, or its pause, has changed.
+    void arm(std::uint32_t slot) {
+        auto const& d = pool_[slot];
+        if (d.paused || d.next_us == 0)
+            due_.clear(slot);
+        else
+            due_.set(slot, from_epoch_us(d.next_us));
+    }
+    /// It is due, and could not fire: it is due again then.
+    void postpone(std::uint32_t slot, wall_instant until) { due_.set(slot, until); }
+    /// One that is due, taken out; empty when there is none.
+    [[nodiscard]] std::optional<std::uint32_t> pop(wall_instant now) noexcept { return due_.pop(now); }
+    [[nodiscard]] instant next_deadline(clock_reading const& now) const noexcept { return due_.next(now); }
+    /// Calls `f(slot)` for each, by name, until it returns false.
+    template <class F>
+    void each(F&& f) const {
+        for (auto const& [name, slot] : names_) {
+            if (!f(slot)) return;
+        }
+    }
+
+private:
+    [[nodiscard]] static std::uint64_t octets_of(schedule const& d) noexcept {
+        return d.arguments.size() + d.definition.size();
+    }
+
+    slab<schedule, 64> pool_;
+    std::map<std::string, std::uint32_t, std::less<>> names_;
+    wall_deadlines due_;
+    std::vector<std::string> outdated_;
+    std::uint64_t octets_ = 0;
+};
+
+}  // namespace fastqueue::core
+
+// ---- <fastqueue/core/unique_index.hpp>
+
+namespace fastqueue::core {
+
+/// Which task that lives holds which key of `unique`. As large as there are such tasks. One thread at a time.
+class unique_index {
+public:
+    /// \param seed  of the hash: strangers choose the keys
+    explicit unique_index(std::uint64_t seed = 0) : keys_{0, hash{seed}} {}
+
+    /// The slot of the task with that key, or `none`.
+    [[nodiscard]] std::uint32_t find(std::string_view key) const noexcept {
+        auto const at = keys_.find(key);
+        return at == keys_.end() ? none : at->second;
+    }
+    /// The task of the slot has the key, which nobody has.
+    void insert(std::string_view key, std::uint32_t slot) { keys_.emplace(key, slot); }
+    /// The task of the slot gives the key back, if it has it.
+    void erase(std::string_view key, std::uint32_t slot) noexcept {
+        auto const at = keys_.find(key);
+        if (at != keys_.end() && at->second == slot) keys_.erase(at);
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return keys_.size(); }
+
+private:
+    struct hash {
+        using is_transparent = void;
+        std::uint64_t seed = 0;
+        std::size_t operator()(std::string_view text) const noexcept { return hash_bytes(text, seed); }
+    };
+    std::unordered_map<std::string, std::uint32_t, hash, std::equal_to<>> keys_;
+};
+
+}  // namespace fastqueue::core
+
 // ---- <fastqueue/core/waiters.hpp>
 
 namespace fastqueue::core {
@@ -13150,6 +15371,7 @@ struct waiter {
     bool meta = false;
     wire::envelope envelope;
     std::string ref;
+    task_id asked;  ///< under which he asked, where that is not the task's own; empty: it is
 };
 
 /// All answers that are owed. Every call is O(1). One thread at a time.
@@ -13168,6 +15390,7 @@ public:
         w.meta = false;
         w.envelope.clear();
         w.ref.clear();
+        w.asked = {};
         w.task_previous = w.peer_previous = none;
         w.task_next = tasks_[task].waiters;
         if (w.task_next != none) pool_[w.task_next].task_previous = slot;
@@ -13241,23 +15464,28 @@ template <class P>
 struct plane_state {
     using store_type = typename P::store_policy;
     using observer_type = typename P::observer_policy;
+    using zones_type = typename P::time_zone_policy;
 
-    plane_state(plane_options const& o, store_type& s, observer_type& watcher)
+    plane_state(plane_options const& o, store_type& s, observer_type& watcher, zones_type const& calendar)
         : options{o},
           store{s},
           observer{watcher},
+          zones{calendar},
           dispatch{tasks, workers, o.seed},
           ledger{o.id_ledger_size, o.seed},
           cache{{o.result_cache_size, o.result_cache_octets, o.result_cache_ttl}},
           dead{{o.max_dead_letters, o.max_dead_octets}},
+          unique{o.seed},
           waiting{tasks, peers},
-          random{o.seed} {
+          random{o.seed},
+          courier{{.seed = o.seed}, out} {
         contents.emplace_back("json");
     }
 
     plane_options options;
     store_type& store;
     observer_type& observer;
+    zones_type const& zones;
     event_stream events;
     clock_reading now{};
     outbox out;
@@ -13268,10 +15496,15 @@ struct plane_state {
     id_ledger ledger;
     result_cache<typename P::eviction_policy> cache;
     dead_letters dead;
+    unique_index unique;
+    schedule_table schedules;
     core::reunion reunion;
     peer_table peers;
     waiter_pool waiting;
     random_source random;
+    core::courier courier;              ///< of callbacks
+    instant callbacks_since{};          ///< since then some wait
+    id_source ids;                      ///< of periodic tasks
     std::vector<std::string> contents;  ///< content types, dense; 0 is json
     plane_counters counters;
     std::array<rate_meter, priority_count> rates;  ///< ends a second, by priority
@@ -13372,6 +15605,11 @@ struct plane_state {
         refuse(r, h, "limit= is 1 to 10000");
         return std::nullopt;
     }
+    /// Whether so many are not yet kept apart that another one is too many.
+    [[nodiscard]] bool may_have_content(std::string_view content) const noexcept {
+        constexpr std::size_t most = 64;
+        return contents.size() < most || std::ranges::find(contents, content) != contents.end();
+    }
     /// The number of a content type, which is kept apart from now on.
     [[nodiscard]] std::uint16_t content_number(std::string_view content) {
         if (content.empty()) return 0;
@@ -13384,6 +15622,11 @@ struct plane_state {
     [[nodiscard]] std::pair<std::uint32_t, std::uint32_t> troubles_of(task const& t) const noexcept {
         if (t.terms == none) return {};
         return {terms[t.terms].failures, terms[t.terms].deaths};
+    }
+    /// What the task bears beyond the usual.
+    [[nodiscard]] task_attributes attributes_of(task const& t) const noexcept {
+        return task_attributes{t.terms == none ? std::string_view{}
+                                               : std::string_view{terms[t.terms].attributes}};
     }
     void notice(errc code, std::string_view text) { observer.on(policy::notice_event{code, text}); }
     void tell(task const& t, std::string_view worker, errc code = {}) {
@@ -13429,6 +15672,17 @@ struct plane_state {
             turn = out.turn();
         }
         return out[index];
+    }
+    /// Takes what the definition of a task says, before it is read what a request says of it.
+    void take_defaults(std::string_view name, task_options& wishes) const {
+        auto const at = dispatch.names().find(name);
+        if (at != none && dispatch.names()[at].defaults) wishes = *dispatch.names()[at].defaults;
+    }
+    /// For a task that nobody has given one.
+    [[nodiscard]] task_id fresh_id() {
+        if (!options.ids_from_seed) return ids.next(now.wall);
+        auto const high = random.next();
+        return uuid::make_v7(now.wall, high, random.next());
     }
     [[nodiscard]] std::uint64_t now_us() const noexcept { return to_epoch_us(now.wall); }
     /// How long ago that was, in milliseconds; 0 where the wall clock was set back behind it.
@@ -13551,6 +15805,7 @@ public:
         std::string_view arguments;
         std::uint64_t fingerprint = 0;
         priority level = priority::normal;
+        std::string_view attributes = {};
     };
 
     /// Makes a task of a request that was found good.
@@ -13559,6 +15814,7 @@ public:
         auto& t = s_.tasks[slot];
         auto const record = record_of(a, o);
         fill(t, record);
+        take_key(slot);
         if (!o.task.resent.empty() && s_.keeps())
             t.attempt = 1;  // it may have run before its first put was safe
         t.ledger = s_.ledger.insert(a.id, a.fingerprint, slot);
@@ -13655,6 +15911,34 @@ public:
         s_.tell(t, s_.worker_name(t.worker));
     }
 
+    /// The handler of the task tells how far it is. Who watches is told once a turn.
+    void progressed(std::uint32_t slot, std::string_view text) {
+        auto& terms = terms_of(s_.tasks[slot]);
+        terms.progress = text;
+        if (!std::exchange(terms.has_news, true)) news_.push_back({slot, s_.tasks[slot].number});
+    }
+    void tell_progress() {
+        for (auto const& [slot, number] : news_) {
+            auto const& t = s_.tasks[slot];
+            if (t.number != number || t.id.empty() || t.terms == none) continue;  // it has ended since
+            s_.terms[t.terms].has_news = false;
+            auto const text = progress_of(t);
+            if (!text.empty()) tell_watchers(t, text);
+        }
+        news_.clear();
+    }
+    /// Whether the peer watches the task already.
+    [[nodiscard]] bool is_watched_by(std::uint32_t slot, std::uint32_t peer) noexcept {
+        for (auto w = s_.tasks[slot].waiters; w != none; w = s_.waiting[w].task_next) {
+            if (s_.waiting[w].kind == wait_kind::watch && s_.waiting[w].peer == peer) return true;
+        }
+        return false;
+    }
+    /// What its handler told last; empty while it does not run.
+    [[nodiscard]] std::string_view progress_of(task const& t) const noexcept {
+        return t.terms == none ? std::string_view{} : std::string_view{s_.terms[t.terms].progress};
+    }
+
     /// The end of a task. It is in no lane and at no worker any more, or is taken out of its lane.
     void end(std::uint32_t slot, task_state state, errc code, std::string_view value) {
         auto& t = s_.tasks[slot];
@@ -13685,6 +15969,7 @@ public:
                                    t.number,
                                    shared_text{history_of(t)}};
         answer_waiters(slot, result, value, after);
+        if (t.terms != none) call_back(t, result, value, after);
         if (unseen && s_.events.is_heard()) s_.stream("task.started", t, t.started_us, worker);
         s_.tell(t, worker, code);
         if (dead) bury(t, result, value);
@@ -13693,9 +15978,9 @@ public:
         release(slot);
     }
 
-    /// Somebody wants to know of the task's end.
-    void answer_later(std::uint32_t slot, request& r, wait_kind kind, std::string_view ref, bool meta,
-                      std::optional<std::uint64_t> timeout_ms) {
+    /// Somebody wants to know of the task's end. \return his waiter
+    std::uint32_t answer_later(std::uint32_t slot, request& r, wait_kind kind, std::string_view ref,
+                               bool meta, std::optional<std::uint64_t> timeout_ms) {
         auto const w = s_.waiting.add(r.peer, slot, kind);
         auto& waits = s_.waiting[w];
         waits.layout = r.layout;
@@ -13703,6 +15988,7 @@ public:
         waits.ref = ref;
         waits.meta = meta;
         if (timeout_ms) waits_.set(w, saturating_add(s_.now.steady, std::chrono::milliseconds{*timeout_ms}));
+        return w;
     }
     /// A peer has gone: nobody waits there any more, or watches.
     void forget_peer(std::uint32_t peer) {
@@ -13712,7 +15998,8 @@ public:
     }
     /// There will be no answer: the control plane ends.
     void break_off(std::uint32_t w) {
-        auto const id = s_.tasks[s_.waiting[w].task].id;
+        auto const& asked = s_.waiting[w].asked;
+        auto const id = asked.empty() ? s_.tasks[s_.waiting[w].task].id : asked;
         auto header = begin_reply(w, "error");
         header.token(id).token(name_of(errc::shutting_down));
         finish_reply(w, header, "the control plane is shutting down", 0);
@@ -13733,12 +16020,24 @@ public:
         }
     }
 
+    static constexpr int most_ready_a_tick = 10'000;
+
     /// Does what is due.
     /// \param timed_out  called with each task whose attempt went over its limit
     template <class TimedOut>
     void tick(TimedOut&& timed_out) {
-        while (auto const slot = due_.pop(s_.now.steady)) become_ready(*slot);
-        while (auto const slot = eta_.pop(s_.now.wall)) become_ready(*slot);
+        // Many may be due at once: a turn must not become long, and another one follows.
+        int left = most_ready_a_tick;
+        for (; left > 0; --left) {
+            auto const slot = due_.pop(s_.now.steady);
+            if (!slot) break;
+            become_ready(*slot);
+        }
+        for (; left > 0; --left) {
+            auto const slot = eta_.pop(s_.now.wall);
+            if (!slot) break;
+            become_ready(*slot);
+        }
         while (auto const slot = expiry_.pop(s_.now.steady)) expire(*slot);
         while (auto const slot = wall_expiry_.pop(s_.now.wall)) expire(*slot);
         while (auto const slot = limits_.pop(s_.now.steady)) timed_out(*slot);
@@ -13811,6 +16110,7 @@ public:
         t.worker = none;
         t.started_us = 0;
         t.recalled = false;
+        if (t.terms != none) s_.terms[t.terms].progress.clear();
     }
     /// Makes `t` what its record says, but for its arguments.
     /// \param last  of its attempts that went wrong
@@ -13828,10 +16128,15 @@ public:
         t.at_most_once = r.options.delivery == delivery::at_most_once;
         t.key_hash = static_cast<std::uint32_t>(r.options.key_hash);
         bool const untroubled = last.failures == 0 && last.deaths == 0 && last.history.empty();
-        if (is_usual(r.options) && r.traceparent.empty() && untroubled) return;
+        if (is_usual(r.options) && r.attributes.empty() && untroubled) return;
         t.terms = s_.terms.take();
-        s_.terms[t.terms] = task_terms{r.options, std::string{r.traceparent}, std::string{last.history},
-                                       last.failures, last.deaths};
+        s_.terms[t.terms] = task_terms{
+            r.options, std::string{r.attributes}, std::string{last.history}, {}, last.failures, last.deaths};
+    }
+    /// The task holds the key that makes it unique, if it has one.
+    void take_key(std::uint32_t slot) {
+        auto const key = s_.attributes_of(s_.tasks[slot]).get("unique");
+        if (!key.empty()) s_.unique.insert(key, slot);
     }
     /// A task of an earlier life, with its times, waits for what is to happen to it.
     void resume(std::uint32_t slot, policy::stored_task const& stored) {
@@ -13893,7 +16198,7 @@ private:
         r.name = a.name;
         r.content = o.content;
         r.arguments = a.arguments;
-        r.traceparent = o.traceparent;
+        r.attributes = a.attributes;
         r.options = o.task;
         r.level = o.task.priority.value_or(a.level);
         r.fingerprint = a.fingerprint;
@@ -13928,12 +16233,15 @@ private:
     void leave_lane(std::uint32_t slot) {
         s_.tasks[slot].restored ? s_.reunion.tasks.erase(s_.tasks, slot) : s_.dispatch.dequeue(slot);
     }
-    void note_trouble(task& t, errc code, std::string_view worker, std::string_view text) {
+    [[nodiscard]] task_terms& terms_of(task& t) {
         if (t.terms == none) {
             t.terms = s_.terms.take();
             s_.terms[t.terms] = task_terms{};
         }
-        trouble_log::add(s_.terms[t.terms].history, {s_.now_us(), t.attempt, code, worker, text});
+        return s_.terms[t.terms];
+    }
+    void note_trouble(task& t, errc code, std::string_view worker, std::string_view text) {
+        trouble_log::add(terms_of(t).history, {s_.now_us(), t.attempt, code, worker, text});
     }
     /// Keeps a task that failed, to be looked at and perhaps run again.
     void bury(task const& t, cached_result const& result, std::string_view text) {
@@ -13945,7 +16253,7 @@ private:
         if (t.content != 0) letter.content = s_.contents[t.content];
         letter.arguments = t.arguments;
         if (t.terms != none) {
-            letter.traceparent = s_.terms[t.terms].traceparent;
+            letter.attributes = s_.terms[t.terms].attributes;
             letter.options = s_.terms[t.terms].options;
             letter.history = s_.terms[t.terms].history;
         }
@@ -14042,12 +16350,18 @@ private:
         wall_expiry_.clear(slot);
         limits_.clear(slot);
     }
+    void give_terms(std::uint32_t slot) {
+        auto& t = s_.tasks[slot];
+        auto const key = s_.attributes_of(t).get("unique");
+        if (!key.empty()) s_.unique.erase(key, slot);
+        s_.terms.give(t.terms);
+    }
     void release(std::uint32_t slot) {
         constexpr std::size_t worth_keeping = 4096;
         auto& t = s_.tasks[slot];
         if (!t.left) s_.task_octets -= t.octets;
         if (t.arguments.capacity() > worth_keeping) t.arguments = {};
-        if (t.terms != none) s_.terms.give(t.terms);
+        if (t.terms != none) give_terms(slot);
         t.id = {};  // so that those that live can be told from the rest
         s_.tasks.give(slot);
     }
@@ -14087,17 +16401,43 @@ private:
                 header.token(id).token(name_of(errc::already_finished)).field("state", name_of(r.state));
             else if (cancels)
                 header.token(id).token(name_of(r.state));
-            else
+            else if (auto const& asked = s_.waiting[w].asked; asked.empty())
                 write_result(header, id, r, {}, s_.waiting[w].meta);
+            else
+                write_result(header, asked, r, {}, s_.waiting[w].meta), header.field("attached", id);
             finish_reply(w, header, cancels ? std::string_view{} : value, after);
             drop_waiter(w);
+        }
+    }
+    /// Tells the address that the task names, if it does.
+    void call_back(task const& t, cached_result const& r, std::string_view value,
+                   policy::store_sequence after) {
+        auto const its = s_.attributes_of(t);
+        endpoint to;
+        if (auto const address = its.get("callback"); address.empty() || !parse_endpoint(address, to).empty())
+            return;
+        wire::octet_buffer line;
+        wire::header_writer header{line, "result"};
+        write_result(header, t.id, r, {}, true);
+        if (auto const data = its.get("callback_data"); !data.empty()) header.field("callback_data", data);
+        if (s_.courier.waiting() == 0) s_.callbacks_since = s_.now.steady;
+        if (s_.courier.post(to, std::string{line.view()}, std::string{value}, after, s_.now.steady)) return;
+        s_.notice(errc::queue_full, "the callback of task " + t.id.text() + " to " + to.text() +
+                                        " was dropped: too many wait already");
+    }
+    void tell_watchers(task const& t, std::string_view text) {
+        for (auto w = t.waiters; w != none; w = s_.waiting[w].task_next) {
+            if (s_.waiting[w].kind != wait_kind::watch) continue;
+            auto header = begin_reply(w, "result", text.size());
+            write_present(header, t, {});
+            finish_reply(w, header, text, t.stored);
         }
     }
     void wait_is_over(std::uint32_t w) {
         auto const& t = s_.tasks[s_.waiting[w].task];
         auto header = begin_reply(w, "result");
         write_present(header, t, {});
-        finish_reply(w, header, {}, t.stored);
+        finish_reply(w, header, progress_of(t), t.stored);
         s_.waiting.remove(w);
     }
     void drop_waiter(std::uint32_t w) {
@@ -14112,6 +16452,11 @@ private:
     wall_deadlines wall_expiry_;
     deadlines limits_;  // of attempts that run, by task
     deadlines waits_;   // by waiter
+    struct news {
+        std::uint32_t task;
+        policy::task_number number;  // or another has its slot
+    };
+    std::vector<news> news_;  // of progress, in this turn
     wire::pair_writer* reply_ = nullptr;
     std::size_t reply_message_ = 0;
 };
@@ -14119,6 +16464,38 @@ private:
 }  // namespace fastqueue::core
 
 // ---- <fastqueue/core/worker_desk.hpp>
+
+// ---- <fastqueue/core/name_defaults.hpp>
+
+namespace fastqueue::core::name_defaults {
+
+/// How tasks of a name are treated that do not say it themselves, from what its definition says, as a header has it. \return empty:
+/// it says nothing, or nothing that can be read
+[[nodiscard]] inline std::optional<task_options> read(std::string_view text) {
+    if (text.empty()) return std::nullopt;
+    auto const line = "FQ1 submit " + std::string{text};
+    wire::header h;
+    wire::request_options o;
+    if (h.parse(line, line.size()) || wire::read_options(h, o)) return std::nullopt;
+    task_options said;  // only what a definition may say
+    said.retries = o.task.retries;
+    said.retry_delay_ms = o.task.retry_delay_ms;
+    said.retry_backoff = o.task.retry_backoff;
+    said.retry_max_ms = o.task.retry_max_ms;
+    said.retry_jitter = o.task.retry_jitter;
+    said.soft_timeout_ms = o.task.soft_timeout_ms;
+    said.timeout_ms = o.task.timeout_ms;
+    return said;
+}
+
+inline constexpr std::string_view stored_key = "defaults=";
+
+/// As a store keeps it, among the names of workers.
+[[nodiscard]] inline std::string kept(std::string_view name, std::string_view text) {
+    return std::string{stored_key}.append(name).append(1, ' ').append(text);
+}
+
+}  // namespace fastqueue::core::name_defaults
 
 namespace fastqueue::core {
 
@@ -14165,6 +16542,8 @@ public:
             return refuse(r, errc::unknown_worker, h, "register again: no such worker is registered here");
         }
         saw(w);
+        s_.workers[w].stuck =
+            static_cast<std::uint32_t>(wire::read_number(h.get("stuck"), 1'000'000).value_or(0));
         answer_registered(r, h, {});
     }
 
@@ -14421,15 +16800,29 @@ private:
     }
     void name_tasks(std::uint32_t w, wire::registration const& reg) {
         std::vector<std::uint32_t> names;
+        std::map<std::string_view, std::string_view> const defaults{reg.defaults.begin(), reg.defaults.end()};
         for (auto const& name : reg.tasks) {
             if (s_.dispatch.names().find(name) == none &&
                 s_.dispatch.names().size() >= s_.options.limits.max_task_names)
                 continue;
             names.push_back(s_.dispatch.names().intern(name));
+            take_defaults(name, defaults);
         }
         std::ranges::sort(names);
         names.erase(std::unique(names.begin(), names.end()), names.end());
         s_.dispatch.set_capability(w, std::move(names));
+    }
+    /// What its definition says of its retries and limits. The latest word counts, and is kept: tasks that are submitted after a
+    /// restart, before its worker is back, are treated by it.
+    void take_defaults(std::string_view name, std::map<std::string_view, std::string_view> const& said) {
+        auto const at = said.find(name);
+        auto& entry = s_.dispatch.names()[s_.dispatch.names().find(name)];
+        auto const before = entry.default_text;
+        entry.defaults = name_defaults::read(at == said.end() ? std::string_view{} : at->second);
+        entry.default_text = entry.defaults ? at->second : std::string_view{};
+        if (!s_.keeps() || entry.default_text == before) return;
+        if (!entry.default_text.empty()) s_.store.member(name_defaults::kept(name, entry.default_text), true);
+        if (!before.empty()) s_.store.member(name_defaults::kept(name, before), false);
     }
     /// Compares what the worker says it holds with its leases.
     /// \param new_session  what it does not name never reached it, or its answer never reached us: it waits
@@ -14780,17 +17173,18 @@ public:
     void on_began(std::uint32_t worker, wire::header const& h) {
         wire::lease_name lease;
         if (auto const bad = wire::read_lease(h, 2, lease)) return s_.notice(bad->code, bad->why);
+        if (auto const slot = s_.holder(worker, lease); slot != none) begins(worker, slot);
+    }
+    /// Progress is a sign that the run has begun, too.
+    void on_progress(std::uint32_t worker, wire::header const& h, std::string_view text) {
+        wire::lease_name lease;
+        if (auto const bad = wire::read_lease(h, 2, lease)) return s_.notice(bad->code, bad->why);
         auto const slot = s_.holder(worker, lease);
-        if (slot == none || s_.tasks[slot].state == task_state::running) return;
-        auto& record = s_.workers[worker];
-        auto& t = s_.tasks[slot];
-        (t.recalled ? record.recalled : record.ahead[index_of(t.level)]).erase(s_.tasks, slot);
-        t.recalled = false;
-        record.begun.push_back(s_.tasks, slot);
-        life_.began(slot);
-        life_.answer_cancels(slot);
-        s_.dispatch.room_changed(worker);
-        if (record.blocked()) recall_ahead(worker);
+        if (slot == none) return;
+        if (text.size() > max_progress_octets)
+            return s_.notice(errc::too_large, "the progress of a task over 4096 octets was dropped");
+        begins(worker, slot);
+        life_.progressed(slot, text);
     }
 
     /// Asks for everything back that the worker was sent and has not begun: somebody else may be idle. What is to run last is
@@ -14870,6 +17264,18 @@ public:
     }
 
 private:
+    void begins(std::uint32_t worker, std::uint32_t slot) {
+        if (s_.tasks[slot].state == task_state::running) return;
+        auto& record = s_.workers[worker];
+        auto& t = s_.tasks[slot];
+        (t.recalled ? record.recalled : record.ahead[index_of(t.level)]).erase(s_.tasks, slot);
+        t.recalled = false;
+        record.begun.push_back(s_.tasks, slot);
+        life_.began(slot);
+        life_.answer_cancels(slot);
+        s_.dispatch.room_changed(worker);
+        if (record.blocked()) recall_ahead(worker);
+    }
     void assign(std::uint32_t slot, std::uint32_t worker) {
         auto& t = s_.tasks[slot];
         auto& record = s_.workers[worker];
@@ -14916,7 +17322,7 @@ private:
             auto const& terms = s_.terms[t.terms];
             run.soft_timeout_ms = terms.options.soft_timeout_ms;
             run.timeout_ms = terms.options.timeout_ms;
-            run.traceparent = terms.traceparent;
+            run.traceparent = s_.attributes_of(t).get("traceparent");
         }
         if (is_gated(t, record)) record.gated_until = std::max(record.gated_until, t.stored);
         auto& pairs = to_worker(t, record, t.level, arguments.size());
@@ -14934,10 +17340,11 @@ private:
         return is_gated(t, record) ? s_.gated(peer, layout, t.stored, octets)
                                    : s_.unasked(peer, layout, octets);
     }
-    /// A first attempt may begin before its submission is safe. What must not run twice waits for it, and so do others for the
-    /// number of their attempt, which is never to be seen twice; and then all that is said of it, so that its order is kept.
+    /// A first attempt may begin before its submission is safe, since who asked for it will ask again under the same id. What must not
+    /// run twice waits for it, and so does what a schedule has submitted, and others for the number of their attempt, which is never
+    /// to be seen twice; and then all that is said of it, so that its order is kept.
     [[nodiscard]] bool is_gated(task const& t, worker_record const& record) const noexcept {
-        return t.stored > s_.committed && (must_claim(t, record) || t.attempt > 1);
+        return t.stored > s_.committed && (must_claim(t, record) || t.attempt > 1 || t.periodic);
     }
     void tell_worker(std::uint32_t worker, std::uint32_t slot, std::string_view verb, priority level) {
         auto& record = s_.workers[worker];
@@ -14999,6 +17406,67 @@ private:
 }  // namespace fastqueue::core
 
 // ---- <fastqueue/core/task_documents.hpp>
+
+// ---- <fastqueue/core/task_filter.hpp>
+
+namespace fastqueue::core {
+
+/// Which tasks an operator means: `state=`, `name=`, `priority=` and `tag.KEY=`, all of which must fit. The views show into the
+/// header.
+struct task_filter {
+    std::optional<task_state> state;  ///< none: all that have not ended
+    std::optional<priority> level;
+    std::string_view name;  ///< empty: all
+    std::vector<std::pair<std::string_view, std::string_view>> tags;
+    std::uint32_t limit = 100;  ///< 1 to 10000
+
+    /// \param also  a key that the verb takes besides
+    /// \return what is wrong with the header, or empty. Keys that nobody knows are refused here: they may be meant to restrict
+    [[nodiscard]] std::string_view read(wire::header const& h, std::string_view also) {
+        constexpr std::string_view known[] = {"state", "name", "priority", "ref"};
+        for (auto const& f : h.fields()) {
+            if (std::ranges::find(known, f.key) == std::end(known) && !f.key.starts_with(tag_prefix) &&
+                f.key != also && !(also == "from" && f.key == "all"))
+                return "it has a key that the verb does not take";
+        }
+        if (!h.positional().empty())
+            return "the verb takes state=, name=, priority=, tag.KEY= and limit= only";
+        name = h.get("name");
+        if (auto const text = h.get("state"); !text.empty() && !(state = parse_task_state(text)))
+            return "state= is none that a task can be in";
+        if (auto const text = h.get("priority"); !text.empty() && !(level = parse_priority(text)))
+            return "priority= is critical, high, normal or low";
+        for (auto const& f : h.fields()) {
+            if (f.key.starts_with(tag_prefix)) tags.emplace_back(f.key.substr(tag_prefix.size()), f.value);
+        }
+        return {};
+    }
+    /// Whether it asks for nothing in particular.
+    [[nodiscard]] bool is_open() const noexcept { return !state && !level && name.empty() && tags.empty(); }
+    /// Whether a task with these is one of them, as far as they go.
+    [[nodiscard]] bool fits(std::string_view its_name, priority its_level, task_attributes its) const {
+        return (name.empty() || name == its_name) && (!level || *level == its_level) &&
+               std::ranges::all_of(tags, [&](auto const& wanted) {
+                   bool found = false;
+                   its.each_tag([&](auto key, auto value) {
+                       found = found || (key == wanted.first && value == wanted.second);
+                   });
+                   return found;
+               });
+    }
+};
+
+/// Writes the member `tags` of a document, where there are any.
+inline void write_tags(json::writer& w, task_attributes its) {
+    bool open = false;
+    its.each_tag([&](std::string_view key, std::string_view value) {
+        if (!std::exchange(open, true)) w.key("tags").begin_object();
+        w.key(key).value(value);
+    });
+    if (open) w.end_object();
+}
+
+}  // namespace fastqueue::core
 
 // ---- <fastqueue/core/task_reasons.hpp>
 
@@ -15139,13 +17607,6 @@ private:
 
 namespace fastqueue::core {
 
-/// Which tasks a list is to show.
-struct task_filter {
-    std::optional<task_state> state;  ///< none: all that have not ended
-    std::string_view name;            ///< empty: all
-    std::uint32_t limit = 100;        ///< 1 to 10000
-};
-
 /// The JSON documents that a control plane shows of single tasks. What each holds is laid down in docs/protocol.md.
 template <class P>
 class task_documents {
@@ -15207,7 +17668,7 @@ private:
         for (std::uint32_t slot = 0; slot < s_.tasks.capacity(); ++slot) {
             auto const& t = s_.tasks[slot];
             bool const fits = !t.id.empty() && (!f.state || t.state == *f.state) &&
-                              (f.name.empty() || s_.dispatch.names()[t.name].name == f.name);
+                              f.fits(s_.dispatch.names()[t.name].name, t.level, s_.attributes_of(t));
             if (!fits) continue;
             if (found.size() == f.limit) {
                 if (found.front().first <= t.submitted_us) continue;
@@ -15243,6 +17704,7 @@ private:
         w.key("age_ms").value(s_.ms_since(t.submitted_us));
         if (t.state == task_state::running) w.key("running_ms").value(s_.ms_since(t.started_us));
         if (auto const due = life_.due_in(slot)) w.key("in_ms").value(due->count());
+        write_tags(w, s_.attributes_of(t));
         return w;
     }
     void write_whole(json::writer& w, std::uint32_t slot) const {
@@ -15257,6 +17719,10 @@ private:
         w.key("content").value(s_.contents[t.content]).key("payload_octets").value(t.octets);
         w.key("submitted_us").value(t.submitted_us);
         if (t.started_us != 0) w.key("started_us").value(t.started_us);
+        for (auto const* const key : {"unique", "callback", "firing"}) {
+            if (auto const value = s_.attributes_of(t).get(key); !value.empty()) w.key(key).value(value);
+        }
+        if (auto const progress = life_.progress_of(t); !progress.empty()) w.key("progress").value(progress);
         write_history(w, life_.history_of(t));
     }
     /// Its result is no longer kept; what its dead letter remembers is.
@@ -15329,15 +17795,14 @@ public:
 private:
     void list(request& r, wire::header const& h) {
         task_filter f;
-        if (!h.positional().empty()) return s_.refuse(r, h, "the verb takes state=, name= and limit= only");
-        if (auto const text = h.get("state"); !text.empty()) {
-            f.state = parse_task_state(text);
-            if (!f.state) return s_.refuse(r, h, "state= is none that a task can be in");
-        }
+        if (auto const problem = f.read(h, "limit"); !problem.empty()) return s_.refuse(r, h, problem);
+        if (f.state && is_final(*f.state) && (f.level || !f.tags.empty()))
+            return s_.refuse(
+                r, h,
+                "results are listed by state= and name= only: tags and priorities end with their tasks");
         auto const limit = s_.list_limit(r, h);
         if (!limit) return;
         f.limit = *limit;
-        f.name = h.get("name");
         s_.show(r, h, h.verb(), {}, documents_.list(f));
     }
     template <class Document>
@@ -15402,6 +17867,77 @@ private:
 
 }  // namespace fastqueue::core
 
+// ---- <fastqueue/core/cancel_desk.hpp>
+
+namespace fastqueue::core {
+
+/// Cancels many tasks at once, by name, tag, priority or state: what has not begun is cancelled, what runs is asked to stop. A
+/// request looks at so many tasks and cancels so many that no turn becomes long; its answer says where to go on.
+template <class P>
+class cancel_desk {
+public:
+    cancel_desk(plane_state<P>& state, task_life<P>& life, run_desk<P>& runs)
+        : s_{state}, life_{life}, runs_{runs} {}
+
+    /// \return false: it is none of its verbs
+    bool verb(request& r, wire::header const& h) {
+        if (h.verb() != "cancel") return false;
+        task_filter wanted;
+        if (auto const problem = wanted.read(h, "from"); !problem.empty())
+            return s_.refuse(r, h, problem), true;
+        auto const from = wire::read_number(h.get("from"), none).value_or(0);
+        if (wanted.is_open() && h.get("all") != "1")
+            s_.refuse(r, h,
+                      "here the verb takes name=, tag.KEY=, priority= or state=, or all=1; one id is "
+                      "cancelled at the tasks' ports");
+        else if (wanted.state && is_final(*wanted.state))
+            s_.refuse(r, h, "what has ended cannot be cancelled");
+        else
+            cancel(r, h, wanted, static_cast<std::uint32_t>(from));
+        return true;
+    }
+
+private:
+    static constexpr std::uint32_t most_looked_at = 1'000'000;
+    static constexpr std::uint32_t most_cancelled = 10'000;
+
+    void cancel(request& r, wire::header const& h, task_filter const& wanted, std::uint32_t slot) {
+        std::uint32_t cancelled = 0;
+        std::uint32_t asked = 0;
+        std::uint32_t looked_at = 0;
+        for (; slot < s_.tasks.capacity() && looked_at < most_looked_at && cancelled + asked < most_cancelled;
+             ++slot, ++looked_at) {
+            if (!is_wanted(wanted, slot)) continue;
+            cancel_one(slot) ? ++cancelled : ++asked;
+        }
+        std::string document;
+        json::writer w{document};
+        w.begin_object().key("cancelled").value(cancelled).key("asked_to_stop").value(asked);
+        if (slot < s_.tasks.capacity()) w.key("from").value(slot);
+        w.end_object();
+        s_.show(r, h, h.verb(), {}, document);
+        if (cancelled > 0) s_.rests_on(r, s_.last_end);
+    }
+    [[nodiscard]] bool is_wanted(task_filter const& wanted, std::uint32_t slot) const {
+        auto const& t = s_.tasks[slot];
+        return !t.id.empty() && !t.cancel_requested && (!wanted.state || *wanted.state == t.state) &&
+               wanted.fits(s_.dispatch.names()[t.name].name, t.level, s_.attributes_of(t));
+    }
+    /// \return false: a worker has it, and was asked
+    bool cancel_one(std::uint32_t slot) {
+        auto const state = s_.tasks[slot].state;
+        if (state == task_state::running || state == task_state::assigned) return runs_.cancel(slot), false;
+        life_.end(slot, task_state::cancelled, errc::cancelled, "cancelled");
+        return true;
+    }
+
+    plane_state<P>& s_;
+    task_life<P>& life_;
+    run_desk<P>& runs_;
+};
+
+}  // namespace fastqueue::core
+
 // ---- <fastqueue/core/dead_desk.hpp>
 
 namespace fastqueue::core {
@@ -15430,14 +17966,14 @@ public:
 
 private:
     void list(request& r, wire::header const& h) {
-        auto limit = s_.list_limit(r, h);
+        auto const wanted = filter(r, h);
+        auto limit = wanted ? s_.list_limit(r, h) : std::nullopt;
         if (!limit) return;
-        auto const name = h.get("name");
         std::string out;
         json::writer w{out};
         w.begin_array();
         s_.dead.each([&](dead_letter const& l) {
-            if (!name.empty() && l.name != name) return true;
+            if (!fits(*wanted, l)) return true;
             write_brief(w.begin_object(), l).end_object();
             return --*limit > 0;
         });
@@ -15473,6 +18009,9 @@ private:
         if (s_.stopping || s_.full || s_.tasks.used() >= s_.options.limits.max_tasks)
             return s_.error(r, l->id.text(), s_.stopping ? errc::shutting_down : errc::queue_full, ref_of(h),
                             "the control plane takes no more tasks now");
+        auto const key = task_attributes{l->attributes}.get("unique");
+        if (auto const holder = key.empty() ? none : s_.unique.find(key); holder != none)
+            return s_.error(r, l->id.text(), errc::duplicate, ref_of(h), s_.tasks[holder].id.text());
         auto const stored = accept(*l, *id);
         auto const old = l->id;
         auto const number = l->number;
@@ -15489,9 +18028,8 @@ private:
         o.task = l.options;
         o.task.priority = l.level;
         o.content = l.content;
-        o.traceparent = l.traceparent;
         auto const fingerprint = task_fingerprint(l.name, l.content, l.arguments);
-        auto const slot = life_.accept({id, l.name, l.arguments, fingerprint, l.level}, o);
+        auto const slot = life_.accept({id, l.name, l.arguments, fingerprint, l.level, l.attributes}, o);
         return s_.tasks[slot].stored;
     }
     void purge(request& r, wire::header const& h) {
@@ -15501,8 +18039,10 @@ private:
             if (l == nullptr) return;
             gone.push_back(l->id);
         } else {
+            auto const wanted = filter(r, h);
+            if (!wanted) return;
             s_.dead.each([&](dead_letter const& l) {
-                gone.push_back(l.id);
+                if (fits(*wanted, l)) gone.push_back(l.id);
                 return true;
             });
         }
@@ -15518,6 +18058,19 @@ private:
         s_.rests_on(r, last);
     }
 
+    /// Which of them are meant. \return empty: it was refused
+    [[nodiscard]] std::optional<task_filter> filter(request& r, wire::header const& h) {
+        std::optional<task_filter> f{std::in_place};
+        auto problem = f->read(h, h.verb() == "dead" ? "limit" : "");
+        if (problem.empty() && f->state)
+            problem = "dead letters are all in the state failure: leave state= out";
+        if (problem.empty()) return f;
+        s_.refuse(r, h, problem);
+        return std::nullopt;
+    }
+    [[nodiscard]] static bool fits(task_filter const& f, dead_letter const& l) {
+        return f.fits(l.name, l.level, task_attributes{l.attributes});
+    }
     json::writer& write_brief(json::writer& w, dead_letter const& l) const {
         std::uint32_t deaths = 0;
         trouble_log::each(l.history,
@@ -15527,6 +18080,7 @@ private:
         w.key("deaths").value(deaths);
         if (!l.worker.empty()) w.key("worker").value(l.worker);
         w.key("age_ms").value(s_.ms_since(l.finished_us));
+        write_tags(w, task_attributes{l.attributes});
         return w;
     }
     [[nodiscard]] dead_letter const* find(request& r, wire::header const& h) {
@@ -15749,6 +18303,9 @@ public:
             .value(c.restored)
             .key("adopted")
             .value(c.adopted);
+        auto const& called = s_.courier.counters();
+        w.key("schedules").value(s_.schedules.size()).key("callbacks_sent").value(called.sent);
+        w.key("callbacks_lost").value(called.failed + called.refused);
         w.key("connections").value(s_.peers.size()).key("workers").value(workers_.by_name().size());
         w.key("uptime_ms").value(ms(s_.now.steady - s_.started)).end_object();
         return out;
@@ -15795,6 +18352,7 @@ private:
             .value(r.announced.version);
         w.key("concurrency").value(r.concurrency).key("window").value(r.window);
         w.key("outstanding").value(r.outstanding).key("running").value(r.begun.size());
+        if (r.stuck > 0) w.key("stuck").value(r.stuck);
         w.key("succeeded").value(r.succeeded).key("failed").value(r.failed);
         w.key("last_seen_ms")
             .value(ms(s_.now.steady - r.last_seen))
@@ -15831,6 +18389,55 @@ private:
 
 // ---- <fastqueue/core/request_desk.hpp>
 
+// ---- <fastqueue/core/callback_hosts.hpp>
+
+namespace fastqueue::core {
+
+/// Whether a task, or a schedule's, may have its end told there: strangers must not have us dial whom they like.
+/// \param address  of a callback, as it was read; empty: none
+/// \param allowed  hosts beside this machine
+/// \return empty, or why not
+[[nodiscard]] inline std::string callback_refusal(std::string_view address,
+                                                  std::vector<std::string> const& allowed) {
+    endpoint at;
+    if (address.empty() || !parse_endpoint(address, at).empty()) return {};
+    if (endpoint{at.host, 0}.is_loopback() || std::ranges::find(allowed, at.host) != allowed.end()) return {};
+    return "a callback to '" + at.host +
+           "' is not allowed here: only to this machine, and to hosts of --callback-allow";
+}
+
+}  // namespace fastqueue::core
+
+// ---- <fastqueue/core/unknown_name.hpp>
+
+namespace fastqueue::core {
+
+/// Whether a task of a name that no worker has announced may wait for one that does.
+template <class P>
+[[nodiscard]] bool may_wait_for_name(plane_state<P> const& s) noexcept {
+    if (s.options.unknown_names != unknown_tasks::automatic)
+        return s.options.unknown_names == unknown_tasks::wait;
+    return !s.any_registered || s.now.steady - s.started < s.options.inactive;
+}
+
+/// Why no task of that name is taken, with the names most like it. \return empty: it is known, or may wait
+template <class P>
+[[nodiscard]] std::optional<std::string> unknown_name(plane_state<P> const& s, std::string_view name) {
+    auto const& names = s.dispatch.names();
+    auto const at = names.find(name);
+    if ((at != none && names[at].known) || may_wait_for_name(s)) return std::nullopt;
+    std::vector<std::string_view> known;
+    for (auto const& entry : names) {
+        if (entry.known) known.push_back(entry.name);
+    }
+    std::string text = "no worker knows a task named '" + std::string{name} + "'";
+    auto const near = nearest_names(name, known);
+    for (std::size_t i = 0; i < near.size(); ++i) text += (i == 0 ? "; did you mean " : ", ") + near[i];
+    return text;
+}
+
+}  // namespace fastqueue::core
+
 namespace fastqueue::core {
 
 /// What clients ask: new tasks, and what became of old ones.
@@ -15847,6 +18454,7 @@ public:
         std::string_view name;
         wire::request_options options;
         std::uint64_t fingerprint = 0;
+        std::string attributes;
         std::optional<wire::problem> problem;
         std::string text;  // more about the problem than its `why`
     };
@@ -15878,14 +18486,16 @@ public:
         if (q.problem) return answer_problem(r, q);
         auto entry = s_.ledger.find(q.id);
         if (entry == none) {
-            auto const slot = life_.accept({q.id, q.name, payload, q.fingerprint, port}, o);
+            auto const holder = holder_of(o);
+            if (holder != none && o.on_duplicate == on_duplicate::attach) return attach(r, q, holder, call);
+            if (holder != none)
+                life_.end(holder, task_state::cancelled, errc::cancelled, "replaced by " + q.id.text());
+            auto const slot = life_.accept({q.id, q.name, payload, q.fingerprint, port, q.attributes}, o);
             entry = s_.tasks[slot].ledger;
         }
         bool const lives = !is_final(s_.ledger.state(entry));
-        if (call)
-            return lives ? life_.answer_later(s_.ledger[entry].reference, r, wait_kind::call, o.ref,
-                                              o.task.meta, std::nullopt)
-                         : answer_ended(r, q, entry);
+        if (call && !lives) return answer_ended(r, q, entry);
+        if (call) return void(wait_for_end(r, o, s_.ledger[entry].reference));
         auto const state = lives ? s_.tasks[s_.ledger[entry].reference].state : s_.ledger.state(entry);
         auto& message = s_.answer(r);
         auto header = message.pairs.begin("accepted");
@@ -15895,7 +18505,7 @@ public:
         if (!lives) return s_.rests_on(r, end_of(entry));
         auto const slot = s_.ledger[entry].reference;
         s_.rests_on(r, s_.tasks[slot].stored);
-        if (o.task.reply_both) life_.answer_later(slot, r, wait_kind::call, o.ref, o.task.meta, std::nullopt);
+        if (o.task.reply_both) wait_for_end(r, o, slot);
     }
 
     void answer_problem(request& r, task_request const& q) {
@@ -15925,9 +18535,21 @@ public:
         if (!at) return;
         if (at->lives) {
             if (is_full(r)) return too_many(r, h);
-            return life_.answer_later(at->slot, r, wait_kind::wait, ref_of(h), true, timeout_ms);
+            life_.answer_later(at->slot, r, wait_kind::wait, ref_of(h), true, timeout_ms);
+            return;
         }
         answer_kept(r, h, *at);
+    }
+    /// Where the task stands: now, at each progress, and at its end.
+    void on_watch(request& r, wire::header const& h) {
+        auto const at = look_up(r, h);
+        if (!at) return;
+        if (!at->lives) return answer_kept(r, h, *at);
+        if (is_full(r)) return too_many(r, h);
+        if (life_.is_watched_by(at->slot, r.peer))
+            return bad(r, h, "this connection watches the task already");
+        answer_present(r, h, at->slot);
+        life_.answer_later(at->slot, r, wait_kind::watch, ref_of(h), true, std::nullopt);
     }
     void on_cancel(request& r, wire::header const& h) {
         auto const at = look_up(r, h);
@@ -15987,6 +18609,7 @@ private:
         q.problem = wire::problem{code, why, token};
     }
     void read(request const& r, wire::header const& h, std::string_view payload, bool call, task_request& q) {
+        if (h.positional().size() == 2) s_.take_defaults(h.positional()[1], q.options.task);
         q.problem = wire::read_options(h, q.options);
         if (q.problem) q.options.ref = ref_of(h);  // it may stand behind what could not be read
         if (h.positional().size() != 2)
@@ -16007,6 +18630,7 @@ private:
         if ((call || q.options.task.reply_both) && is_full(r))
             return refuse(q, errc::queue_full, "too many calls are unanswered on this connection");
         q.fingerprint = task_fingerprint(q.name, q.options.content, payload);
+        if (q.options.has_attributes) q.attributes = wire::attributes_of(h);
     }
     void check_new(task_request& q, std::string_view payload, reservation const& reserved) {
         auto const& o = q.options.task;
@@ -16027,40 +18651,38 @@ private:
             (in_memory && s_.task_octets + reserved.octets + payload.size() > l.max_task_bytes)) {
             return refuse(q, errc::queue_full, "the control plane holds as many tasks as it may");
         }
-        if (!q.options.content.empty() && !may_have_content(q.options.content)) {
+        if (!q.options.content.empty() && !s_.may_have_content(q.options.content)) {
             return refuse(q, errc::unsupported_content, "more content types than are kept apart");
         }
+        q.text = callback_refusal(q.options.callback, s_.options.callback_allow);
+        if (!q.text.empty()) return refuse(q, errc::not_authorized, "the callback is not allowed");
         check_name(q);
+        if (!q.problem && holder_of(q.options) != none) check_duplicate(q);
+    }
+    void check_duplicate(task_request& q) const {
+        auto const& holder = s_.tasks[holder_of(q.options)];
+        // After a restart a worker may have it, and not have said so yet.
+        bool const waits = !holder.restored &&
+                           (holder.state == task_state::queued || holder.state == task_state::scheduled ||
+                            holder.state == task_state::retrying);
+        auto const wanted = q.options.on_duplicate;
+        if (wanted == on_duplicate::attach || (wanted == on_duplicate::replace && waits)) return;
+        q.text = holder.id.text();
+        refuse(q, errc::duplicate, "a task with that key lives");
+    }
+    /// The task that lives with the key of `unique`, or `none`.
+    [[nodiscard]] std::uint32_t holder_of(wire::request_options const& o) const noexcept {
+        return o.unique.empty() ? none : s_.unique.find(o.unique);
     }
     void check_name(task_request& q) {
-        auto const& names = s_.dispatch.names();
-        auto const name = names.find(q.name);
-        if (name != none && names[name].known) return;
-        if (!may_wait_for_name()) {
-            std::vector<std::string_view> known;
-            for (auto const& entry : names) {
-                if (entry.known) known.push_back(entry.name);
-            }
-            q.text = "no worker knows a task named '" + std::string{q.name} + "'";
-            auto const near = nearest_names(q.name, known);
-            for (std::size_t i = 0; i < near.size(); ++i)
-                q.text += (i == 0 ? "; did you mean " : ", ") + near[i];
+        if (auto unknown = unknown_name(s_, q.name)) {
+            q.text = std::move(*unknown);
             return refuse(q, errc::unknown_task_name, "no worker knows the name");
         }
-        if (name == none && names.size() >= s_.options.limits.max_task_names) {
+        auto const& names = s_.dispatch.names();
+        if (names.size() >= s_.options.limits.max_task_names && names.find(q.name) == none)
             refuse(q, errc::queue_full, "as many different task names are known as may be");
-        }
     }
-    [[nodiscard]] bool may_have_content(std::string_view content) const noexcept {
-        return s_.contents.size() < max_contents ||
-               std::ranges::find(s_.contents, content) != s_.contents.end();
-    }
-    [[nodiscard]] bool may_wait_for_name() const noexcept {
-        if (s_.options.unknown_names != unknown_tasks::automatic)
-            return s_.options.unknown_names == unknown_tasks::wait;
-        return !s_.any_registered || s_.now.steady - s_.started < s_.options.inactive;
-    }
-    static constexpr std::size_t max_contents = 64;
     [[nodiscard]] bool is_full(request const& r) const noexcept {
         return r.peer != none && s_.peers[r.peer].outstanding >= s_.options.limits.max_outstanding;
     }
@@ -16106,6 +18728,23 @@ private:
 
     // ---- answering
 
+    std::uint32_t wait_for_end(request& r, wire::request_options const& o, std::uint32_t slot) {
+        return life_.answer_later(slot, r, wait_kind::call, o.ref, o.task.meta, std::nullopt);
+    }
+    /// The request is not run: another task that lives stands for it.
+    void attach(request& r, task_request const& q, std::uint32_t slot, bool call) {
+        auto const& o = q.options;
+        auto const& t = s_.tasks[slot];
+        if (!call) {
+            auto header = s_.answer(r).pairs.begin("accepted");
+            header.token(q.id).token(name_of(t.state)).field("attached", t.id);
+            if (!o.ref.empty()) header.field("ref", o.ref);
+            s_.answer(r).pairs.finish({});
+            s_.rests_on(r, t.stored);
+        }
+        if (call || o.task.reply_both) s_.waiting[wait_for_end(r, o, slot)].asked = q.id;
+    }
+
     void finish(request& r, wire::header const& h, wire::header_writer& header) {
         if (auto const ref = ref_of(h); !ref.empty()) header.field("ref", ref);
         s_.answer(r).pairs.finish({});
@@ -16113,7 +18752,7 @@ private:
     void answer_present(request& r, wire::header const& h, std::uint32_t slot) {
         auto header = s_.answer(r).pairs.begin("result");
         life_.write_present(header, s_.tasks[slot], ref_of(h));
-        s_.answer(r).pairs.finish({});
+        s_.answer(r).pairs.finish(life_.progress_of(s_.tasks[slot]));
         s_.rests_on(r, s_.tasks[slot].stored);
     }
     /// The result of a task that has ended, if it is still kept.
@@ -16162,6 +18801,7 @@ public:
         auto& t = s_.tasks[slot];
         life_.fill(t, stored.task, stored.last);
         take_rest(t, stored);
+        life_.take_key(slot);
         t.ledger = s_.ledger.insert(t.id, stored.task.fingerprint, slot);
         s_.next_number = std::max(s_.next_number, t.number + 1);
         ++s_.counters.restored;
@@ -16197,6 +18837,8 @@ public:
         life_.close_id(entry, result, kept);
     }
     void member(std::string_view name) override {
+        if (name.starts_with(schedule::stored_key)) return take_schedule(name);
+        if (name.starts_with(name_defaults::stored_key)) return take_defaults(name);
         pause_name::is_one(name) ? pause_name::restore(name, s_.dispatch) : s_.reunion.expect(name);
     }
 
@@ -16211,6 +18853,19 @@ private:
         t.left = stored.left;
         if (!t.left) s_.task_octets += t.octets;
         t.arguments.assign(stored.task.arguments);
+    }
+    void take_defaults(std::string_view text) {
+        text.remove_prefix(name_defaults::stored_key.size());
+        auto const end = std::min(text.find(' '), text.size());
+        auto& entry = s_.dispatch.names()[s_.dispatch.names().intern(text.substr(0, end))];
+        entry.default_text = text.substr(std::min(end + 1, text.size()));
+        entry.defaults = name_defaults::read(entry.default_text);
+    }
+    void take_schedule(std::string_view text) {
+        schedule made;
+        if (!made.restore(text))
+            return s_.notice(errc::bad_value, "a schedule in the store cannot be read, and was left out");
+        s_.schedules.restore(std::move(made));
     }
     /// Results of one worker share its name: those of a time mostly have the same.
     [[nodiscard]] core::shared_text const& worker_named(std::string_view name) {
@@ -16233,7 +18888,7 @@ private:
         letter.name = stored.task.name;
         letter.content = stored.task.content;
         letter.arguments = stored.task.arguments;
-        letter.traceparent = stored.task.traceparent;
+        letter.attributes = stored.task.attributes;
         letter.options = stored.task.options;
         letter.level = stored.task.level;
         letter.submitted_us = stored.task.submitted_us;
@@ -16253,16 +18908,508 @@ private:
 
 }  // namespace fastqueue::core
 
+// ---- <fastqueue/core/schedule_desk.hpp>
+
+// ---- <fastqueue/core/schedule_document.hpp>
+
+// ---- <fastqueue/core/schedule_times.hpp>
+
+// ---- <fastqueue/core/next_firing.hpp>
+
+namespace fastqueue::core {
+
+namespace detail {
+
+/// The clock on a wall in a zone: where it shows a time, and what it has shown.
+template <policy::time_zones Zones>
+class zone_clock {
+public:
+    zone_clock(Zones const& zones, std::string_view zone) noexcept : zones_{zones}, zone_{zone} {}
+
+    /// The first minute after `after` that matches when it is looked up as time goes by.
+    [[nodiscard]] std::optional<std::chrono::sys_seconds> each_pass(
+        cron_expression const& when, std::chrono::sys_seconds after) const noexcept {
+        for (auto period = at(after); period; period = at(period->end)) {
+            auto const wanted = when.next(shown(after, *period));
+            if (!wanted) return std::nullopt;
+            auto const firing = back(*wanted, *period);
+            if (firing < period->end) return firing;
+            after = period->end - std::chrono::seconds{1};
+        }
+        return std::nullopt;
+    }
+
+    /// The first moment after `after` at which the clock has reached a time that matches, and had not reached it before.
+    [[nodiscard]] std::optional<std::chrono::sys_seconds> once(
+        cron_expression const& when, std::chrono::sys_seconds after) const noexcept {
+        auto const now = at(after);
+        if (!now) return std::nullopt;
+        auto const wanted = when.next(reached(after, *now));
+        if (!wanted) return std::nullopt;
+        // Nothing before this can show it, whatever the offset is then.
+        auto const from = std::max(after, back(*wanted, *now) - widest);
+        for (auto period = at(from); period; period = at(period->end)) {
+            auto const firing = back(*wanted, *period);
+            if (firing < period->end)
+                return std::max(firing, period->begin);  // the clock may have passed over it
+        }
+        return std::nullopt;
+    }
+
+private:
+    static constexpr std::chrono::hours widest{48};  // between two offsets
+
+    [[nodiscard]] std::optional<policy::zone_period> at(std::chrono::sys_seconds time) const noexcept {
+        auto const found = zones_.period(zone_, time);
+        if (!found || found->begin > time || found->end <= time)
+            return std::nullopt;  // or we would go round for ever
+        return found;
+    }
+    [[nodiscard]] static std::chrono::local_seconds shown(std::chrono::sys_seconds time,
+                                                          policy::zone_period const& period) noexcept {
+        return std::chrono::local_seconds{time.time_since_epoch() + period.offset};
+    }
+    [[nodiscard]] static std::chrono::sys_seconds back(std::chrono::local_seconds time,
+                                                       policy::zone_period const& period) noexcept {
+        return std::chrono::sys_seconds{time.time_since_epoch() - period.offset};
+    }
+    /// The latest time that the clock has shown until now: more than it shows where it was put back.
+    [[nodiscard]] std::chrono::local_seconds reached(std::chrono::sys_seconds now,
+                                                     policy::zone_period period) const noexcept {
+        auto latest = shown(now, period);
+        while (period.begin > now - widest) {
+            auto const end = period.begin - std::chrono::seconds{1};
+            auto const before = at(end);
+            if (!before) break;
+            latest = std::max(latest, shown(end, *before));
+            period = *before;
+        }
+        return latest;
+    }
+
+    Zones const& zones_;
+    std::string_view zone_;
+};
+
+}  // namespace detail
+
+/// When an expression fires next, by the clock on the wall in a zone.
+///
+/// An expression that names times of the day (`cron_expression::is_fixed_time`) fires once for each, however the clock is put.
+/// `30 2 * * *` in Europe/Berlin: on 2026-03-29, when 02:00 becomes 03:00, at 03:00, the first moment after the gap, and once
+/// even if several of its times are in the gap; on 2026-10-25, when 03:00 becomes 02:00, at the first 02:30 and not at the second.
+/// One that says how often (`*/15 * * * *`, `0 * * * *`, `0 */2 * * *`) follows real time: on 2026-10-25 `*/15` fires in both of
+/// the hours from 02:00, and on 2026-03-29 at 01:45 and then at 03:00, as the times between do not exist.
+///
+/// \param zone   a name that `zones` knows
+/// \param after  what is found lies strictly after it
+/// \return empty: the zone is not known (`zones.period` says so), or the calendar ends, in the year 32000
+/// \complexity   a step for each month and each change of the offset until then; allocates nothing itself
+/// \threads      as `zones`
+template <policy::time_zones Zones>
+[[nodiscard]] std::optional<std::chrono::sys_seconds> next_firing(cron_expression const& when,
+                                                                  Zones const& zones, std::string_view zone,
+                                                                  std::chrono::sys_seconds after) noexcept {
+    using namespace std::chrono;
+    constexpr sys_seconds first = sys_days{year{-31999} / 1 / 1};
+    constexpr sys_seconds last = sys_days{year{31999} / 1 / 1};
+    if (after < first || after > last) return std::nullopt;
+    detail::zone_clock<Zones> const clock{zones, zone};
+    return when.is_fixed_time() ? clock.once(when, after) : clock.each_pass(when, after);
+}
+
+}  // namespace fastqueue::core
+
+namespace fastqueue::core {
+
+/// When a schedule fires next, strictly after `us` (microseconds UTC). \return 0: never again
+template <policy::time_zones Zones>
+[[nodiscard]] std::uint64_t fires_after(schedule const& d, Zones const& zones, std::uint64_t us) {
+    using std::chrono::seconds;
+    std::uint64_t at = 0;
+    if (d.cron) {
+        auto const start =
+            d.start_us == 0 ? std::uint64_t{0} : (d.start_us - 1) / 1'000'000;  // the second before it
+        auto const after =
+            std::chrono::sys_seconds{seconds{static_cast<std::int64_t>(std::max(us / 1'000'000, start))}};
+        auto const next = next_firing(*d.cron, zones, d.zone, after);
+        if (!next) return 0;
+        at = static_cast<std::uint64_t>(next->time_since_epoch().count()) * 1'000'000;
+    } else {
+        auto const from = d.start_us != 0 ? d.start_us : d.anchor_us + d.every_us;
+        at = us < from ? from : from + ((us - from) / d.every_us + 1) * d.every_us;
+    }
+    return d.until_us != 0 && at > d.until_us ? 0 : at;
+}
+
+/// The last time at which a schedule that is due should have fired, up to `now_us`: `next_us` or later. Costs no more where many are
+/// due: an interval is reckoned, and for cron one looks back from now, further each time.
+template <policy::time_zones Zones>
+[[nodiscard]] std::uint64_t latest_until(schedule const& d, Zones const& zones, std::uint64_t now_us) {
+    auto const until = d.until_us == 0 ? now_us : std::min(now_us, d.until_us);
+    if (!d.cron) return d.next_us + (until - std::min(until, d.next_us)) / d.every_us * d.every_us;
+    auto latest = d.next_us;
+    for (std::uint64_t span = 60'000'000; latest == d.next_us; span *= 4) {
+        bool const far = until < d.next_us + span;  // nothing before it is of interest
+        for (auto at = fires_after(d, zones, far ? d.next_us : until - span); at != 0 && at <= until;
+             at = fires_after(d, zones, at))
+            latest = at;
+        if (far) break;
+    }
+    return latest;
+}
+
+}  // namespace fastqueue::core
+
+#include <cstdio>
+
+namespace fastqueue::core {
+
+/// `2026-11-29T02:00:00Z`, with a fraction where there is one. \param us  microseconds since the Unix epoch
+[[nodiscard]] inline std::string utc_text(std::uint64_t us) {
+    using namespace std::chrono;
+    sys_time<microseconds> const at{microseconds{static_cast<std::int64_t>(us)}};
+    auto const day = floor<days>(at);
+    year_month_day const date{day};
+    hh_mm_ss const time{at - day};
+    std::array<char, 64> text{};
+    auto const fraction = static_cast<unsigned>(time.subseconds().count());
+    auto const size = std::snprintf(
+        text.data(), text.size(),
+        fraction == 0 ? "%04d-%02u-%02uT%02d:%02d:%02dZ" : "%04d-%02u-%02uT%02d:%02d:%02d.%06uZ",
+        static_cast<int>(date.year()), static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+        static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
+        static_cast<int>(time.seconds().count()), fraction);
+    return {text.data(), static_cast<std::size_t>(size)};
+}
+
+/// Writes what is known of a schedule, with its next five firings.
+template <policy::time_zones Zones>
+void write_schedule(json::writer& w, schedule const& d, Zones const& zones) {
+    constexpr std::array<std::string_view, 3> catch_up_names{"one", "none", "all"};
+    constexpr std::uint64_t shown = 5;
+    w.begin_object().key("name").value(d.name).key("task").value(d.task);
+    if (d.cron)
+        w.key("cron").value(d.cron_text).key("zone").value(d.zone);
+    else
+        w.key("every_ms").value(d.every_us / 1000);
+    w.key("paused").value(d.paused).key("overlap").value(d.overlaps ? "allow" : "skip");
+    w.key("catch_up").value(catch_up_names[static_cast<std::size_t>(d.missed)]);
+    w.key("fired").value(d.fired).key("skipped").value(d.skipped);
+    if (d.count != 0) w.key("count").value(d.count);
+    if (d.start_us != 0) w.key("start_us").value(d.start_us);
+    if (d.until_us != 0) w.key("until_us").value(d.until_us);
+    if (d.last_us != 0) w.key("last_us").value(d.last_us).key("last_id").value(d.last_id.text());
+    if (!d.run_id.empty()) w.key("run_id").value(d.run_id.text());
+    w.key("definition").value(d.definition).key("arguments").value(d.arguments);
+    w.key("next_us").begin_array();
+    auto left = d.count == 0 ? shown : std::min(shown, d.count - std::min(d.count, d.fired));
+    for (auto at = d.next_us; at != 0 && left > 0; at = fires_after(d, zones, at), --left) w.value(at);
+    w.end_array().end_object();
+}
+
+}  // namespace fastqueue::core
+
+namespace fastqueue::core {
+
+/// Tasks that are submitted again and again: what operators and workers order (`schedule`, `unschedule`, `trigger`, `pause` and
+/// `resume schedule=`, `schedules`), and what fires. With a durable store all of it outlives a restart: the id of a firing's task is
+/// stored before it fires, so it is submitted once.
+template <class P>
+class schedule_desk {
+public:
+    schedule_desk(plane_state<P>& state, task_life<P>& life) : s_{state}, life_{life} {}
+
+    /// \return false: it is none of its verbs
+    bool verb(request& r, wire::header const& h, std::string_view payload) {
+        auto const verb = h.verb();
+        if (verb == "schedule")
+            define(r, h, payload);
+        else if (verb == "schedules")
+            list(r, h);
+        else if (verb == "unschedule")
+            one(r, h, [this](std::uint32_t slot) { remove(slot); });
+        else if (verb == "trigger")
+            trigger(r, h);
+        else if ((verb == "pause" || verb == "resume") && !h.get("schedule").empty())
+            pause(r, h);
+        else
+            return false;
+        return true;
+    }
+
+    /// Fires what is due.
+    void tick() {
+        if (s_.stopping) return;
+        for (auto const& text : s_.schedules.take_outdated()) written_ = s_.store.member(text, false);
+        std::size_t octets = 0;
+        for (int i = 0; i < most_a_tick && octets < most_octets_a_tick; ++i) {
+            auto const slot = s_.schedules.pop(s_.now.wall);
+            if (!slot) return;
+            octets += s_.schedules[*slot].arguments.size();
+            fire_due(*slot);
+        }
+    }
+    [[nodiscard]] instant next_deadline() const noexcept {
+        return s_.stopping ? instant::max() : s_.schedules.next_deadline(s_.now);
+    }
+
+private:
+    static constexpr int most_a_tick = 1'000;
+    static constexpr std::size_t most_octets_a_tick = 1U << 20U;
+    static constexpr std::uint64_t most_octets = 64U << 20U;  // of all their arguments and definitions
+    static constexpr std::uint64_t late_us = 10'000'000;  // what is made up for later than that was missed
+
+    // ---- orders
+
+    void define(request& r, wire::header const& h, std::string_view payload) {
+        schedule made;
+        if (auto const bad = made.read(h, payload); !bad.empty()) return s_.refuse(r, h, bad);
+        if (auto const bad = callback_refusal(h.get("callback"), s_.options.callback_allow); !bad.empty())
+            return s_.error(r, "-", errc::not_authorized, ref_of(h), bad);
+        if (!s_.zones.period(made.zone, this_second()))
+            return s_.refuse(
+                r, h,
+                "zone=: '" + made.zone.substr(0, 64) +
+                    "' is not known here; write UTC, +02:00 or, where the control plane has the system's, "
+                    "Europe/Berlin");
+        if (auto const unknown = unknown_name(s_, made.task))
+            return s_.error(r, "-", errc::unknown_task_name, ref_of(h), *unknown);
+        auto const content = h.get("content");
+        if (!content.empty() && content != "json" && !s_.may_have_content(content))
+            return s_.error(r, "-", errc::unsupported_content, ref_of(h),
+                            "more content types than are kept apart");
+        if (!content.empty() && content != "json") static_cast<void>(s_.content_number(content));
+        auto const known = s_.schedules.find(made.name);
+        if (known == none) {
+            if (s_.schedules.size() >= s_.options.limits.max_schedules ||
+                s_.schedules.octets() >= most_octets)
+                return s_.error(r, "-", errc::queue_full, ref_of(h), "as many schedules as there may be");
+            return add(r, h, std::move(made));
+        }
+        auto const& there = s_.schedules[known];
+        bool const same = there.definition == made.definition && there.arguments == made.arguments;
+        if (same) return answer(r, h, known);
+        if (h.get("replace") != "1")
+            return s_.error(r, "-", errc::duplicate, ref_of(h),
+                            "a schedule '" + made.name +
+                                "' is there, and says something else: replace=1, or another name");
+        replace(r, h, known, std::move(made));
+    }
+    void add(request& r, wire::header const& h, schedule&& made) {
+        made.anchor_us = s_.now_us();
+        plan(made, made.anchor_us);
+        if (made.next_us == 0) return s_.refuse(r, h, "it would never fire: until_us= has gone by");
+        if (s_.keeps()) written_ = s_.store.member(made.text(), true);
+        answer(r, h, s_.schedules.add(std::move(made)));
+    }
+    /// What it has done so far stays, and its times where they are the same.
+    void replace(request& r, wire::header const& h, std::uint32_t slot, schedule&& made) {
+        auto& there = s_.schedules[slot];
+        auto const before = text_of(there);
+        bool const same_times = there.every_us == made.every_us && there.start_us == made.start_us;
+        made.anchor_us = same_times ? there.anchor_us : s_.now_us();
+        made.fired = there.fired;
+        made.skipped = there.skipped;
+        made.last_us = there.last_us;
+        made.last_id = there.last_id;
+        made.run_id = there.run_id;
+        made.paused = there.paused;
+        made.revision = there.revision;
+        plan(made, s_.now_us());
+        if (made.next_us == 0)
+            return s_.refuse(r, h,
+                             "it would never fire: until_us= has gone by, or it has fired count= times");
+        s_.schedules.change(slot, std::move(made));
+        rewrite(there, before);
+        answer(r, h, slot);
+    }
+    void remove(std::uint32_t slot) {
+        if (s_.keeps()) written_ = s_.store.member(text_of(s_.schedules[slot]), false);
+        s_.schedules.erase(slot);
+    }
+    void pause(request& r, wire::header const& h) {
+        auto const slot = s_.schedules.find(h.get("schedule"));
+        if (!h.positional().empty() || !h.get("name").empty() || !h.get("priority").empty())
+            return s_.refuse(r, h, "schedule= stands alone");
+        if (slot == none) return unknown(r, h, h.get("schedule"));
+        auto& d = s_.schedules[slot];
+        bool const paused = h.verb() == "pause";
+        if (d.paused != paused) {
+            auto const before = text_of(d);
+            d.paused = paused;
+            if (!paused && d.next_us != 0) plan(d, s_.now_us());  // what was due meanwhile was not missed
+            rewrite(d, before);
+            s_.schedules.arm(slot);
+        }
+        answer(r, h, slot);
+    }
+    /// Fires now, beside its times. The id comes from who asks, so that a question that is sent again is the same firing.
+    void trigger(request& r, wire::header const& h) {
+        auto const slot = h.positional().size() == 1 ? s_.schedules.find(h.positional()[0]) : none;
+        auto const as = uuid::parse(h.get("as"));
+        if (slot == none) return unknown(r, h, h.positional().empty() ? "" : h.positional()[0]);
+        if (!as) return s_.refuse(r, h, "as= is the id of the task to make, a UUID");
+        auto& d = s_.schedules[slot];
+        if (d.run_id == *as) return answer(r, h, slot);
+        if (s_.ledger.find(*as) != none)
+            return s_.error(r, as->text(), errc::id_conflict, ref_of(h),
+                            "the id of as= is in use: choose a new one");
+        if (!has_room(d))
+            return s_.error(r, "-", errc::queue_full, ref_of(h), "the control plane takes no more tasks now");
+        auto const before = text_of(d);
+        if (auto const holder = accept(d, *as, s_.now_us()); holder != none)
+            return s_.error(r, "-", errc::duplicate, ref_of(h), s_.tasks[holder].id.text());
+        d.run_id = *as;
+        rewrite(d, before);
+        answer(r, h, slot);
+    }
+    void list(request& r, wire::header const& h) {
+        if (h.positional().size() == 1) return one(r, h, [](std::uint32_t) {});
+        if (!h.positional().empty()) return s_.refuse(r, h, "the verb takes one name, or limit= and after=");
+        auto const limit = s_.list_limit(r, h);
+        if (!limit) return;
+        auto left = *limit;
+        std::string out;
+        json::writer w{out};
+        w.begin_array();
+        s_.schedules.each([&](std::uint32_t slot) {
+            if (s_.schedules[slot].name <= h.get("after")) return true;
+            write_schedule(w, s_.schedules[slot], s_.zones);
+            return --left > 0;
+        });
+        w.end_array();
+        s_.show(r, h, h.verb(), {}, out);
+        rest_on_writes(r);
+    }
+    /// Answers about the one that is named, as it was before `f(slot)`.
+    template <class F>
+    void one(request& r, wire::header const& h, F&& f) {
+        auto const slot = h.positional().size() == 1 ? s_.schedules.find(h.positional()[0]) : none;
+        if (slot == none) return unknown(r, h, h.positional().size() == 1 ? h.positional()[0] : "");
+        answer(r, h, slot);
+        f(slot);
+        rest_on_writes(r);
+    }
+    void unknown(request& r, wire::header const& h, std::string_view name) {
+        if (name.empty() || h.positional().size() > 1)
+            return s_.refuse(r, h, "the verb takes the name of one schedule");
+        s_.error(r, "-", errc::unknown_task_name, ref_of(h),
+                 "there is no schedule '" + std::string{name.substr(0, 255)} + "' here; see schedules");
+    }
+    void answer(request& r, wire::header const& h, std::uint32_t slot) {
+        std::string out;
+        json::writer w{out};
+        write_schedule(w, s_.schedules[slot], s_.zones);
+        s_.show(r, h, h.verb(), s_.schedules[slot].name, out);
+        rest_on_writes(r);
+    }
+    void rest_on_writes(request& r) {
+        if (s_.keeps()) s_.rests_on(r, written_);
+    }
+
+    // ---- firing
+
+    /// Sets its next firing to the first after `us`.
+    void plan(schedule& d, std::uint64_t us) {
+        d.next_us = is_over(d) ? 0 : fires_after(d, s_.zones, us);
+        d.next_id = s_.fresh_id();
+    }
+    [[nodiscard]] static bool is_over(schedule const& d) noexcept {
+        return d.count != 0 && d.fired >= d.count;
+    }
+    void fire_due(std::uint32_t slot) {
+        auto& d = s_.schedules[slot];
+        if (!has_room(d)) return s_.schedules.postpone(slot, s_.now.wall + std::chrono::seconds{1});
+        auto const before = text_of(d);
+        if (d.missed != catch_up::all) d.next_us = latest_until(d, s_.zones, s_.now_us());
+        bool const late = s_.now_us() - d.next_us > late_us;
+        auto const at = d.next_us;
+        bool const unwanted = late && d.missed == catch_up::none;
+        if (unwanted || (must_wait(d) && !(late && d.missed == catch_up::all)))
+            ++d.skipped;
+        else
+            submit(d, d.next_id, at);
+        plan(d, at);
+        rewrite(d, before);
+        s_.schedules.arm(slot);
+    }
+    [[nodiscard]] bool must_wait(schedule const& d) const noexcept {
+        return !d.overlaps && (lives(d.last_id) || lives(d.run_id));
+    }
+    [[nodiscard]] bool lives(task_id const& id) const noexcept {
+        auto const entry = id.empty() ? none : s_.ledger.find(id);
+        return entry != none && !is_final(s_.ledger.state(entry));
+    }
+    [[nodiscard]] bool has_room(schedule const& d) const {
+        auto const& l = s_.options.limits;
+        bool const fits = s_.keeps() || s_.task_octets + d.arguments.size() <= l.max_task_bytes;
+        auto const& names = s_.dispatch.names();
+        return !s_.stopping && !s_.full && fits && s_.tasks.used() < l.max_tasks &&
+               (names.find(d.task) != none || names.size() < l.max_task_names);
+    }
+    /// Submits the task of one firing, unless that was done before a restart.
+    void submit(schedule& d, task_id const& id, std::uint64_t at_us) {
+        if (s_.ledger.find(id) == none && accept(d, id, at_us) != none) {
+            ++d.skipped;
+            return;
+        }
+        ++d.fired;
+        d.last_us = at_us;
+        d.last_id = id;
+    }
+    /// \return `none`, or the task that lives with its key
+    std::uint32_t accept(schedule const& d, task_id const& id, std::uint64_t at_us) {
+        auto const line = "FQ1 schedule " + d.definition;
+        wire::header h;
+        wire::request_options o;
+        s_.take_defaults(d.task, o.task);
+        static_cast<void>(h.parse(line, line.size()));
+        static_cast<void>(wire::read_options(h, o));  // both have gone well before
+        if (auto const holder = o.unique.empty() ? none : s_.unique.find(o.unique); holder != none)
+            return holder;
+        auto attributes = wire::attributes_of(h);
+        attributes.append(attributes.empty() ? "firing=" : " firing=").append(d.name).append(1, '@');
+        attributes.append(utc_text(at_us));
+        auto const fingerprint = task_fingerprint(d.task, o.content, d.arguments);
+        auto const slot =
+            life_.accept({id, d.task, d.arguments, fingerprint, priority::normal, attributes}, o);
+        s_.tasks[slot].periodic = true;
+        written_ = std::max(written_, s_.tasks[slot].stored);
+        return none;
+    }
+    /// First what is new, behind the task that it may have submitted: a crash in between leaves both, and the later one counts.
+    void rewrite(schedule& d, std::string const& before) {
+        ++d.revision;
+        if (!s_.keeps()) return;
+        static_cast<void>(s_.store.member(d.text(), true));
+        written_ = s_.store.member(before, false);
+    }
+    /// What the store has of it; nothing where nothing is stored.
+    [[nodiscard]] std::string text_of(schedule const& d) const {
+        return s_.keeps() ? d.text() : std::string{};
+    }
+    [[nodiscard]] std::chrono::sys_seconds this_second() const noexcept {
+        return std::chrono::floor<std::chrono::seconds>(s_.now.wall);
+    }
+
+    plane_state<P>& s_;
+    task_life<P>& life_;
+    policy::store_sequence written_ = 0;
+};
+
+}  // namespace fastqueue::core
+
 // ---- <fastqueue/wire/verbs.hpp>
 
 namespace fastqueue::wire {
 
 /// Every verb that some port serves, whoever listens there.
-inline constexpr std::array<std::string_view, 32> verbs{
-    "submit",    "call",       "get",    "wait",  "watch",    "cancel", "forget", "register",
-    "heartbeat", "unregister", "run",    "began", "progress", "done",   "recall", "hello",
-    "discover",  "workers",    "queues", "stats", "tasks",    "health", "names",  "inspect",
-    "why",       "drain",      "dead",   "rerun", "purge",    "backup", "pause",  "resume"};
+inline constexpr std::array<std::string_view, 36> verbs{
+    "submit",     "call",  "get",    "wait",     "watch",  "cancel",   "forget",    "register",   "heartbeat",
+    "unregister", "run",   "began",  "progress", "done",   "recall",   "hello",     "discover",   "workers",
+    "queues",     "stats", "tasks",  "health",   "names",  "inspect",  "why",       "drain",      "dead",
+    "rerun",      "purge", "backup", "pause",    "resume", "schedule", "schedules", "unschedule", "trigger"};
 
 /// What a peer is told whose verb is not served where it was sent: it exists elsewhere, or nowhere.
 [[nodiscard]] constexpr errc misplaced(std::string_view verb) noexcept {
@@ -16281,9 +19428,10 @@ namespace fastqueue::core {
 template <class P>
 class plane {
 public:
+    /// \param zones  of periodic tasks; outlives this, as the others do
     plane(plane_options const& options, typename P::store_policy& store,
-          typename P::observer_policy& observer)
-        : s_{options, store, observer},
+          typename P::observer_policy& observer, typename P::time_zone_policy const& zones)
+        : s_{options, store, observer, zones},
           life_{s_},
           workers_{s_, life_},
           runs_{s_, life_, workers_},
@@ -16291,7 +19439,9 @@ public:
           documents_{s_, workers_},
           admin_{s_, life_, workers_, runs_},
           dead_{s_, life_},
-          pauses_{s_, workers_, runs_} {}
+          pauses_{s_, workers_, runs_},
+          cancels_{s_, life_, runs_},
+          schedules_{s_, life_} {}
 
     /// The time of this turn. A gap far over what was asked for means that the process stood still: nobody's silence in
     /// it is held against him.
@@ -16317,6 +19467,7 @@ public:
     }
 
     void opened(peer_id peer, peer_info const& info) {
+        if (s_.courier.owns(info.tag) && s_.courier.opened(peer, s_.now.steady)) return;
         auto const role = info.tag < static_cast<std::uint32_t>(port_role::link)
                               ? static_cast<port_role>(info.tag)
                               : port_role::link;
@@ -16326,9 +19477,12 @@ public:
             s_.peers.erase(slot);
         }
     }
-    void dialled(std::uint32_t tag, peer_id peer) { workers_.dialled(tag, peer); }
+    void dialled(std::uint32_t tag, peer_id peer) {
+        s_.courier.owns(tag) ? s_.courier.dialled(tag, peer) : workers_.dialled(tag, peer);
+    }
 
     void closed(peer_id peer, std::error_code why) {
+        if (s_.courier.closed(peer, why, s_.now.steady)) return;
         auto const slot = s_.peers.find(peer);
         if (slot == none) {
             workers_.dial_failed(peer, why);
@@ -16391,19 +19545,29 @@ public:
 
     /// Ends the turn: does what is due and gives out what has a place.
     void turn() {
+        turn([](peer_id) { return std::uint64_t{0}; });
+    }
+    /// \param queued  called as `queued(peer)`: how many octets are on their way there, where that is known
+    template <class Queued>
+    void turn(Queued&& queued) {
         workers_.tick();
         life_.tick([this](std::uint32_t slot) { runs_.over_limit(slot); });
+        schedules_.tick();
         if (s_.now.steady >= next_sweep_) sweep();
         if (!s_.reunion.tasks.empty() && s_.reunion.is_over(s_.now.steady)) life_.end_reunion();
         runs_.dispatch();
+        life_.tell_progress();
         if (workers_.take_changed()) tell_watchers();
+        call_back(queued);
         expected_ = std::max(s_.now.steady, next_deadline());
     }
     [[nodiscard]] instant next_deadline() const noexcept {
+        auto const letters =
+            s_.stopping && callbacks_wait() ? s_.callbacks_since + last_letters : instant::max();
         // While there are workers it wakes once a heartbeat at least: so it sees when the process stood still.
         auto const beat = workers_.by_name().empty() ? instant::max() : s_.now.steady + s_.options.heartbeat;
-        return std::min(
-            {life_.next_deadline(), workers_.next_deadline(), s_.reunion.next_deadline(), next_sweep_, beat});
+        return std::min({life_.next_deadline(), s_.courier.next_deadline(), schedules_.next_deadline(),
+                         workers_.next_deadline(), s_.reunion.next_deadline(), next_sweep_, beat, letters});
     }
     [[nodiscard]] core::outbox& outbox() noexcept { return s_.out; }
     [[nodiscard]] policy::store_sequence committed_up_to() const noexcept { return s_.committed; }
@@ -16416,7 +19580,7 @@ public:
         for (auto const& [name, w] : workers_.by_name()) runs_.recall_ahead(w);
     }
     /// Whether nothing runs any more, so that the process can end.
-    [[nodiscard]] bool idle() const noexcept { return outstanding() == 0; }
+    [[nodiscard]] bool idle() const noexcept { return outstanding() == 0 && !callbacks_wait(); }
     /// Runs that are at workers and not answered.
     [[nodiscard]] std::size_t outstanding() const noexcept {
         std::size_t sum = 0;
@@ -16438,6 +19602,7 @@ public:
 
 private:
     static constexpr std::chrono::seconds stall{1};
+    static constexpr std::chrono::seconds last_letters{2};  // for callbacks, at its end
 
     [[nodiscard]] static bool is_task_port(port_role role) noexcept { return role <= port_role::low; }
 
@@ -16482,8 +19647,7 @@ private:
         else if (verb == "cancel")
             requests_.on_cancel(r, h);
         else if (verb == "watch")
-            s_.error(r, "-", errc::bad_request, ref_of(h),
-                     "watching a task is not supported by this version: use wait");
+            requests_.on_watch(r, h);
         else if (verb == "forget")
             requests_.on_forget(r, h);
         else
@@ -16511,7 +19675,8 @@ private:
         else if (verb == "watch")
             watch_events(r, h);
         else
-            return dead_.verb(r, h) || pauses_.verb(r, h) || admin_.verb(r, h, payload);
+            return schedules_.verb(r, h, payload) || dead_.verb(r, h) || pauses_.verb(r, h) ||
+                   cancels_.verb(r, h) || admin_.verb(r, h, payload);
         return true;
     }
     void watch_events(request& r, wire::header const& h) {
@@ -16554,7 +19719,12 @@ private:
 
     // ---- batches: the submits of one message are all accepted or all refused
 
-    using fingerprints = std::map<task_id, std::uint64_t>;
+    /// What the pairs before it have taken.
+    struct taken_by_batch {
+        typename request_desk<P>::reservation reserved;
+        std::map<task_id, std::uint64_t> fingerprints;
+        std::set<std::string, std::less<>> keys;  // of `unique`
+    };
 
     [[nodiscard]] static bool holds_submit(wire::pair_cursor cursor) noexcept {
         wire::pair pair;
@@ -16565,8 +19735,7 @@ private:
     }
     void batch(request& r, wire::pair_cursor cursor) {
         bool const good = batch_is_good(r, cursor);
-        typename request_desk<P>::reservation reserved;
-        fingerprints seen;
+        taken_by_batch taken;
         wire::header h;
         wire::pair pair;
         while (cursor.next(pair)) {
@@ -16578,7 +19747,7 @@ private:
                 handle(r, h, pair.payload, false);
                 continue;
             }
-            auto q = check_in_batch(r, h, pair.payload, reserved, seen);
+            auto q = check_in_batch(r, h, pair.payload, taken);
             if (!q.problem)
                 q.problem =
                     wire::problem{errc::batch_refused, "another pair of the same message was refused", {}};
@@ -16586,20 +19755,25 @@ private:
         }
     }
     [[nodiscard]] bool batch_is_good(request const& r, wire::pair_cursor cursor) {
-        typename request_desk<P>::reservation reserved;
-        fingerprints seen;
+        taken_by_batch taken;
         wire::header h;
         wire::pair pair;
         while (cursor.next(pair)) {
             if (h.parse(pair.header, s_.options.limits.max_header)) return false;
+            if (h.verb() == "call") take_key(h, taken);
             if (h.verb() != "submit") continue;
-            if (check_in_batch(r, h, pair.payload, reserved, seen).problem) return false;
+            if (check_in_batch(r, h, pair.payload, taken).problem) return false;
         }
         return true;
     }
+    /// A call in a message stands for itself, and may be taken before the submits.
+    static void take_key(wire::header const& h, taken_by_batch& taken) {
+        if (auto const key = h.get("unique"); !key.empty()) taken.keys.emplace(key);
+    }
     /// Checks a `submit` as if those before it in the message had been taken.
     [[nodiscard]] auto check_in_batch(request const& r, wire::header const& h, std::string_view payload,
-                                      typename request_desk<P>::reservation& reserved, fingerprints& seen) {
+                                      taken_by_batch& taken) {
+        auto& [reserved, seen, keys] = taken;
         auto const id = h.positional().empty() ? std::nullopt : uuid::parse(h.positional()[0]);
         auto others = reserved;
         if (id && others.tasks > 0 && seen.contains(*id)) {  // it has its room already
@@ -16613,6 +19787,9 @@ private:
             q.problem = wire::problem{
                 errc::id_conflict, "the id stands twice in the message, for different tasks", {}};
         if (!fresh || s_.ledger.find(q.id) != none) return q;
+        auto const& key = q.options.unique;
+        if (!key.empty() && !keys.emplace(key).second && q.options.on_duplicate == on_duplicate::reject)
+            q.problem = wire::problem{errc::duplicate, "the key stands twice in the message", {}};
         ++reserved.tasks;
         reserved.octets += payload.size();
         return q;
@@ -16641,7 +19818,25 @@ private:
             runs_.on_done(worker, h, payload);
         else if (verb == "began")
             runs_.on_began(worker, h);
+        else
+            runs_.on_progress(worker, h, payload);
         return true;
+    }
+
+    // ---- callbacks
+
+    template <class Queued>
+    void call_back(Queued&& queued) {
+        if (s_.courier.addresses() == 0) return;
+        s_.courier.turn(s_.now.steady, s_.committed, queued);
+        for (auto const& n : s_.courier.take_notices()) {
+            s_.notice(errc::unreachable, std::to_string(n.letters) + " callbacks to " + n.to.text() +
+                                             " were not delivered: " + n.why.message());
+        }
+    }
+    /// Whether there are some that may soon be delivered.
+    [[nodiscard]] bool callbacks_wait() const noexcept {
+        return s_.courier.waiting() > 0 && s_.now.steady < s_.callbacks_since + last_letters;
     }
 
     // ---- time
@@ -16670,6 +19865,8 @@ private:
     admin_desk<P> admin_;
     dead_desk<P> dead_;
     pause_desk<P> pauses_;
+    cancel_desk<P> cancels_;
+    schedule_desk<P> schedules_;
     instant next_sweep_{};
     instant expected_{};
 };
@@ -16733,6 +19930,10 @@ struct run_record {
     bool overtime = false;   ///< it went over its hard limit: whatever comes of it is `timeout`
     bool given_up = false;   ///< the worker ends, and waits for it no longer
     bool cancelled = false;  ///< somebody asked to stop it
+    bool stuck =
+        false;  ///< its time is over and it does not return: it has been answered, and another has its place
+    bool overdue = false;  ///< the same, and nobody could take its place so far
+    instant limit_at{};    ///< of its attempt, where there is one
 };
 
 /// How a handler ended, as the shell tells it.
@@ -16751,6 +19952,7 @@ struct run_action {
         retract,  ///< take it back if it has not begun, and say so by `retracted`
         stop,     ///< let its stop token fire
         end,      ///< its time is over: end what runs it, where that can be done; else as `stop`
+        replace,  ///< it does not return: have another take its place, and say by `stuck` whether that was done
     };
     kind what;
     std::uint32_t run;
@@ -16777,7 +19979,14 @@ struct worker_options {
     std::optional<endpoint> address;     ///< where its own ports are; none: runs come over its connection
     std::optional<std::array<std::uint16_t, 4>> ports;
     std::vector<std::string> tasks;
+    std::vector<std::pair<std::string, std::string>> defaults;  ///< of tasks, as a header has them
     std::vector<std::string> contents{"json"};
+    struct schedule {
+        std::string tokens;  ///< behind the verb, with a space before each
+        std::string arguments;
+    };
+    std::vector<schedule> schedules;  ///< declared to each control plane that it registers with
+    std::chrono::milliseconds cancel_grace{10'000};   ///< a handler that was asked to stop has so long
     std::chrono::milliseconds taken_patience{5'000};  ///< how long it asks again when its name is taken
     std::string host;
     std::uint64_t pid = 0;
@@ -16874,6 +20083,10 @@ public:
         }
         if (h.verb() == "unregistered") unregistered_ = true;
         if (peer != management_ || h.verb() != "error" || h.positional().size() < 2) return false;
+        if (h.get("ref").starts_with(schedule_ref)) {
+            trouble_.append(trouble_.empty() ? "a schedule was refused: " : "; ").append(payload);
+            return false;
+        }
         return refused(errc_from_name(h.positional()[1], errc::bad_request), payload);
     }
     void registered(wire::header const& h, instant now) {
@@ -16888,6 +20101,7 @@ public:
         if (phase_ == phase::registering) {
             phase_ = phase::registered;
             arm(heartbeat_);
+            declare_schedules();
         }
         if (leaving_) unregister(now);
     }
@@ -16904,6 +20118,7 @@ public:
         r.ports = options_.ports;
         r.tasks = options_.tasks;
         r.contents = options_.contents;
+        r.defaults = options_.defaults;
         r.version = options_.version;
         r.host = options_.host;
         r.pid = options_.pid;
@@ -16926,7 +20141,7 @@ public:
     }
 
     /// \return true: it is time to register again
-    [[nodiscard]] bool tick(instant now, std::size_t running) {
+    [[nodiscard]] bool tick(instant now, std::size_t running, std::size_t stuck) {
         now_ = now;
         if (now < deadline_) return false;
         deadline_ = instant::max();
@@ -16943,7 +20158,7 @@ public:
                 arm(answer_time);
                 return true;
             case phase::registered:
-                beat(running);
+                beat(running, stuck);
                 return false;
         }
         return false;
@@ -16964,12 +20179,15 @@ public:
         auto const at = std::ranges::find_if(links_, [](peer_id p) { return p != peer_id::none; });
         return at == links_.end() ? peer_id::none : *at;
     }
+    /// What else was refused since this was asked last, in words; mostly empty.
+    [[nodiscard]] std::string take_trouble() { return std::exchange(trouble_, {}); }
     [[nodiscard]] std::string const& fatal() const noexcept { return fatal_; }
     [[nodiscard]] errc fatal_code() const noexcept { return fatal_code_; }
 
 private:
     enum class phase : std::uint8_t { waiting, discovering, connecting, registering, registered };
     static constexpr std::chrono::milliseconds answer_time{5'000};
+    static constexpr std::string_view schedule_ref = "schedule";
 
     void arm(std::chrono::milliseconds delay) noexcept { deadline_ = saturating_add(now_, delay); }
 
@@ -17051,17 +20269,26 @@ private:
         fatal_ = "the control plane refused the worker '" + options_.id + "': " + std::string{text};
         return false;
     }
-    void beat(std::size_t running) {
+    void declare_schedules() {
+        for (auto const& declared : options_.schedules) {
+            auto& pairs = to_management();
+            auto header = pairs.begin("schedule");
+            header.raw(declared.tokens).field("replace", "1").field("ref", schedule_ref);
+            pairs.finish(declared.arguments);
+        }
+    }
+    void beat(std::size_t running, std::size_t stuck) {
         if (now_ - heard_ > inactive_) {  // our words get nowhere, or its do
             out_.close(management_);
             return lost_management();
         }
         if (leaving_) return unregister(now_);
         auto& pairs = to_management();
-        pairs.begin("heartbeat")
-            .token(options_.id)
+        auto header = pairs.begin("heartbeat");
+        header.token(options_.id)
             .field("incarnation", options_.incarnation)
             .field("running", std::uint64_t{running});
+        if (stuck > 0) header.field("stuck", std::uint64_t{stuck});
         pairs.finish({});
         arm(heartbeat_);
     }
@@ -17092,6 +20319,7 @@ private:
     bool link_lost_ = false;
     bool leaving_ = false;
     bool unregistered_ = false;
+    std::string trouble_;
     std::string fatal_;
     errc fatal_code_ = errc::bad_request;
 };
@@ -17156,13 +20384,33 @@ public:
     /// \param text  its value, or the error's text
     void executed(std::uint32_t slot, run_result const& result, std::string_view text) {
         auto const& r = runs_[slot];
+        if (r.stuck) return returned(slot);
         auto done = done_of(r, result);
-        if (!r.dropped)
-            answer(done, r.overtime && !is_timeout(result)
-                             ? std::string_view{"the attempt exceeded its time limit"}
-                             : text);
+        if (!r.dropped) answer(done, r.overtime && !is_timeout(result) ? over_limit : text);
         release(slot);
         look_soon();
+    }
+    /// What became of a `replace`. \param replaced  another has taken the place of what runs it
+    void stuck(std::uint32_t slot, bool replaced) {
+        auto& r = runs_[slot];
+        if (!replaced) {
+            stuck_at_.set(slot, now_.steady + try_again);
+            if (std::exchange(r.overdue, true)) return;  // that was said
+        }
+        note("the handler of task " + r.lease.id.text() + " (" + r.name +
+             ") does not return, though its time is over: " +
+             (replaced ? "another thread has taken its place" : "its place stays taken"));
+        if (!replaced) return;
+        run_result gone;
+        gone.end = wire::run_end::failure;
+        auto done = done_of(r, gone);
+        done.took_us.reset();  // nobody knows
+        if (!r.dropped) answer(done, r.overtime ? over_limit : std::string_view{});
+        clear_limits(slot);
+        r.stuck = true;
+        running_.erase(runs_, slot);
+        stuck_.push_back(runs_, slot);
+        if (r.given_up) --given_up_;
     }
     /// A run that was to be retracted had not begun.
     void retracted(std::uint32_t slot) {
@@ -17187,7 +20435,7 @@ public:
     /// Calls `f(slot)` for each run that is not known to run, when it is time to look whether it does.
     template <class F>
     void each_to_look_at(F&& f) {
-        if (now_.steady < look_at_) return;
+        if (now_.steady < std::min(look_at_, tell_at_)) return;
         look_at_ = instant::max();
         for (auto slot = waiting_.front(); slot != none;) {
             auto const next = runs_[slot].next;
@@ -17197,20 +20445,45 @@ public:
         if (running_.size() < std::min<std::size_t>(options_.concurrency, outstanding())) look_soon();
     }
 
+    /// A handler has told of its progress: `each_to_tell` is worth calling.
+    void progressed() noexcept {
+        if (tell_at_ == instant::max()) tell_at_ = std::max(now_.steady, told_at_ + progress_every);
+    }
+    /// Calls `f(slot, out)` for each run that is known to run, when it is time to tell of progress; what it writes to `out` and returns
+    /// true for is told. What finds no way now waits for the next time.
+    template <class F>
+    void each_to_tell(F&& f) {
+        if (now_.steady < tell_at_) return;
+        tell_at_ = instant::max();
+        told_at_ = now_.steady;
+        if (!has_room() || !owed_.empty()) return progressed();
+        for (auto slot = running_.front(); slot != none; slot = runs_[slot].next) {
+            if (runs_[slot].dropped || !f(slot, progress_)) continue;
+            auto header = answers(progress_.size()).begin("progress");
+            wire::write_lease(header, runs_[slot].lease);
+            answers_->finish(progress_);
+        }
+    }
+
     // ---- time and end
 
     void turn() {
         while (auto const slot = soft_.pop(now_.steady)) actions_.push_back({run_action::kind::stop, *slot});
         while (auto const slot = hard_.pop(now_.steady)) {
-            runs_[*slot].overtime = true;
+            auto& r = runs_[*slot];
+            r.overtime = r.timeout_ms != 0 && now_.steady >= r.limit_at;
             actions_.push_back({run_action::kind::end, *slot});
+            stuck_at_.set(*slot, now_.steady + stuck_patience);
         }
-        if (link_.tick(now_.steady, outstanding())) announce();
+        while (auto const slot = stuck_at_.pop(now_.steady))
+            actions_.push_back({run_action::kind::replace, *slot});
+        if (link_.tick(now_.steady, outstanding(), stuck_.size())) announce();
         send_owed();
         put_in_order();
     }
     [[nodiscard]] instant next_deadline() const noexcept {
-        return std::min({soft_.next(), hard_.next(), link_.next_deadline(), look_at_});
+        return std::min(
+            {soft_.next(), hard_.next(), stuck_at_.next(), link_.next_deadline(), look_at_, tell_at_});
     }
     /// Takes nothing new: what has not begun goes back, what runs is finished, then it unregisters and is `finished`.
     void stop() {
@@ -17257,6 +20530,15 @@ public:
         return stopping_ && outstanding() == given_up_ && said &&
                (link_.is_unregistered() || !link_.can_speak());
     }
+    /// What the control plane refused that is no reason to end, in words; mostly empty.
+    [[nodiscard]] std::string take_trouble() {
+        auto trouble = std::exchange(trouble_, {});
+        auto const refused = link_.take_trouble();
+        if (!trouble.empty() && !refused.empty()) trouble += "; ";
+        return trouble += refused;
+    }
+    /// Handlers whose time is over and that do not return, though others have their places.
+    [[nodiscard]] std::size_t stuck() const noexcept { return stuck_.size(); }
     /// Why it gave up for good; empty while it has not.
     [[nodiscard]] std::string const& fatal() const noexcept { return link_.fatal(); }
     /// What the control plane refused it with.
@@ -17282,6 +20564,11 @@ public:
     [[nodiscard]] std::uint64_t max_payload() const noexcept { return max_payload_; }
 
 private:
+    static constexpr std::chrono::milliseconds progress_every{100};
+    static constexpr std::chrono::milliseconds stuck_patience{500};
+    static constexpr std::chrono::milliseconds try_again{5000};
+    static constexpr std::string_view over_limit = "the attempt exceeded its time limit";
+
     struct owed_answer {
         wire::done_message done;
         std::string text;
@@ -17317,7 +20604,7 @@ private:
         r.traceparent.assign(message.traceparent);
         r.soft_timeout_ms = message.soft_timeout_ms;
         r.timeout_ms = message.timeout_ms;
-        r.begun = r.dropped = r.overtime = r.cancelled = r.given_up = false;
+        r.begun = r.dropped = r.overtime = r.cancelled = r.given_up = r.stuck = r.overdue = false;
         r.sequence = ++sequence_;
         waiting_.push_back(runs_, slot);
         actions_.push_back({run_action::kind::execute, slot});
@@ -17331,7 +20618,7 @@ private:
         auto const slot = find(lease);
         if (slot == none) return;
         auto& r = runs_[slot];
-        if (cancel) r.cancelled = true;
+        if (cancel && !std::exchange(r.cancelled, true) && r.begun) set_cancel_limit(slot);
         if (!r.begun) actions_.push_back({run_action::kind::retract, slot});
         if (cancel) actions_.push_back({run_action::kind::stop, slot});
     }
@@ -17456,17 +20743,38 @@ private:
         auto& r = runs_[slot];
         (r.begun ? running_ : waiting_).erase(runs_, slot);
         if (r.given_up) --given_up_;
-        soft_.clear(slot);
-        hard_.clear(slot);
+        clear_limits(slot);
         if (r.arguments.capacity() > worth_keeping) r.arguments = {};
         runs_.give(slot);
     }
     void set_limits(std::uint32_t slot) {
-        auto const& r = runs_[slot];
+        auto& r = runs_[slot];
         using std::chrono::milliseconds;
         if (r.soft_timeout_ms != 0)
             soft_.set(slot, saturating_add(now_.steady, milliseconds{r.soft_timeout_ms}));
-        if (r.timeout_ms != 0) hard_.set(slot, saturating_add(now_.steady, milliseconds{r.timeout_ms}));
+        r.limit_at = instant::max();
+        if (r.timeout_ms != 0) r.limit_at = saturating_add(now_.steady, milliseconds{r.timeout_ms});
+        if (r.timeout_ms != 0) hard_.set(slot, r.limit_at);
+        if (r.cancelled) set_cancel_limit(slot);
+    }
+    void clear_limits(std::uint32_t slot) {
+        soft_.clear(slot);
+        hard_.clear(slot);
+        stuck_at_.clear(slot);
+    }
+    void set_cancel_limit(std::uint32_t slot) {
+        hard_.set(slot, std::min(runs_[slot].limit_at, saturating_add(now_.steady, options_.cancel_grace)));
+    }
+    /// One that was stuck has come to its end after all.
+    void returned(std::uint32_t slot) {
+        note("the handler of task " + runs_[slot].lease.id.text() + " (" + runs_[slot].name +
+             "), which was given up, has returned");
+        stuck_.erase(runs_, slot);
+        runs_.give(slot);
+    }
+    void note(std::string const& what) {
+        constexpr std::size_t most = 4096;
+        if (trouble_.size() < most) trouble_.append(trouble_.empty() ? "" : "; ").append(what);
     }
     /// Runs begin in order of priority, and what is least urgent is taken back first, also where one turn brought it the other
     /// way round: it comes over four connections, and the threads look while the actions are done.
@@ -17493,6 +20801,9 @@ private:
     slot_list running_;
     deadlines soft_;
     deadlines hard_;
+    deadlines stuck_at_;
+    slot_list stuck_;  // answered, and not returned
+    std::string trouble_;
     std::vector<run_action> actions_;
     std::deque<owed_answer> owed_;  // in order; the next ones go behind them
     bool handed_back_ = false;
@@ -17504,6 +20815,9 @@ private:
     std::size_t given_up_ = 0;  // runs whose end nobody waits for
     std::uint64_t max_payload_ = 16U << 20U;
     instant look_at_ = instant::max();
+    instant tell_at_ = instant::max();  // of progress
+    instant told_at_{};
+    std::string progress_;
     bool stopping_ = false;
 };
 
@@ -17571,7 +20885,7 @@ namespace fastqueue::shell {
 
 /// One run of a handler: what an executor is given, and what it leaves behind. Used again for run after run; a stop token
 /// is only made for a handler that asks for one.
-class execution final : public policy::job, private stop_source_bridge {
+class execution final : public policy::job, private run_host {
 public:
     /// Prepares a run. What it is given by reference stays as it is until it has ended.
     /// \param task  what the record names; nullptr: it is not known here
@@ -17587,6 +20901,7 @@ public:
         max_payload_ = max_payload;
         stop_.store(false, std::memory_order_relaxed);
         source_.reset();
+        has_progress_.store(false, std::memory_order_relaxed);
         level = static_cast<std::uint8_t>(record.level);
         state = policy::job_state::idle;
         next = nullptr;
@@ -17598,6 +20913,21 @@ public:
         stop_.store(true, std::memory_order_release);
         std::scoped_lock const lock{mutex_};
         if (source_) source_->request_stop();
+    }
+
+    /// Where its progress is told. Before it is prepared for the first time.
+    /// \param wake  called from the handler's thread when there is some and there was none
+    void on_progress(std::function<void()> wake) { wake_ = std::move(wake); }
+    /// In place of being kept for `take_progress`: called with it, on the handler's thread.
+    void tell_progress_to(std::function<void(std::string_view)> const& tell) { tell_ = &tell; }
+    [[nodiscard]] bool has_progress() const noexcept { return has_progress_.load(std::memory_order_acquire); }
+    /// The latest progress. \return false: there is none that was not taken
+    [[nodiscard]] bool take_progress(std::string& out) {
+        if (!has_progress()) return false;
+        std::scoped_lock const lock{mutex_};
+        has_progress_.store(false, std::memory_order_relaxed);
+        out.assign(progress_);
+        return true;
     }
 
     [[nodiscard]] std::uint32_t slot() const noexcept { return slot_; }
@@ -17686,8 +21016,8 @@ private:
             out_ = "this worker has no such task";
             return {errc::unknown_task_name, true};
         }
-        context ctx{record_->lease.id, record_->lease.attempt, task_->name(),
-                    static_cast<stop_source_bridge&>(*this), &(*resources_)[thread]};
+        context ctx{record_->lease.id, record_->lease.attempt, task_->name(), static_cast<run_host&>(*this),
+                    &(*resources_)[thread]};
         auto const made = run_in(ctx);
         if (!made.ok() || out_.size() <= max_payload_) return made;
         auto const size = std::to_string(out_.size());
@@ -17706,6 +21036,16 @@ private:
     [[nodiscard]] bool stop_requested() const noexcept override {
         return stop_.load(std::memory_order_acquire);
     }
+    void progress(std::string_view text) noexcept override {
+        try {
+            if (tell_ != nullptr) return (*tell_)(text);
+            std::scoped_lock const lock{mutex_};
+            progress_.assign(text);
+            if (has_progress_.exchange(true, std::memory_order_release) || !wake_) return;
+            wake_();
+        } catch (...) {  // no memory for it: the run goes on without
+        }
+    }
     [[nodiscard]] std::stop_token token() override {
         std::scoped_lock const lock{mutex_};
         if (!source_) source_.emplace();
@@ -17722,13 +21062,18 @@ private:
     std::string out_;
     core::run_result result_;
     std::atomic<bool> stop_{false};
-    std::mutex mutex_;  // of source_; taken when somebody is stopped or wants a token, not for each run
+    std::mutex mutex_;  // of what is below; taken by who uses it, not for each run
     std::optional<std::stop_source> source_;
+    std::string progress_;
+    std::atomic<bool> has_progress_{false};
+    std::function<void()> wake_;
+    std::function<void(std::string_view)> const* tell_ = nullptr;
 };
 
 inline constexpr policy::job_transfer execution::by_packets{
     [](policy::job const& self, std::string& request) { static_cast<execution const&>(self).pack(request); },
     [](policy::job& self, std::string_view answer) noexcept { static_cast<execution&>(self).settle(answer); },
+    [](policy::job& self, std::string_view text) noexcept { static_cast<execution&>(self).progress(text); },
     [](policy::job& self, std::string_view why) noexcept { static_cast<execution&>(self).lost(why); },
     [](policy::job& self) noexcept { static_cast<execution&>(self).refused(); }};
 
@@ -17752,7 +21097,8 @@ public:
         execution_.prepare(0, record_, tasks_->find(record_.name), tasks_->hooks(), *resources_, max_payload);
         execution_.thread = thread_;
     }
-    void run(std::string& answer) override {
+    void run(std::string& answer, std::function<void(std::string_view)> const& tell) override {
+        execution_.tell_progress_to(tell);
         execution_.run(execution_);
         execution_.pack_answer(answer);
         execution_.tidy();
@@ -17815,6 +21161,8 @@ struct subworker_options {
     std::uint32_t concurrency = 1;    ///< handlers that run at once, 1 to 1024
     std::uint32_t weight = 1;         ///< its share beside others of its control plane, 1 to 1000
     std::uint32_t window = 512;       ///< runs that may be here at once for each handler
+    /// A handler that was asked to stop has so long, before it is ended where that can be done, and given up where not.
+    std::chrono::milliseconds cancel_grace{10'000};
     std::chrono::milliseconds grace{
         30'000};  ///< how long `stop` waits for what runs; then it goes back unfinished
     std::chrono::microseconds spin =
@@ -17862,7 +21210,8 @@ public:
         hooks_started_ = true;
         listen(o);
         window_ = o.window;
-        for (std::uint32_t i = 0; i < options_.concurrency; ++i)
+        constexpr std::uint32_t spare = policy::replaces_stuck<executor_type> ? 2 : 1;
+        for (std::uint32_t i = 0; i < options_.concurrency * spare; ++i)
             resources_.emplace_back(tasks_.hooks().per_thread);
         executor_ = detail::make_executor<Policies>(
             make_executor_,
@@ -17907,6 +21256,9 @@ public:
     [[nodiscard]] bool has_stopped() const noexcept { return stopped_; }
     /// After `run`: how many runs it handed back unfinished. Their handlers may still run, and the destructor waits for them.
     [[nodiscard]] std::size_t abandoned() const noexcept { return abandoned_; }
+    /// Handlers whose time was over, that have not returned, and that the destructor waits for.
+    /// Safe from any thread.
+    [[nodiscard]] std::size_t stuck() const noexcept { return stuck_.load(std::memory_order_relaxed); }
 
 private:
     void check() const {
@@ -17933,10 +21285,17 @@ private:
         o.weight = options_.weight;
         o.window =
             std::clamp<std::uint32_t>(options_.window * options_.concurrency, options_.concurrency, 16'384);
+        o.cancel_grace = options_.cancel_grace;
         o.control_plane = options_.control_plane;
         o.discovery = options_.discovery;
         o.management = options_.management;
-        for (auto const& task : tasks_) o.tasks.emplace_back(task.name());
+        for (auto const& task : tasks_) {
+            o.tasks.emplace_back(task.name());
+            auto defaults = detail::default_tokens(task.options());
+            if (!defaults.empty()) o.defaults.emplace_back(task.name(), std::move(defaults));
+        }
+        for (auto const& declared : tasks_.schedules())
+            o.schedules.push_back({declared.tokens, declared.arguments});
         if (options_.seed == 0) {  // what must repeat shows nothing of the machine
             o.host = shell::host_name();
             o.pid = shell::process_id();
@@ -18002,13 +21361,17 @@ private:
         if (stop_by_ && transport_->now().steady >= *stop_by_) hand_back();
         core_->turn();
         do_actions();  // first: what is looked at below has been handed over
+        if (progressed_.exchange(false, std::memory_order_acquire)) core_->progressed();
         core_->each_to_look_at([this](std::uint32_t slot) {
             if (executions_[slot]->state.load(std::memory_order_acquire) == policy::job_state::running)
                 core_->begun(slot);
         });
+        core_->each_to_tell(
+            [this](std::uint32_t slot, std::string& out) { return executions_[slot]->take_progress(out); });
         shell::perform(core_->outbox(), ~policy::store_sequence{0}, *transport_, frames_,
                        [this](std::uint32_t tag, peer_id peer) { core_->dialled(tag, peer); });
         if (core_->goes_on()) transport_->wake();
+        stuck_.store(core_->stuck(), std::memory_order_relaxed);
         tell();
         auto const next = std::min(core_->next_deadline(), stop_by_.value_or(instant::max()));
         transport_->arm(next == instant::max() ? std::nullopt : std::optional{next});
@@ -18044,6 +21407,9 @@ private:
                 case core::run_action::kind::end:
                     end_run(*executions_[action.run]);
                     break;
+                case core::run_action::kind::replace:
+                    core_->stuck(action.run, replace(*executions_[action.run]));
+                    break;
             }
         }
         if (submitted) executor_->kick();
@@ -18052,12 +21418,23 @@ private:
         run.ask_to_stop();
         if constexpr (policy::reaches_jobs<executor_type>) executor_->interrupt(run);
     }
+    [[nodiscard]] bool replace(shell::execution& run) {
+        if constexpr (policy::replaces_stuck<executor_type>)
+            return executor_->replace(run);
+        else
+            return false;
+    }
     void end_run(shell::execution& run) {
         run.ask_to_stop();
         if constexpr (policy::reaches_jobs<executor_type>) executor_->kill(run);
     }
     void begin(std::uint32_t slot) {
-        while (slot >= executions_.size()) executions_.push_back(std::make_unique<shell::execution>());
+        while (slot >= executions_.size()) {
+            executions_.push_back(std::make_unique<shell::execution>());
+            executions_.back()->on_progress([this] {
+                if (!progressed_.exchange(true, std::memory_order_release)) transport_->wake();
+            });
+        }
         auto const& record = core_->run(slot);
         if (latest_ == nullptr || latest_->name() != record.name) latest_ = tasks_.find(record.name);
         executions_[slot]->prepare(slot, record, latest_, tasks_.hooks(), resources_, core_->max_payload());
@@ -18065,6 +21442,8 @@ private:
     }
     /// Tells the observer when it has been registered, or has lost its control plane.
     void tell() {
+        if (auto const trouble = core_->take_trouble(); !trouble.empty())
+            observer_.on(policy::notice_event{errc::bad_request, trouble});
         if (core_->registered() == was_registered_) return;
         was_registered_ = !was_registered_;
         observer_.on(policy::worker_event{
@@ -18100,6 +21479,8 @@ private:
     std::size_t abandoned_ = 0;
     std::atomic<bool> stop_requested_{false};
     std::atomic<bool> abandon_requested_{false};
+    std::atomic<std::size_t> stuck_{0};
+    std::atomic<bool> progressed_{false};  // a handler has something to tell
     bool was_registered_ = false;
     bool stopped_ = false;
 };
@@ -18599,9 +21980,9 @@ public:
     /// \param executor  makes it; empty: it is made as the policy's type can be
     local_worker(std::shared_ptr<transport::inproc_hub> hub, endpoint door, std::string id, registry tasks,
                  std::uint32_t concurrency, std::uint32_t window, std::chrono::microseconds spin,
-                 std::uint64_t seed, executor_maker executor)
-        : worker_{options(std::move(door), std::move(id), concurrency, window, spin, seed), std::move(tasks),
-                  instances(std::move(hub), std::move(executor))} {}
+                 std::chrono::milliseconds cancel_grace, std::uint64_t seed, executor_maker executor)
+        : worker_{options(std::move(door), std::move(id), concurrency, window, spin, cancel_grace, seed),
+                  std::move(tasks), instances(std::move(hub), std::move(executor))} {}
     ~local_worker() {
         worker_.abandon();
         if (thread_.joinable()) thread_.join();
@@ -18616,11 +21997,13 @@ public:
     }
     /// It ends at once; handlers that run are asked to stop, and the destructor waits for them.
     void abandon() noexcept { worker_.abandon(); }
+    /// Handlers that were given up and have not returned: the destructor waits for them.
+    [[nodiscard]] std::size_t stuck() const noexcept { return worker_.stuck(); }
 
 private:
     static subworker_options options(endpoint door, std::string id, std::uint32_t concurrency,
                                      std::uint32_t window, std::chrono::microseconds spin,
-                                     std::uint64_t seed) {
+                                     std::chrono::milliseconds cancel_grace, std::uint64_t seed) {
         subworker_options o;
         o.window = window;
         o.worker_id = std::move(id);
@@ -18629,6 +22012,7 @@ private:
         o.discovery.reset();
         o.concurrency = concurrency;
         o.grace = {};
+        o.cancel_grace = cancel_grace;
         o.spin = spin;
         o.seed = seed;
         return o;
@@ -18674,9 +22058,12 @@ struct control_plane_options {
     bool local = true;  ///< tasks of its own registry are run here while nobody else can
     std::uint32_t local_concurrency = 1;
     std::vector<std::string> worker_allow;
+    /// Hosts that a task's callback may name, beside loopback: whoever may submit could have us dial them.
+    std::vector<std::string> callback_allow;
     std::chrono::microseconds spin = policy::usual_spin;  ///< how long it looks for work before it sleeps
     fastqueue::limits limits;
-    std::uint64_t seed = 0;  ///< 0: random
+    std::chrono::milliseconds cancel_grace{10'000};  ///< of its own worker: see subworker_options
+    std::uint64_t seed = 0;                          ///< 0: random
 };
 
 /// The coordinator: takes tasks from clients and gives them to workers. A thin shell around `core::plane`, a transport and
@@ -18699,7 +22086,8 @@ public:
           store_{detail::given_or_made(std::move(instances.store))},
           observer_{std::move(instances.observer)},
           make_local_executor_{std::move(instances.executor)},
-          core_{machine_options(), *store_, observer_} {
+          zones_{std::move(instances.time_zones)},
+          core_{machine_options(), *store_, observer_, zones_} {
         transport_->attach(*this);
         if constexpr (requires { transport_->spin(options_.spin); }) transport_->spin(options_.spin);
         store_->attach([this] { transport_->wake(); });
@@ -18743,7 +22131,9 @@ public:
     [[nodiscard]] bool has_stopped() const noexcept { return stopped_; }
     /// After `run`: how many runs had not ended when `shutdown_grace` was over. Handlers of its own may still run, and the
     /// destructor waits for them.
-    [[nodiscard]] std::size_t unfinished() const noexcept { return unfinished_; }
+    [[nodiscard]] std::size_t unfinished() const noexcept {
+        return unfinished_ + (local_ ? local_->stuck() : 0);
+    }
 
 private:
     static constexpr std::uint64_t local_mark = 1ULL
@@ -18775,6 +22165,9 @@ private:
                                   : owner.transport_->send(peer, frames);
         }
         peer_id dial(endpoint const& to, std::uint32_t tag) { return owner.transport_->dial(to, tag); }
+        peer_id dial_push(endpoint const& to, std::uint32_t tag) {
+            return shell::dial_push(*owner.transport_, to, tag);
+        }
         void close(peer_id peer) {
             is_local(peer) ? owner.inproc_->close(plain(peer)) : owner.transport_->close(peer);
         }
@@ -18810,8 +22203,10 @@ private:
         o.unknown_names = options_.unknown_tasks;
         o.has_local_worker = options_.local && !tasks_.empty();
         o.worker_allow = options_.worker_allow;
+        o.callback_allow = options_.callback_allow;
         o.limits = options_.limits;
         o.seed = options_.seed != 0 ? options_.seed : random_seed();
+        o.ids_from_seed = options_.seed != 0;
         o.version = version_string;
         return o;
     }
@@ -18863,8 +22258,8 @@ private:
                                           static_cast<std::uint32_t>(core::port_role::management), bound));
         local_ = std::make_unique<shell::local_worker<Policies>>(
             std::move(hub), bound, options_.id + ".local", tasks_, options_.local_concurrency,
-            core_.state().keeps() ? 1U : shell::usual_window, options_.spin, options_.seed,
-            make_local_executor_);
+            core_.state().keeps() ? 1U : shell::usual_window, options_.spin, options_.cancel_grace,
+            options_.seed, make_local_executor_);
         local_->start();
     }
 
@@ -18897,7 +22292,7 @@ private:
     void finish_turn() {
         if (inproc_) inproc_->poll();
         core_.at(transport_->now());
-        core_.turn();
+        core_.turn([this](peer_id peer) { return either_transport{*this}.queued(peer); });
         bool const over = stop_by_ && transport_->now().steady >= *stop_by_;
         bool const done = over || (stop_by_ && core_.idle());
         if (done) unfinished_ = core_.outstanding();
@@ -18941,6 +22336,7 @@ private:
     std::unique_ptr<typename Policies::store_policy> store_;
     typename Policies::observer_policy observer_;
     typename policy_instances<Policies>::executor_maker make_local_executor_;
+    typename Policies::time_zone_policy zones_;
     core::plane<Policies> core_;
     local_door door_{*this};
     std::unique_ptr<transport::inproc> inproc_;
@@ -19518,6 +22914,9 @@ struct frame_head {
     std::uint64_t size = 0;
 };
 
+/// With this bit a frame's number is that of a job that goes on: it tells of its progress.
+inline constexpr std::uint64_t progress_bit = std::uint64_t{1} << 63U;
+
 /// Larger frames are nobody's.
 inline constexpr std::uint64_t most_frame_octets = std::uint64_t{1} << 32U;
 
@@ -19584,8 +22983,6 @@ template <class Receive, class Right>
 
 }  // namespace fastqueue::executor::detail
 
-#include <cstdio>
-
 namespace fastqueue::executor::detail {
 
 /// What happens in a child: jobs are run, one after the other, by its first thread, while another hears which of them should
@@ -19617,11 +23014,14 @@ public:
             serial = number;
             return true;
         };
+        std::function<void(std::string_view)> const tell = [this, &serial](std::string_view text) {
+            static_cast<void>(send_frame(ends_.jobs.get(), serial | progress_bit, text));
+        };
         while (receive_frame(receive, any, request)) {
             answer.clear();
             service_->accept(request);
             runs(serial);
-            service_->run(answer);
+            service_->run(answer, tell);
             runs(0);
             std::fflush(stdout);  // what the handler has said is seen now, and not lost with the process
             if (!send_frame(ends_.jobs.get(), serial, answer)) break;
@@ -20047,14 +23447,25 @@ public:
         ++serial_;
         errors_->forget(number_);
     }
+    /// \param told  called with each text that the job tells of its progress
     /// \return false: it has gone before it answered
     /// \throws std::bad_alloc
-    [[nodiscard]] bool call(std::string_view request, std::string& answer) {
+    template <class Told>
+    [[nodiscard]] bool call(std::string_view request, std::string& answer, Told&& told) {
         auto const receive = [this](void* to, std::size_t size) {
             return receive_octets(jobs_.get(), to, size, MSG_DONTWAIT, [this] { return has_answer(); });
         };
-        auto const right = [this](std::uint64_t serial) { return serial == serial_; };
-        return send_frame(jobs_.get(), serial_, request) && receive_frame(receive, right, answer);
+        bool ended = false;
+        auto const right = [this, &ended](std::uint64_t serial) {
+            ended = serial == serial_;
+            return ended || serial == (serial_ | progress_bit);
+        };
+        if (!send_frame(jobs_.get(), serial_, request)) return false;
+        while (receive_frame(receive, right, answer)) {
+            if (ended) return true;
+            told(answer);
+        }
+        return false;
     }
     /// Asks the job of this call to stop.
     void interrupt() noexcept {
@@ -20232,7 +23643,8 @@ private:
             j.transfer->pack(j, request);
             child.prepare();
             starts(child, j);
-            answered = child.call(request, text);
+            answered =
+                child.call(request, text, [&j](std::string_view news) { j.transfer->progress(j, news); });
             ends(j);
             if (!answered) text = child.bury();
         } catch (std::exception const&) {
@@ -20341,6 +23753,16 @@ public:
         });
     }
 
+    /// No, where the kind that was chosen can't.
+    bool replace(policy::job& j) noexcept {
+        return visit([&]<class E>(E& e) {
+            if constexpr (policy::replaces_stuck<E>)
+                return e.replace(j);
+            else
+                return false;
+        });
+    }
+
 private:
     template <class F>
     auto visit(F&& f) noexcept {
@@ -20374,7 +23796,7 @@ extern "C" {
 #endif
 
 #define FASTQUEUE_MODULE_MAGIC 0x314d5146u /* "FQM1" */
-#define FASTQUEUE_MODULE_VERSION 2u        /* grows with each change that an old module would not survive */
+#define FASTQUEUE_MODULE_VERSION 3u        /* grows with each change that an old module would not survive */
 
 /* How a run ended. */
 enum fastqueue_status {
@@ -20405,6 +23827,8 @@ struct fastqueue_context {
     /* If this run ends as FASTQUEUE_HANDLER_ERROR, the next one begins after so many milliseconds, and not after the task's own
        delay. */
     void (*retry_after)(void* host, uint64_t milliseconds);
+    /* Tells how far the run is: JSON of at most 4096 octets; more is ignored. May be called as often as you like. */
+    void (*progress)(void* host, struct fastqueue_bytes json);
 };
 
 /* Where a run puts its result, or the text of its error. Not 0: no memory, stop writing. */
@@ -20427,10 +23851,17 @@ struct fastqueue_task {
     size_t parameter_count;
     struct fastqueue_bytes const* contents; /* content types that `run` takes: "json" at least */
     size_t content_count;
-    void const* state; /* the module's own, given back to `run` */
+    struct fastqueue_bytes defaults; /* how its tasks are treated: FQ1's options, "retries=3 timeout_ms=5000"; may be empty */
+    void const* state;               /* the module's own, given back to `run` */
     /* Runs the handler in the calling thread. Returns a fastqueue_status. */
     int32_t (*run)(void const* state, struct fastqueue_context const* context, struct fastqueue_bytes content,
                    struct fastqueue_bytes arguments, struct fastqueue_output output);
+};
+
+/* A task that is submitted again and again: what FQ1's verb `schedule` takes, a space before each token. */
+struct fastqueue_schedule {
+    struct fastqueue_bytes tokens;
+    struct fastqueue_bytes arguments;
 };
 
 /* Compared octet for octet before anything else is read. */
@@ -20448,6 +23879,8 @@ struct fastqueue_module {
     struct fastqueue_bytes error; /* not empty: the module could not be set up, and why */
     struct fastqueue_task const* tasks;
     size_t task_count;
+    struct fastqueue_schedule const* schedules; /* may be NULL */
+    size_t schedule_count;
 };
 
 #define FASTQUEUE_MODULE_STAMP                                                                       \
@@ -20481,13 +23914,13 @@ namespace fastqueue::detail {
     return bytes.size == 0 ? std::string_view{} : std::string_view{bytes.data, bytes.size};
 }
 
-// The host's stop signal, seen from inside a module.
-class module_stop final : public stop_source_bridge {
+// Who runs a handler, seen from inside a module.
+class module_host final : public run_host {
 public:
-    explicit module_stop(fastqueue_context const& host) noexcept : host_{&host} {}
-    module_stop(module_stop const&) = delete;
-    module_stop& operator=(module_stop const&) = delete;
-    ~module_stop() {
+    explicit module_host(fastqueue_context const& host) noexcept : host_{&host} {}
+    module_host(module_host const&) = delete;
+    module_host& operator=(module_host const&) = delete;
+    ~module_host() {
         if (source_) host_->unwatch_stop(host_->host);
     }
 
@@ -20503,6 +23936,8 @@ public:
         }
         return source_->get_token();
     }
+
+    void progress(std::string_view text) noexcept override { host_->progress(host_->host, to_bytes(text)); }
 
 private:
     static void notify(void* source) noexcept { static_cast<std::stop_source*>(source)->request_stop(); }
@@ -20531,8 +23966,8 @@ private:
     auto const& task = *static_cast<task_definition const*>(state);
     std::array<std::uint8_t, 16> id{};
     std::memcpy(id.data(), host->id, id.size());
-    module_stop stop{*host};
-    context ctx{task_id{id}, host->attempt, task.name(), stop};
+    module_host runs_it{*host};
+    context ctx{task_id{id}, host->attempt, task.name(), runs_it};
     std::string out;
     auto const result = task.invoke(ctx, to_view(content), to_view(arguments), out);
     if (output.append(output.host, out.data(), out.size()) != 0) return FASTQUEUE_HANDLER_ERROR;
@@ -20570,10 +24005,16 @@ private:
                 list.parameters.push_back({to_bytes(p.name), to_bytes(p.type), p.has_default ? 1U : 0U});
             }
             for (auto const& each : task.invokers()) list.contents.push_back(to_bytes(each.content));
+            list.defaults = default_tokens(task.options());
             tasks_.push_back({to_bytes(task.name()), to_bytes(task.description()),
                               to_bytes(task.result_type()), list.parameters.data(), list.parameters.size(),
-                              list.contents.data(), list.contents.size(), &task, &run_in_module});
+                              list.contents.data(), list.contents.size(), to_bytes(list.defaults), &task,
+                              &run_in_module});
         }
+        for (auto const& declared : registry_.schedules())
+            schedules_.push_back({to_bytes(declared.tokens), to_bytes(declared.arguments)});
+        module_.schedules = schedules_.data();
+        module_.schedule_count = schedules_.size();
         module_.tasks = tasks_.data();
         module_.task_count = tasks_.size();
     }
@@ -20590,13 +24031,15 @@ private:
     struct lists {
         std::vector<fastqueue_parameter> parameters;
         std::vector<fastqueue_bytes> contents;
+        std::string defaults;
     };
 
     registry registry_;
     std::vector<lists> lists_;  // one a task
     std::vector<fastqueue_task> tasks_;
+    std::vector<fastqueue_schedule> schedules_;
     std::string error_;
-    fastqueue_module module_{FASTQUEUE_MODULE_STAMP, {nullptr, 0}, nullptr, 0};
+    fastqueue_module module_{FASTQUEUE_MODULE_STAMP, {nullptr, 0}, nullptr, 0, nullptr, 0};
 };
 
 }  // namespace fastqueue::detail
@@ -21346,10 +24789,10 @@ public:
     static invocation_result run(void const* state, context& ctx, std::string_view content,
                                  std::string_view arguments, std::string& out) {
         auto const& self = *static_cast<module_task const*>(state);
-        run_host host{ctx, {}, {}};
+        hosted_run host{ctx, {}, {}};
         auto const id = ctx.id().octets();
         fastqueue_context const shown{&host,       id.data(),     ctx.attempt(), &stop_requested,
-                                      &watch_stop, &unwatch_stop, &retry_after};
+                                      &watch_stop, &unwatch_stop, &retry_after,  &progress};
         auto const status = self.task_->run(self.task_->state, &shown, {content.data(), content.size()},
                                             {arguments.data(), arguments.size()}, {&out, &append});
         auto result = to_result(status, out);
@@ -21358,24 +24801,29 @@ public:
     }
 
 private:
-    struct run_host {
+    struct hosted_run {
         context& ctx;
         std::optional<std::stop_callback<std::function<void()>>> watch;
         std::optional<std::uint64_t> retry_after_ms;
     };
 
     static int stop_requested(void* host) noexcept {
-        return static_cast<run_host*>(host)->ctx.stop_requested() ? 1 : 0;
+        return static_cast<hosted_run*>(host)->ctx.stop_requested() ? 1 : 0;
     }
 
     static void watch_stop(void* host, void (*notify)(void*), void* argument) noexcept {
-        auto& self = *static_cast<run_host*>(host);
+        auto& self = *static_cast<hosted_run*>(host);
         self.watch.emplace(self.ctx.stop(), [notify, argument] { notify(argument); });
     }
-    static void unwatch_stop(void* host) noexcept { static_cast<run_host*>(host)->watch.reset(); }
+    static void unwatch_stop(void* host) noexcept { static_cast<hosted_run*>(host)->watch.reset(); }
 
     static void retry_after(void* host, std::uint64_t ms) noexcept {
-        static_cast<run_host*>(host)->retry_after_ms = ms;
+        static_cast<hosted_run*>(host)->retry_after_ms = ms;
+    }
+
+    static void progress(void* host, fastqueue_bytes text) noexcept {
+        // A module is not trusted to keep to the limit.
+        static_cast<hosted_run*>(host)->ctx.encoded_progress({text.data, text.size});
     }
 
     static int append(void* host, char const* data, std::size_t size) noexcept {
@@ -21448,6 +24896,7 @@ public:
         auto const& module = enter(library.get(), file);
         registry added;
         for (std::size_t i = 0; i < module.task_count; ++i) add(added, library, module.tasks[i], file);
+        for (std::size_t i = 0; i < module.schedule_count; ++i) add(added, module.schedules[i], file);
         try {
             into.merge(added);
         } catch (error const& e) {
@@ -21562,6 +25011,15 @@ private:
         return bytes.size == 0 ? std::string{} : std::string{bytes.data, bytes.size};
     }
 
+    static void add(registry& into, fastqueue_schedule const& schedule, std::filesystem::path const& file) {
+        declared_schedule declared{text(schedule.tokens), text(schedule.arguments)};
+        auto const line = "FQ1 schedule" + declared.tokens;
+        wire::header h;
+        bool const read = !h.parse(line, line.size()) && h.positional().size() == 2;
+        if (!read || !h.get("ref").empty() || !h.get("replace").empty())
+            fail(file, "has a schedule that cannot be read");
+        into.schedule(std::move(declared));
+    }
     static void add(registry& into, std::shared_ptr<void> const& library, fastqueue_task const& task,
                     std::filesystem::path const& file) {
         if (task.run == nullptr) fail(file, "has a task \"" + text(task.name) + "\" without code");
@@ -21577,11 +25035,23 @@ private:
         task_definition definition{text(task.name), std::move(parameters), text(task.result_type),
                                    std::make_shared<detail::module_task>(library, task), std::move(invokers)};
         definition.describe(text(task.description)).from_module(file.string());
+        definition.treat(defaults_of(task, file));
         try {
             into.add(std::move(definition));
         } catch (error const& e) {
             fail(file, "cannot be used: " + e.text());
         }
+    }
+
+    [[nodiscard]] static task_options defaults_of(fastqueue_task const& task,
+                                                  std::filesystem::path const& file) {
+        auto const line = "FQ1 submit " + text(task.defaults);
+        wire::header h;
+        wire::request_options o;
+        bool const empty = task.defaults.size == 0;
+        if (!empty && (h.parse(line, line.size()) || !h.positional().empty() || wire::read_options(h, o)))
+            fail(file, "has a task \"" + text(task.name) + "\" whose defaults cannot be read");
+        return o.task;
     }
 
     module_search search_;

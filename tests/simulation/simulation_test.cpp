@@ -58,7 +58,7 @@ TEST_CASE("simulation: the storms do what they are for", "[simulation]") {
     std::uint64_t executions = 0;
     std::uint64_t tasks = 0;
     std::uint64_t calm = 0, durable = 0, broken = 0;
-    for (std::uint64_t seed = 1000; seed < 1100; ++seed) {
+    for (std::uint64_t seed = 1000; seed < 1200; ++seed) {
         world w{seed};
         CHECK(w.run() == "");
         auto const c = w.counters();

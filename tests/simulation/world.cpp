@@ -100,9 +100,7 @@ void world::draw_climate() {
 registry world::tasks_of(std::shared_ptr<bool> alive, std::string name) {
     registry tasks;
     tasks.define(
-        stamp,
-        [this, alive, name = std::move(name)](context& ctx,
-                                                                 std::uint64_t number) -> std::uint64_t {
+        stamp, [this, alive, name = std::move(name)](context& ctx, std::uint64_t number) -> std::uint64_t {
             if (!*alive) return 0;  // its process is gone: this is only the object's clean-up
             ++executions_total_;
             executions_[number].push_back({name, ctx.attempt(), network_.now().steady});
@@ -289,8 +287,11 @@ void world::send(std::size_t client, std::uint64_t number, std::string tokens, b
     request.tokens = tokens;
     request.payload = "[" + std::to_string(number) + "]";
     post(client, std::move(request), [this, client, number, tokens, submit](shell::kept_answer answer) {
-        if (answer.error == errc::duplicate && has_key(number))
+        if (answer.error == errc::duplicate &&
+            has_key(number)) {  // again, a little later, as for the first time
+            tasks_[number].anew = true;
             return network_.schedule(50ms, [=, this] { send(client, number, tokens, submit); });
+        }
         if (answer.error ==
             errc::queue_full) {  // the disk is full: again, a little later, and as if for the first time
             tasks_[number].anew = true;

@@ -225,10 +225,11 @@ private:
         return is_gated(t, record) ? s_.gated(peer, layout, t.stored, octets)
                                    : s_.unasked(peer, layout, octets);
     }
-    /// A first attempt may begin before its submission is safe. What must not run twice waits for it, and so do others for the
-    /// number of their attempt, which is never to be seen twice; and then all that is said of it, so that its order is kept.
+    /// A first attempt may begin before its submission is safe, since who asked for it will ask again under the same id. What must not
+    /// run twice waits for it, and so does what a schedule has submitted, and others for the number of their attempt, which is never
+    /// to be seen twice; and then all that is said of it, so that its order is kept.
     [[nodiscard]] bool is_gated(task const& t, worker_record const& record) const noexcept {
-        return t.stored > s_.committed && (must_claim(t, record) || t.attempt > 1);
+        return t.stored > s_.committed && (must_claim(t, record) || t.attempt > 1 || t.periodic);
     }
     void tell_worker(std::uint32_t worker, std::uint32_t slot, std::string_view verb, priority level) {
         auto& record = s_.workers[worker];

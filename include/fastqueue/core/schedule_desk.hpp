@@ -279,6 +279,7 @@ private:
         auto const fingerprint = task_fingerprint(d.task, o.content, d.arguments);
         auto const slot =
             life_.accept({id, d.task, d.arguments, fingerprint, priority::normal, attributes}, o);
+        s_.tasks[slot].periodic = true;
         written_ = std::max(written_, s_.tasks[slot].stored);
         return none;
     }

@@ -69,6 +69,7 @@ struct task {
     bool unsure : 1 = false;            ///< its present attempt may have been given out, and is not stored
     bool left : 1 = false;              ///< its arguments are in the store only
     bool fetching : 1 = false;          ///< its worker gets it when they have come from there
+    bool periodic : 1 = false;          ///< of a schedule: nobody but the store could name it again
 };
 static_assert(sizeof(void*) != 8 || sizeof(task) <= 104 + sizeof(std::string));
 
