@@ -72,8 +72,9 @@ struct fastqueue_task {
     size_t parameter_count;
     struct fastqueue_bytes const* contents; /* content types that `run` takes: "json" at least */
     size_t content_count;
-    struct fastqueue_bytes defaults; /* how its tasks are treated: FQ1's options, "retries=3 timeout_ms=5000"; may be empty */
-    void const* state;               /* the module's own, given back to `run` */
+    struct fastqueue_bytes
+        defaults; /* how its tasks are treated: FQ1's options, "retries=3 timeout_ms=5000"; may be empty */
+    void const* state; /* the module's own, given back to `run` */
     /* Runs the handler in the calling thread. Returns a fastqueue_status. */
     int32_t (*run)(void const* state, struct fastqueue_context const* context, struct fastqueue_bytes content,
                    struct fastqueue_bytes arguments, struct fastqueue_output output);
