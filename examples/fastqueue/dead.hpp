@@ -101,7 +101,9 @@ private:
         } else if (order == what::purge && (all_ || filters()) != ids_.empty()) {
             throw error{errc::bad_option,
                         ids_.empty() ? name + " wants to know which: their ids, --task-name, --tag, or --all"
-                                     : name + " takes ids, or options that say which; leave out one of them"};
+                                     : name +
+                                           " takes ids, or options that say which (--task-name, --tag, "
+                                           "--all); leave out one of them"};
         } else if (order == what::purge && all_ && filters()) {
             throw error{errc::bad_option,
                         name + " takes --all, or --task-name and --tag; leave out one of them"};
