@@ -89,8 +89,11 @@ task-modules = [  # several lines
 
 class Environment(Config):
     # The others are called like their option.
+    CANCELS = {"--name", "--tag", "--priority", "--state", "--all"}  # only who types them means them
     VARIABLES = {"--concurrency": "FASTQUEUE_WORKER_CONCURRENCY", "submit --timeout": "FASTQUEUE_TASK_TIMEOUT",
                  "submit --retries": "FASTQUEUE_TASK_RETRIES", "submit --wait": "FASTQUEUE_TIMEOUT", "submit --connect-retries": "FASTQUEUE_RETRIES"}
+    VARIABLES |= {name.replace("submit", "schedule"): variable for name, variable in VARIABLES.items() if name.startswith("submit")}
+    VARIABLES["schedule --count"] = "FASTQUEUE_SCHEDULE_COUNT"
     ONLY_TYPED = ("--help", "--args", "--kwargs")
 
     def options_of(self, command):
@@ -109,7 +112,7 @@ class Environment(Config):
             self.assertIn("--config", options)
             variables = []
             for option, text in options.items():
-                if option in self.ONLY_TYPED:
+                if option in self.ONLY_TYPED or (command == "cancel" and option in self.CANCELS):
                     continue
                 usual = "FASTQUEUE_" + option[2:].upper().replace("-", "_")
                 name = self.VARIABLES.get(f"{command} {option}", self.VARIABLES.get(option, usual))

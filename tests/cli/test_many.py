@@ -1,6 +1,7 @@
 """Unique tasks, tags, and orders to many tasks at once."""
 
 import json
+import pathlib
 
 import support
 
@@ -57,6 +58,17 @@ class Many(support.Case):
         ended = self.ask("cancel", "--name", "add", "--output", "json")
         self.assertEqual(json.loads(ended.stdout), {"cancelled": 2, "asked_to_stop": 0})
         self.assertEqual(self.state(other), "cancelled")
+
+    def test_no_variable_and_no_file_says_what_is_cancelled(self):
+        task = self.later("--tag", "a=b", "--priority", "low")
+        (pathlib.Path(self.folder) / "options.toml").write_text('priority = "low"\n', encoding="utf-8")
+        at = ("--discovery-address", self.there.discovery)
+        other = "01a20ce4-533c-78cf-89e4-fcbb5b2f6b9f"
+        for words, variables in (((), {"FASTQUEUE_PRIORITY": "low", "FASTQUEUE_TAG": "a=b", "FASTQUEUE_NAME": "add"}),
+                                 (("--config", "options.toml"), {})):
+            self.assertIn("--task-id is missing", self.run_cli("cancel", *at, *words, expect=2, **variables).stderr)
+            self.assertIn(other, self.run_cli("cancel", *at, *words, other, expect=5, **variables).stderr)
+        self.assertEqual(self.state(task), "scheduled")
 
     def test_what_runs_is_asked_to_stop(self):
         self.worker("w", self.there)

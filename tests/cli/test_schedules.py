@@ -106,7 +106,7 @@ class Schedules(support.Case):
                 (("add", "x", "--task-name", "add", "--every", "1", "--zone", "UTC"), 2, "--zone is for --cron"),
                 (("add", "x", "--task-name", "add", "--cron", "@daily", "--zone", "Mars"), 5, "'Mars' is not known here"),
                 (("add", "x y", "--task-name", "add", "--every", "1"), 2, "'x y'"),
-                (("rm", "x"), 5, "there is no schedule of that name"),
+                (("rm", "x"), 5, "there is no schedule 'x' here"),
                 (("delete", "x"), 2, "'delete'"),
                 (("show",), 2, "wants the name of a schedule")]:
             with self.subTest(words=words):

@@ -34,7 +34,7 @@ class Workers(support.Case):
     def test_a_handler_that_never_returns_is_reported_and_another_thread_takes_its_place(self):
         crash = support.build_module(type(self), "crash_tasks.c")
         plane = self.plane("--local", "off")
-        worker = self.worker("w", plane, "--cancel-grace", "0.2", modules=("mytasks", crash))
+        worker = self.worker("w", plane, "--cancel-grace", "0.2", "--grace", "0.3", modules=("mytasks", crash))
         task = self.begin_task(plane, "crash.hang", options=("--timeout", "0.3"))
         self.assertEqual(self.end_of(plane, task)["code"], "timeout")
         self.assertEqual(self.value(plane, "add", 5, 3), 8)
@@ -43,9 +43,7 @@ class Workers(support.Case):
         self.until_running(plane, task)
         self.run_cli("cancel", "--discovery-address", plane.discovery, task)
         worker.wait_for(f"the handler of task {task} .crash.hang. does not return.*its place stays taken")
-        worker.signal(signal.SIGTERM)
-        worker.signal(signal.SIGTERM)
-        self.assertNotEqual(worker.wait(), 0, "what it could not end is told")
+        self.stops(worker, expect=6)  # what it could not end is told
 
     def test_with_local_off_tasks_wait_for_a_subworker(self):
         plane = self.plane("--local", "off")
