@@ -41,7 +41,7 @@ struct task_wishes {
     std::string unique;
     std::string callback;
     std::string callback_data;
-    on_duplicate duplicate = on_duplicate::reject;
+    std::optional<on_duplicate> duplicate;
     std::vector<std::pair<std::string, std::string>> tags;
     bool at_most_once = false;
     task_id id;  ///< empty: a new one
@@ -71,7 +71,9 @@ struct task_wishes {
         if (limit) task.timeout(*limit);
         if (soft_limit) task.soft_timeout(*soft_limit);
         if (!key.empty()) task.key(key);
-        if (!unique.empty()) task.unique(unique, duplicate);
+        if (!unique.empty()) task.unique(unique, duplicate.value_or(on_duplicate::reject));
+        if (unique.empty() && duplicate)
+            throw error{errc::bad_option, "on-duplicate is for a unique key: give that, too"};
         if (!callback.empty()) task.callback(callback, callback_data);
         if (callback.empty() && !callback_data.empty())
             throw error{errc::bad_option, "callback-data is for a callback: give its address, too"};

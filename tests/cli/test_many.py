@@ -93,6 +93,7 @@ class Many(support.Case):
                                 (("dead", "purge", "--all", "--tag", "a"), "leave out one of them"),
                                 (("dead", "purge"), "wants to know which"),
                                 (("submit", "--task-name", "add", "--on-duplicate", "wait", "--args", 1, 2), "reject, attach or replace"),
+                                (("submit", "--task-name", "add", "--on-duplicate", "attach", "--args", 1, 2), "is for a unique key"),
                                 (("submit", "--task-name", "add", "--tag", "a=1", "a=2", "--args", 1, 2), "stands twice")]:
             with self.subTest(words=words):
                 ended = self.run_cli(words[0], "--discovery-address", self.there.discovery, *words[1:], expect=None)
