@@ -49,6 +49,10 @@ public:
     [[nodiscard]] std::error_code error() const noexcept { return operation_->kept.error; }
     /// Where the task stood when it was told; its end, of a `call`.
     [[nodiscard]] task_state state() const noexcept { return operation_->kept.state; }
+    /// What was answered, as it came: a value, a document, how far a task is, or words about an error.
+    [[nodiscard]] std::string const& text() const noexcept { return operation_->kept.payload; }
+    /// How often there was an answer: of a `watch` more than once.
+    [[nodiscard]] int answers() const noexcept { return operation_->answers; }
     /// What became of the task.
     /// \throws fastqueue::error where there was no answer, or its value cannot be read
     [[nodiscard]] outcome<R> result() const {
@@ -97,6 +101,17 @@ public:
         return begin<R>(requests_.wait(id, timeout), id);
     }
     answer<void> cancel(task_id const& id) { return begin<void>(requests_.about("cancel", id), id); }
+    /// Answered with where the task stands, with each progress, and at its end: `state` and `text` show the latest.
+    answer<void> watch(task_id const& id) { return begin<void>(requests_.about("watch", id), id); }
+    /// Has a task submitted again and again; answered with what is known of the schedule.
+    template <class R>
+    answer<void> schedule(std::string_view name, recurrence const& when, invocation<R> const& task) {
+        return begin<void>(requests_.schedule(name, when, task, false), {});
+    }
+    /// A document of the management port, or an order to it: `document("cancel", "tag.customer=42")`.
+    answer<void> document(std::string_view verb, std::string_view arguments = {}) {
+        return begin<void>(requests_.document(verb, arguments), {});
+    }
 
     /// Whether all that was begun has been answered.
     [[nodiscard]] bool at_rest() const noexcept { return driver_.machine().pending() == 0 && !any_open(); }

@@ -40,6 +40,10 @@ public:
     /// The same, decided for each job when it begins.
     void set_duration(duration_function duration) { duration_ = std::move(duration); }
 
+    /// Whether a job's function is called when it begins, and what it leaves is there at its end: then what it tells on its way is
+    /// told. Else it is called at the end.
+    void run_first(bool first) noexcept { first_then_time_ = first; }
+
     void submit(policy::job& j) noexcept {
         j.next = nullptr;
         j.state = policy::job_state::queued;
@@ -90,6 +94,7 @@ private:
         // The event may outlive this object: it then finds nobody.
         std::weak_ptr<char> const alive = alive_;
         auto const duration = duration_(j);
+        if (first_then_time_) j.run(j);
         network_.schedule(node_, duration, [this, alive, duration, &j] {
             if (alive.expired()) return;
             std::erase(begun_, &j);
@@ -100,7 +105,7 @@ private:
     }
 
     void complete(policy::job& j, std::chrono::nanoseconds duration = {}) noexcept {
-        j.run(j);
+        if (!first_then_time_) j.run(j);
         j.took_us = static_cast<std::uint64_t>(
             std::chrono::duration_cast<std::chrono::microseconds>(duration).count());
         j.state = policy::job_state::finished;
@@ -123,6 +128,7 @@ private:
     policy::job* last_ = nullptr;
     std::uint32_t running_ = 0;
     bool stopped_ = false;
+    bool first_then_time_ = false;
 };
 
 static_assert(policy::takes_jobs<simulated_executor> && policy::gives_back<simulated_executor>);

@@ -220,6 +220,7 @@ private:
                                                                 std::function<void()> wake) {
             auto made = std::make_unique<simulated_executor>(network_, node, has, std::move(wake));
             made->set_duration(options_.run_least, options_.run_most);
+            made->run_first(options_.handlers_first);
             return made;
         };
         registry mine;  // first what is outermost

@@ -26,6 +26,7 @@ struct simulated_system_options {
     std::chrono::microseconds run_least{
         100};  ///< how long a handler takes; it is called at the end of that time
     std::chrono::microseconds run_most{20'000};
+    bool handlers_first = false;  ///< it is called at the beginning, so that its progress is told
     std::chrono::microseconds commit_least{100};  ///< how long the control plane's disk takes
     std::chrono::microseconds commit_most{5'000};
     std::chrono::milliseconds down_least{1};  ///< how long a storm leaves down what it has crashed
