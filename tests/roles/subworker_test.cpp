@@ -199,7 +199,8 @@ TEST_CASE("subworker: a handler that never stops costs its attempt, and not its 
     auto const over = client.call_outcome(fq::invoke<void>("stuck").timeout(100ms));
     CHECK(over.error() == fq::errc::timeout);
     CHECK(client.call(add(5, 3)) == 8);  // though it runs one at a time
-    auto const id = client.delay(fq::invoke<void>("stuck"));  // as many as its concurrency are given up already
+    auto const id =
+        client.delay(fq::invoke<void>("stuck"));  // as many as its concurrency are given up already
     REQUIRE(comes_true([&] { return client.status(id).state == fq::task_state::running; }));
     CHECK(client.cancel(id) == fq::task_state::running);
     CHECK(client.wait_status(id, 1s).state == fq::task_state::running);
@@ -239,6 +240,7 @@ TEST_CASE("subworker: schedules that its registry declares are the control plane
     worker first{there, "w1", tasks};
     worker second{there, "w2", tasks};
     fq::client client{there.client()};
+    REQUIRE(comes_true([&] { return client.document("schedules").find("\"sums\"") != std::string::npos; }));
     REQUIRE(comes_true([&] {
         auto const document = client.document("schedules", "sums");
         return document.find(R"("fired":0)") == std::string::npos &&

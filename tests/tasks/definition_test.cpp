@@ -102,6 +102,6 @@ TEST_CASE("definition: it says how its tasks are treated", "[tasks]") {
     CHECK(task.options().timeout_ms == 5000);
     CHECK_THROWS_AS(task.retries(1001), fq::error);
     CHECK(fq::detail::default_tokens(task.options()) ==
-          "retries=3 retry_delay_ms=100 retry_backoff=3 timeout_ms=5000");
+          "retries=3 retry_delay_ms=100 retry_backoff=3 retry_max_ms=600000 timeout_ms=5000");
     CHECK(fq::detail::default_tokens(make().options()).empty());
 }

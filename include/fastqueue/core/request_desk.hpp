@@ -123,8 +123,7 @@ public:
         if (!at) return;
         if (!at->lives) return answer_kept(r, h, *at);
         if (is_full(r)) return too_many(r, h);
-        if (life_.is_watched_by(at->slot, r.peer))
-            return bad(r, h, "this connection watches the task already");
+        if (life_.is_much_watched_by(at->slot, r.peer)) return too_many(r, h);
         answer_present(r, h, at->slot);
         life_.answer_later(at->slot, r, wait_kind::watch, ref_of(h), true, std::nullopt);
     }
