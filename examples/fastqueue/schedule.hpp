@@ -7,6 +7,7 @@
 #include "options.hpp"
 #include "output.hpp"
 #include "schedule_text.hpp"
+#include "task_options.hpp"
 #include "wishes.hpp"
 
 #include <fastqueue/client.hpp>
@@ -79,23 +80,8 @@ private:
         "Exit codes: 0 done, 2 usage, 3 nobody there, 4 timed out, 5 no such schedule, or refused.";
 
     void add_options() {
-        options_.one("--task-name", "NAME", "Which task (add needs it)",
-                     [this](text n, text v) { wishes_.name = read_name(n, v); });
-        auto const taken = [](CLI::results_t const&) { return true; };  // by take_arguments, before CLI11
-        options_.app().add_option("--args", taken, "Its arguments, by position")->type_name("ARG...");
-        options_.app()
-            .add_option("--kwargs", taken, "Its arguments, by parameter name")
-            ->type_name("NAME=VALUE...");
+        add_task_options(options_, wishes_, "Which task (add needs it)", true);
         add_times();
-        for (auto const& wish : task_wish_list) {
-            if (wish.member == "countdown" || wish.member == "eta") continue;
-            options_.one(
-                std::string{wish.option}, std::string{wish.kind}, std::string{wish.help},
-                [this, read = wish.read](text n, text v) { read(wishes_, n, v); },
-                std::string{wish.variable});
-        }
-        options_.many("--tag", "KEY=VALUE...", "By which its tasks can be found, and cancelled with others",
-                      [this](text n, text v) { wishes_.tags.push_back(read_tag(n, v)); });
     }
     void add_times() {
         options_.one("--every", "SECONDS", "Again and again after so long, at most a year",

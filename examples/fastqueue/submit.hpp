@@ -8,6 +8,7 @@
 #include "options.hpp"
 #include "output.hpp"
 #include "report.hpp"
+#include "task_options.hpp"
 #include "wishes.hpp"
 
 #include <algorithm>
@@ -71,28 +72,12 @@ private:
         "occurred.";
 
     void add_options() {
-        options_.one("--task-name", "NAME", "Which task (required; with --from, for lines that name none)",
-                     [this](text n, text v) { wishes_.name = read_name(n, v); });
-        auto const taken = [](CLI::results_t const&) { return true; };  // by take_arguments, before CLI11
-        options_.app().add_option("--args", taken, "Its arguments, by position")->type_name("ARG...");
-        options_.app()
-            .add_option("--kwargs", taken, "Its arguments, by parameter name")
-            ->type_name("NAME=VALUE...");
+        add_task_options(options_, wishes_, "Which task (required; with --from, for lines that name none)",
+                         false);
         options_.one("--from", "FILE", "Tasks from a file, or - for standard input: a JSON object a line",
                      [this](text, text v) { from_ = v; });
         options_.flag("--non-blocking", "Print the task's id at once and wait for nothing",
                       [this](bool set) { waits_ = !set; });
-        add_wishes();
-    }
-    void add_wishes() {
-        for (auto const& wish : task_wish_list) {
-            options_.one(
-                std::string{wish.option}, std::string{wish.kind}, std::string{wish.help},
-                [this, read = wish.read](text n, text v) { read(wishes_, n, v); },
-                std::string{wish.variable});
-        }
-        options_.many("--tag", "KEY=VALUE...", "By which it can be found, and cancelled with others",
-                      [this](text n, text v) { wishes_.tags.push_back(read_tag(n, v)); });
     }
     int run_many(command_line const& line) const {
         if (line.arguments || line.named)
