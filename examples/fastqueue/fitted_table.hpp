@@ -52,6 +52,7 @@ public:
                                                  std::size_t count) const {
         auto const fit = this->fit(width);
         std::vector<std::string> heads;
+        heads.reserve(columns_.size());
         for (auto const& c : columns_) heads.push_back(c.head);
         std::vector<std::string> out{line(heads, fit)};
         for (auto i = first; i < std::min(first + count, rows_.size()); ++i)

@@ -192,6 +192,7 @@ private:
     }
     [[nodiscard]] static std::vector<screen_line> with_head(std::vector<std::string> lines) {
         std::vector<screen_line> out;
+        out.reserve(lines.size());
         for (auto& line : lines) out.push_back({std::move(line), out.empty() ? look::head : look::plain});
         return out;
     }

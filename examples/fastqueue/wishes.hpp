@@ -97,7 +97,8 @@ struct task_wishes {
 /// As a verb's header has them, with a space before each.
 [[nodiscard]] inline std::string tag_fields(std::vector<std::pair<std::string, std::string>> const& tags) {
     std::string out;
-    for (auto const& [key, value] : tags) out.append(" ").append(tag_prefix).append(key + '=' + value);
+    for (auto const& [key, value] : tags)
+        out.append(" ").append(tag_prefix).append(key).append("=").append(value);
     return out;
 }
 

@@ -3448,9 +3448,9 @@ protected:
     explicit treatment(task_options const& options) : options_{options} {}
     ~treatment() = default;
     treatment(treatment const&) = default;
-    treatment(treatment&&) = default;
+    treatment(treatment&&) noexcept = default;
     treatment& operator=(treatment const&) = default;
-    treatment& operator=(treatment&&) = default;
+    treatment& operator=(treatment&&) noexcept = default;
 
     task_options options_;
 
@@ -17433,10 +17433,12 @@ struct task_filter {
         if (!h.positional().empty())
             return "the verb takes state=, name=, priority=, tag.KEY= and limit= only";
         name = h.get("name");
-        if (auto const text = h.get("state"); !text.empty() && !(state = parse_task_state(text)))
-            return "state= is none that a task can be in";
-        if (auto const text = h.get("priority"); !text.empty() && !(level = parse_priority(text)))
-            return "priority= is critical, high, normal or low";
+        auto const state_text = h.get("state");
+        auto const level_text = h.get("priority");
+        state = parse_task_state(state_text);
+        level = parse_priority(level_text);
+        if (!state && !state_text.empty()) return "state= is none that a task can be in";
+        if (!level && !level_text.empty()) return "priority= is critical, high, normal or low";
         for (auto const& f : h.fields()) {
             if (f.key.starts_with(tag_prefix)) tags.emplace_back(f.key.substr(tag_prefix.size()), f.value);
         }

@@ -126,9 +126,9 @@ protected:
     explicit treatment(task_options const& options) : options_{options} {}
     ~treatment() = default;
     treatment(treatment const&) = default;
-    treatment(treatment&&) = default;
+    treatment(treatment&&) noexcept = default;
     treatment& operator=(treatment const&) = default;
-    treatment& operator=(treatment&&) = default;
+    treatment& operator=(treatment&&) noexcept = default;
 
     task_options options_;
 

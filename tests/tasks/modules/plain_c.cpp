@@ -28,7 +28,15 @@ int32_t escape(void const*, fastqueue_context const*, fastqueue_bytes, fastqueue
 extern "C" fastqueue_module const* fastqueue_module_entry(void) {
     static fastqueue_bytes const contents[] = {text("json")};
     static fastqueue_task const tasks[] = {
-        {text("c.echo"), text("Gives back its arguments."), text("list"), nullptr, 0, contents, 1, {}, nullptr,
+        {text("c.echo"),
+         text("Gives back its arguments."),
+         text("list"),
+         nullptr,
+         0,
+         contents,
+         1,
+         {},
+         nullptr,
          &echo},
         {text("c.odd"), {}, {}, nullptr, 0, contents, 1, {}, nullptr, &odd},
         {text("c.escape"), {}, {}, nullptr, 0, contents, 1, {}, nullptr, &escape},
