@@ -84,7 +84,7 @@ say the whole command line with tasks of its own, from the installation
 mkdir "$work/linked"
 cp -r "$root/examples/fastqueue" "$root/examples/linked_tasks" "$work/linked/"
 # shellcheck disable=SC2046,SC2086
-g++ -std=c++20 "$work/linked/linked_tasks/main.cpp" $flags $(pkg-config --cflags --libs sqlite3) -o "$work/linked/program"
+g++ -std=c++20 "$work/linked/linked_tasks/main.cpp" $flags $(pkg-config --cflags --libs sqlite3) -ldate-tz -o "$work/linked/program"
 timeout 60 "$work/linked/program" --version
 
 if command -v meson >/dev/null; then
