@@ -2,6 +2,7 @@
 
 #include "exit_code.hpp"
 #include "options.hpp"
+#include "output.hpp"
 #include "policies.hpp"
 
 #include <array>
@@ -67,6 +68,26 @@ public:
         } catch (error const& e) {
             throw error{e.code(), explained(e, about)};
         }
+    }
+
+    /// Asks about one after the other, `f(client, thing)`, and goes on with the others where one is refused.
+    /// \param name  `name(thing)`: what it is called in the complaint
+    /// \return the exit code that fits all
+    template <class Things, class Name, class F>
+    [[nodiscard]] int ask_each(Things const& things, Name&& name, F&& f) const {
+        int code = done;
+        ask({}, [&](client& c) {
+            for (auto const& thing : things) {
+                try {
+                    f(c, thing);
+                } catch (error const& e) {
+                    if (exit_code_of(e.code()) != refused) throw;
+                    complain(name(thing) + ": " + e.text());
+                    code = refused;
+                }
+            }
+        });
+        return code;
     }
 
     /// An error in words that say what can be done with this program's options.

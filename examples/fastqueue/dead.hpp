@@ -148,22 +148,9 @@ private:
 
     // ---- rerun, purge
 
-    /// Goes on with the others where one is refused. \return the exit code that fits all
     template <class F>
     int for_each(F const& f) const {
-        int code = done;
-        connection_.ask({}, [&](client& c) {
-            for (auto const& id : ids_) {
-                try {
-                    f(c, id);
-                } catch (error const& e) {
-                    if (exit_code_of(e.code()) != refused) throw;
-                    complain(name(id) + ": " + e.text());
-                    code = refused;
-                }
-            }
-        });
-        return code;
+        return connection_.ask_each(ids_, name, f);
     }
     void rerun(client& c, task_id const& id) const {
         auto const fresh = client::new_id();

@@ -7,7 +7,8 @@
 #include "name_tree.hpp"
 #include "options.hpp"
 #include "output.hpp"
-#include "schedule.hpp"
+#include "schedule_list.hpp"
+#include "schedule_text.hpp"
 
 #include <fastqueue/client.hpp>
 #include <fastqueue/json/writer.hpp>
@@ -47,7 +48,7 @@ public:
         if (!modules_.empty())
             show(with_modules(std::move(tasks), modules_));
         else if (periodic_)
-            ask_periodic();
+            list_schedules(connection_);
         else
             ask();
         return done;
@@ -92,12 +93,6 @@ private:
 
     // ---- of a control plane
 
-    void ask_periodic() const {
-        auto const document = schedule_command::all_schedules(connection_);
-        json_rows const rows{document};
-        if (connection_.json()) return say_lines(rows.lines());
-        say(rows.size() == 0 ? "no schedules" : schedule_table(rows));
-    }
     void ask() const {
         auto const document = connection_.ask({}, [](client& c) { return c.document("names"); });
         json_rows const rows{document};

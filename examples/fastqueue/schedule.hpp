@@ -6,6 +6,7 @@
 #include "json_rows.hpp"
 #include "options.hpp"
 #include "output.hpp"
+#include "schedule_list.hpp"
 #include "schedule_text.hpp"
 #include "task_options.hpp"
 #include "wishes.hpp"
@@ -50,7 +51,7 @@ public:
             names_.push_back(read_name("the schedule's name", *word));
         check(order);
         if (order == what::add) return add(line);
-        if (order == what::list) return list();
+        if (order == what::list) return list_schedules(connection_), done;
         if (order == what::run)
             return each([](client& c, std::string const& name) { return c.trigger(name).text(); });
         return each([verb = verbs[static_cast<std::size_t>(order)]](client& c, std::string const& name) {
@@ -123,9 +124,7 @@ private:
         if (order != what::add) return;
         if (names_.size() > 1)
             throw error{errc::bad_option, name + " takes one name; '" + names_[1] + "' is a second"};
-        if (wishes_.name.empty())
-            throw error{errc::bad_option,
-                        "--task-name is missing: which task shall run, for example --task-name add"};
+        wishes_.require_name();
         if (every_.has_value() == !cron_.empty())
             throw error{errc::bad_option, "when? Give one of --every SECONDS and --cron '30 2 * * *'"};
         if (!zone_.empty() && cron_.empty())
@@ -157,56 +156,20 @@ private:
         if (!cron_expression::parse(cron_, why)) throw error{errc::bad_option, "--cron: " + why};
         return cron(cron_, zone_.empty() ? std::string_view{"UTC"} : zone_);
     }
-    int list() const {
-        auto const document = all_schedules(connection_);
-        json_rows const rows{document};
-        if (connection_.json())
-            say_lines(rows.lines());
-        else
-            say(rows.size() == 0 ? "no schedules" : schedule_table(rows));
-        return done;
-    }
     void show(std::string const& document) const {
         json_rows const rows{document, json_rows::form::one};
         say(connection_.json() ? rows.lines() : schedule_lines(rows));
     }
-    /// Goes on with the others where one is refused. \return the exit code that fits all
     template <class F>
     int each(F const& f) const {
-        int code = done;
-        connection_.ask({}, [&](client& c) {
-            for (auto const& name : names_) {
-                try {
-                    auto const answer = f(c, name);
-                    answer.starts_with('{') ? show(answer) : say(answer);
-                } catch (error const& e) {
-                    if (exit_code_of(e.code()) != refused) throw;
-                    complain("schedule '" + name + "': " + e.text());
-                    code = refused;
-                }
-            }
-        });
-        return code;
+        return connection_.ask_each(
+            names_, [](std::string const& name) { return "schedule '" + name + "'"; },
+            [&](client& c, std::string const& name) {
+                auto const answer = f(c, name);
+                answer.starts_with('{') ? show(answer) : say(answer);
+            });
     }
 
-public:
-    /// All schedules of a control plane, as one document.
-    [[nodiscard]] static std::string all_schedules(connection const& connection) {
-        constexpr std::size_t at_once = 1000;
-        std::string out;
-        connection.ask({}, [&](client& c) {
-            for (std::string after;;) {
-                auto const part = c.document("schedules", "limit=" + std::to_string(at_once) + after);
-                json_rows const rows{part};
-                if (rows.size() > 0) out += (out.empty() ? "" : ",") + part.substr(1, part.size() - 2);
-                if (rows.size() < at_once) return;
-                after = " after=" + rows.get(rows.size() - 1, "name");
-            }
-        });
-        return '[' + out + ']';
-    }
-
-private:
     option_set options_;
     connection connection_;
     CLI::Option* words_ = nullptr;

@@ -40,9 +40,7 @@ public:
     int run(command_line const& line) {
         options_.read();
         if (!from_.empty()) return run_many(line);
-        if (wishes_.name.empty())
-            throw error{errc::bad_option,
-                        "--task-name is missing: which task shall run, for example --task-name add"};
+        wishes_.require_name();
         wishes_.id = client::new_id();
         auto const task = wishes_.made(given_arguments(line)).with_meta();
         try {

@@ -51,6 +51,11 @@ struct task_wishes {
         if (countdown) return countdown->count() > 0;
         return eta && *eta > std::chrono::system_clock::now();
     }
+    void require_name() const {
+        if (name.empty())
+            throw error{errc::bad_option,
+                        "--task-name is missing: which task shall run, for example --task-name add"};
+    }
     [[nodiscard]] invocation<void> made(std::string arguments) const {
         if (countdown && eta)
             throw error{errc::bad_option, "countdown and eta each say when it may begin: give one of them"};

@@ -784,6 +784,8 @@ struct endpoint {
     [[nodiscard]] bool is_wildcard() const noexcept {
         return host == "*" || host == "0.0.0.0" || host == "::";
     }
+    /// One can connect to it.
+    [[nodiscard]] bool is_destination() const noexcept { return port != 0 && !is_wildcard(); }
     [[nodiscard]] bool is_ipv6() const noexcept { return host.find(':') != std::string::npos; }
     [[nodiscard]] bool is_loopback() const noexcept {
         return host == "localhost" || host == "::1" ||
@@ -3605,7 +3607,7 @@ public:
     /// \param data     at most 768 octets
     invocation& callback(std::string_view address, std::string_view data = {}) & {
         endpoint at;
-        if (auto const why = parse_endpoint(address, at); !why.empty() || at.port == 0 || at.is_wildcard())
+        if (auto const why = parse_endpoint(address, at); !why.empty() || !at.is_destination())
             detail::bad_option("callback",
                                "'" + std::string{address.substr(0, 300)} +
                                    "' is no address to connect to; write it as tcp://127.0.0.1:7000");
@@ -4499,6 +4501,12 @@ struct problem {
 struct field {
     std::string_view key;
     std::string_view value;
+
+    /// Adds it to a line, with a blank before it unless it is the first there.
+    void append_to(std::string& line) const {
+        if (!line.empty()) line += ' ';
+        line.append(key).append(1, '=').append(value);
+    }
 };
 
 /// A header line taken apart: views into the line, no allocation.
@@ -5272,6 +5280,13 @@ struct attached_task {
     task_id stands;
 };
 
+/// \return empty: no other task stands for the one that `h` is about
+[[nodiscard]] inline std::optional<attached_task> attached_in(wire::header const& h) {
+    auto const stands = uuid::parse(h.get("attached"));
+    if (!stands || h.positional().empty()) return std::nullopt;
+    return attached_task{uuid::parse(h.positional()[0]).value_or(uuid{}), *stands};
+}
+
 /// An answer, or why there is none. What it shows lives only during the call that gives it.
 struct client_answer {
     std::uint64_t cookie = 0;
@@ -5636,9 +5651,7 @@ private:
             o.refused = given.error;
             o.refusal = std::string{about} + ": " + std::string{given.payload};
         }
-        if (auto const stands = uuid::parse(given.header->get("attached"));
-            stands && !given.header->positional().empty())
-            o.attached.push_back({uuid::parse(given.header->positional()[0]).value_or(uuid{}), *stands});
+        if (auto const other = attached_in(*given.header)) o.attached.push_back(*other);
         if (++o.answers < o.request.batch.size()) return false;
         given = {o.request.cookie, o.refused, given.header, o.refusal, false, &o.attached};
         return true;
@@ -9989,8 +10002,7 @@ inline void keep(core::client_answer const& answer, kept_answer& out) {
     }
     if (auto const code = h.get("code"); !code.empty()) out.code = errc_from_name(code, errc::handler_error);
     if (answer.attached != nullptr) out.attached = *answer.attached;
-    if (auto const stands = uuid::parse(h.get("attached")); stands && !h.positional().empty())
-        out.attached.push_back({uuid::parse(h.positional()[0]).value_or(uuid{}), *stands});
+    if (auto const other = core::attached_in(h)) out.attached.push_back(*other);
     out.content = h.get("content");
     out.meta.attempt = static_cast<std::uint32_t>(number("attempt"));
     out.meta.worker = h.get("worker");
@@ -10835,9 +10847,7 @@ struct request_options {
 [[nodiscard]] inline std::string attributes_of(header const& h) {
     std::string out;
     for (auto const& f : h.fields()) {
-        if (!task_attributes::is_one(f.key)) continue;
-        if (!out.empty()) out += ' ';
-        out.append(f.key).append(1, '=').append(f.value);
+        if (task_attributes::is_one(f.key)) f.append_to(out);
     }
     return out;
 }
@@ -10970,7 +10980,7 @@ private:
     }
     bool callback(field const& f) {
         endpoint at;
-        if (!parse_endpoint(f.value, at).empty() || at.port == 0 || at.is_wildcard())
+        if (!parse_endpoint(f.value, at).empty() || !at.is_destination())
             return bad(f, "it is no address to connect to, as tcp://127.0.0.1:7000");
         out_.callback = f.value;
         return out_.has_attributes = true;
@@ -11042,6 +11052,17 @@ inline void write_fraction(header_writer& out, std::string_view key, double valu
 /// \return what is wrong with one of them, or empty
 [[nodiscard]] inline std::optional<problem> read_options(header const& h, request_options& out) {
     return detail::options_reader{out}.read(h);
+}
+
+/// Reads options that stand alone, as a task's definition says them: what `write_options` wrote, or nothing.
+/// \return empty: they cannot be read
+[[nodiscard]] inline std::optional<task_options> read_options(std::string_view text) {
+    if (text.empty()) return task_options{};
+    auto const line = "FQ1 submit " + std::string{text};
+    header h;
+    request_options o;
+    if (h.parse(line, line.size()) || !h.positional().empty() || read_options(h, o)) return std::nullopt;
+    return o.task;
 }
 
 /// Writes those options that differ from their defaults. `resent` and `ref` are the connection's business,
@@ -15118,8 +15139,7 @@ struct schedule {
         definition = name + ' ' + task;
         for (auto const& f : h.fields()) {
             if (f.key.starts_with(state_prefix)) return "no key begins with s. but those of its state";
-            if (f.key != "ref" && f.key != "replace")
-                definition.append(1, ' ').append(f.key).append(1, '=').append(f.value);
+            if (f.key != "ref" && f.key != "replace") f.append_to(definition);
         }
         if (auto const bad = check_options(h); !bad.empty()) return bad;
         return read_times(h);
@@ -15155,8 +15175,7 @@ struct schedule {
         arguments = kept.substr(end + 1);
         definition = name + ' ' + task;
         for (auto const& f : h.fields()) {
-            if (!f.key.starts_with(state_prefix))
-                definition.append(1, ' ').append(f.key).append(1, '=').append(f.value);
+            if (!f.key.starts_with(state_prefix)) f.append_to(definition);
         }
         return read_times(h).empty() && read_state(h);
     }
@@ -15586,6 +15605,16 @@ struct plane_state {
     /// Answers one pair of an operator's with `bad_request`.
     void refuse(request& r, wire::header const& h, std::string_view why) {
         error(r, "-", errc::bad_request, ref_of(h), why);
+    }
+    /// Whether one more task is taken in that an operator or a schedule orders. \param octets  of its arguments
+    [[nodiscard]] bool has_room(std::size_t octets) const noexcept {
+        bool const fits = keeps() || task_octets + octets <= options.limits.max_task_bytes;
+        return !stopping && !full && fits && tasks.used() < options.limits.max_tasks;
+    }
+    /// Answers an operator's pair where it has none.
+    void refuse_full(request& r, wire::header const& h, std::string_view subject) {
+        error(r, subject, stopping ? errc::shutting_down : errc::queue_full, ref_of(h),
+              "the control plane takes no more tasks now");
     }
     /// The one id that an operator's verb takes; what is none is refused.
     /// \return empty: it was refused
@@ -16474,18 +16503,16 @@ namespace fastqueue::core::name_defaults {
 /// it says nothing, or nothing that can be read
 [[nodiscard]] inline std::optional<task_options> read(std::string_view text) {
     if (text.empty()) return std::nullopt;
-    auto const line = "FQ1 submit " + std::string{text};
-    wire::header h;
-    wire::request_options o;
-    if (h.parse(line, line.size()) || wire::read_options(h, o)) return std::nullopt;
+    auto const all = wire::read_options(text);
+    if (!all) return std::nullopt;
     task_options said;  // only what a definition may say
-    said.retries = o.task.retries;
-    said.retry_delay_ms = o.task.retry_delay_ms;
-    said.retry_backoff = o.task.retry_backoff;
-    said.retry_max_ms = o.task.retry_max_ms;
-    said.retry_jitter = o.task.retry_jitter;
-    said.soft_timeout_ms = o.task.soft_timeout_ms;
-    said.timeout_ms = o.task.timeout_ms;
+    said.retries = all->retries;
+    said.retry_delay_ms = all->retry_delay_ms;
+    said.retry_backoff = all->retry_backoff;
+    said.retry_max_ms = all->retry_max_ms;
+    said.retry_jitter = all->retry_jitter;
+    said.soft_timeout_ms = all->soft_timeout_ms;
+    said.timeout_ms = all->timeout_ms;
     return said;
 }
 
@@ -17970,15 +17997,16 @@ public:
 private:
     void list(request& r, wire::header const& h) {
         auto const wanted = filter(r, h);
-        auto limit = wanted ? s_.list_limit(r, h) : std::nullopt;
+        auto const limit = wanted ? s_.list_limit(r, h) : std::nullopt;
         if (!limit) return;
+        auto left = *limit;
         std::string out;
         json::writer w{out};
         w.begin_array();
         s_.dead.each([&](dead_letter const& l) {
             if (!fits(*wanted, l)) return true;
             write_brief(w.begin_object(), l).end_object();
-            return --*limit > 0;
+            return --left > 0;
         });
         w.end_array();
         s_.show(r, h, h.verb(), {}, out);
@@ -18009,9 +18037,7 @@ private:
         if (l->left)
             return s_.error(r, l->id.text(), errc::queue_full, ref_of(h),
                             "its arguments are still being read from the store: try again");
-        if (s_.stopping || s_.full || s_.tasks.used() >= s_.options.limits.max_tasks)
-            return s_.error(r, l->id.text(), s_.stopping ? errc::shutting_down : errc::queue_full, ref_of(h),
-                            "the control plane takes no more tasks now");
+        if (!s_.has_room(l->arguments.size())) return s_.refuse_full(r, h, l->id.text());
         auto const key = task_attributes{l->attributes}.get("unique");
         if (auto const holder = key.empty() ? none : s_.unique.find(key); holder != none)
             return s_.error(r, l->id.text(), errc::duplicate, ref_of(h), s_.tasks[holder].id.text());
@@ -19177,11 +19203,12 @@ private:
                     "Europe/Berlin");
         if (auto const unknown = unknown_name(s_, made.task))
             return s_.error(r, "-", errc::unknown_task_name, ref_of(h), *unknown);
-        auto const content = h.get("content");
-        if (!content.empty() && content != "json" && !s_.may_have_content(content))
-            return s_.error(r, "-", errc::unsupported_content, ref_of(h),
-                            "more content types than are kept apart");
-        if (!content.empty() && content != "json") static_cast<void>(s_.content_number(content));
+        if (auto const content = h.get("content"); !content.empty() && content != "json") {
+            if (!s_.may_have_content(content))
+                return s_.error(r, "-", errc::unsupported_content, ref_of(h),
+                                "more content types than are kept apart");
+            static_cast<void>(s_.content_number(content));
+        }
         auto const known = s_.schedules.find(made.name);
         if (known == none) {
             if (s_.schedules.size() >= s_.options.limits.max_schedules ||
@@ -19248,17 +19275,16 @@ private:
     }
     /// Fires now, beside its times. The id comes from who asks, so that a question that is sent again is the same firing.
     void trigger(request& r, wire::header const& h) {
-        auto const slot = h.positional().size() == 1 ? s_.schedules.find(h.positional()[0]) : none;
+        auto const slot = named(r, h);
+        if (slot == none) return;
         auto const as = uuid::parse(h.get("as"));
-        if (slot == none) return unknown(r, h, h.positional().empty() ? "" : h.positional()[0]);
         if (!as) return s_.refuse(r, h, "as= is the id of the task to make, a UUID");
         auto& d = s_.schedules[slot];
         if (d.run_id == *as) return answer(r, h, slot);
         if (s_.ledger.find(*as) != none)
             return s_.error(r, as->text(), errc::id_conflict, ref_of(h),
                             "the id of as= is in use: choose a new one");
-        if (!has_room(d))
-            return s_.error(r, "-", errc::queue_full, ref_of(h), "the control plane takes no more tasks now");
+        if (!has_room(d)) return s_.refuse_full(r, h, "-");
         auto const before = text_of(d);
         if (auto const holder = accept(d, *as, s_.now_us()); holder != none)
             return s_.error(r, "-", errc::duplicate, ref_of(h), s_.tasks[holder].id.text());
@@ -19287,15 +19313,23 @@ private:
     /// Answers about the one that is named, as it was before `f(slot)`.
     template <class F>
     void one(request& r, wire::header const& h, F&& f) {
-        auto const slot = h.positional().size() == 1 ? s_.schedules.find(h.positional()[0]) : none;
-        if (slot == none) return unknown(r, h, h.positional().size() == 1 ? h.positional()[0] : "");
+        auto const slot = named(r, h);
+        if (slot == none) return;
         answer(r, h, slot);
         f(slot);
         rest_on_writes(r);
     }
+    /// The one schedule that the verb names; `none`, and refused, where it names none that is there.
+    [[nodiscard]] std::uint32_t named(request& r, wire::header const& h) {
+        if (h.positional().size() != 1) {
+            s_.refuse(r, h, "the verb takes the name of one schedule");
+            return none;
+        }
+        auto const slot = s_.schedules.find(h.positional()[0]);
+        if (slot == none) unknown(r, h, h.positional()[0]);
+        return slot;
+    }
     void unknown(request& r, wire::header const& h, std::string_view name) {
-        if (name.empty() || h.positional().size() > 1)
-            return s_.refuse(r, h, "the verb takes the name of one schedule");
         s_.error(r, "-", errc::unknown_task_name, ref_of(h),
                  "there is no schedule '" + std::string{name.substr(0, 255)} + "' here; see schedules");
     }
@@ -19344,11 +19378,9 @@ private:
         return entry != none && !is_final(s_.ledger.state(entry));
     }
     [[nodiscard]] bool has_room(schedule const& d) const {
-        auto const& l = s_.options.limits;
-        bool const fits = s_.keeps() || s_.task_octets + d.arguments.size() <= l.max_task_bytes;
         auto const& names = s_.dispatch.names();
-        return !s_.stopping && !s_.full && fits && s_.tasks.used() < l.max_tasks &&
-               (names.find(d.task) != none || names.size() < l.max_task_names);
+        return s_.has_room(d.arguments.size()) &&
+               (names.find(d.task) != none || names.size() < s_.options.limits.max_task_names);
     }
     /// Submits the task of one firing, unless that was done before a restart.
     void submit(schedule& d, task_id const& id, std::uint64_t at_us) {
@@ -25048,13 +25080,9 @@ private:
 
     [[nodiscard]] static task_options defaults_of(fastqueue_task const& task,
                                                   std::filesystem::path const& file) {
-        auto const line = "FQ1 submit " + text(task.defaults);
-        wire::header h;
-        wire::request_options o;
-        bool const empty = task.defaults.size == 0;
-        if (!empty && (h.parse(line, line.size()) || !h.positional().empty() || wire::read_options(h, o)))
-            fail(file, "has a task \"" + text(task.name) + "\" whose defaults cannot be read");
-        return o.task;
+        auto const said = wire::read_options(text(task.defaults));
+        if (!said) fail(file, "has a task \"" + text(task.name) + "\" whose defaults cannot be read");
+        return *said;
     }
 
     module_search search_;

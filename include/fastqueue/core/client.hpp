@@ -53,6 +53,13 @@ struct attached_task {
     task_id stands;
 };
 
+/// \return empty: no other task stands for the one that `h` is about
+[[nodiscard]] inline std::optional<attached_task> attached_in(wire::header const& h) {
+    auto const stands = uuid::parse(h.get("attached"));
+    if (!stands || h.positional().empty()) return std::nullopt;
+    return attached_task{uuid::parse(h.positional()[0]).value_or(uuid{}), *stands};
+}
+
 /// An answer, or why there is none. What it shows lives only during the call that gives it.
 struct client_answer {
     std::uint64_t cookie = 0;
@@ -417,9 +424,7 @@ private:
             o.refused = given.error;
             o.refusal = std::string{about} + ": " + std::string{given.payload};
         }
-        if (auto const stands = uuid::parse(given.header->get("attached"));
-            stands && !given.header->positional().empty())
-            o.attached.push_back({uuid::parse(given.header->positional()[0]).value_or(uuid{}), *stands});
+        if (auto const other = attached_in(*given.header)) o.attached.push_back(*other);
         if (++o.answers < o.request.batch.size()) return false;
         given = {o.request.cookie, o.refused, given.header, o.refusal, false, &o.attached};
         return true;

@@ -41,15 +41,16 @@ public:
 private:
     void list(request& r, wire::header const& h) {
         auto const wanted = filter(r, h);
-        auto limit = wanted ? s_.list_limit(r, h) : std::nullopt;
+        auto const limit = wanted ? s_.list_limit(r, h) : std::nullopt;
         if (!limit) return;
+        auto left = *limit;
         std::string out;
         json::writer w{out};
         w.begin_array();
         s_.dead.each([&](dead_letter const& l) {
             if (!fits(*wanted, l)) return true;
             write_brief(w.begin_object(), l).end_object();
-            return --*limit > 0;
+            return --left > 0;
         });
         w.end_array();
         s_.show(r, h, h.verb(), {}, out);
@@ -80,9 +81,7 @@ private:
         if (l->left)
             return s_.error(r, l->id.text(), errc::queue_full, ref_of(h),
                             "its arguments are still being read from the store: try again");
-        if (s_.stopping || s_.full || s_.tasks.used() >= s_.options.limits.max_tasks)
-            return s_.error(r, l->id.text(), s_.stopping ? errc::shutting_down : errc::queue_full, ref_of(h),
-                            "the control plane takes no more tasks now");
+        if (!s_.has_room(l->arguments.size())) return s_.refuse_full(r, h, l->id.text());
         auto const key = task_attributes{l->attributes}.get("unique");
         if (auto const holder = key.empty() ? none : s_.unique.find(key); holder != none)
             return s_.error(r, l->id.text(), errc::duplicate, ref_of(h), s_.tasks[holder].id.text());

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <fastqueue/model/task_options.hpp>
-#include <fastqueue/wire/header.hpp>
 #include <fastqueue/wire/task_options.hpp>
 
 #include <optional>
@@ -14,18 +13,16 @@ namespace fastqueue::core::name_defaults {
 /// it says nothing, or nothing that can be read
 [[nodiscard]] inline std::optional<task_options> read(std::string_view text) {
     if (text.empty()) return std::nullopt;
-    auto const line = "FQ1 submit " + std::string{text};
-    wire::header h;
-    wire::request_options o;
-    if (h.parse(line, line.size()) || wire::read_options(h, o)) return std::nullopt;
+    auto const all = wire::read_options(text);
+    if (!all) return std::nullopt;
     task_options said;  // only what a definition may say
-    said.retries = o.task.retries;
-    said.retry_delay_ms = o.task.retry_delay_ms;
-    said.retry_backoff = o.task.retry_backoff;
-    said.retry_max_ms = o.task.retry_max_ms;
-    said.retry_jitter = o.task.retry_jitter;
-    said.soft_timeout_ms = o.task.soft_timeout_ms;
-    said.timeout_ms = o.task.timeout_ms;
+    said.retries = all->retries;
+    said.retry_delay_ms = all->retry_delay_ms;
+    said.retry_backoff = all->retry_backoff;
+    said.retry_max_ms = all->retry_max_ms;
+    said.retry_jitter = all->retry_jitter;
+    said.soft_timeout_ms = all->soft_timeout_ms;
+    said.timeout_ms = all->timeout_ms;
     return said;
 }
 

@@ -202,6 +202,16 @@ struct plane_state {
     void refuse(request& r, wire::header const& h, std::string_view why) {
         error(r, "-", errc::bad_request, ref_of(h), why);
     }
+    /// Whether one more task is taken in that an operator or a schedule orders. \param octets  of its arguments
+    [[nodiscard]] bool has_room(std::size_t octets) const noexcept {
+        bool const fits = keeps() || task_octets + octets <= options.limits.max_task_bytes;
+        return !stopping && !full && fits && tasks.used() < options.limits.max_tasks;
+    }
+    /// Answers an operator's pair where it has none.
+    void refuse_full(request& r, wire::header const& h, std::string_view subject) {
+        error(r, subject, stopping ? errc::shutting_down : errc::queue_full, ref_of(h),
+              "the control plane takes no more tasks now");
+    }
     /// The one id that an operator's verb takes; what is none is refused.
     /// \return empty: it was refused
     [[nodiscard]] std::optional<task_id> asked_id(request& r, wire::header const& h) {

@@ -67,8 +67,7 @@ struct schedule {
         definition = name + ' ' + task;
         for (auto const& f : h.fields()) {
             if (f.key.starts_with(state_prefix)) return "no key begins with s. but those of its state";
-            if (f.key != "ref" && f.key != "replace")
-                definition.append(1, ' ').append(f.key).append(1, '=').append(f.value);
+            if (f.key != "ref" && f.key != "replace") f.append_to(definition);
         }
         if (auto const bad = check_options(h); !bad.empty()) return bad;
         return read_times(h);
@@ -104,8 +103,7 @@ struct schedule {
         arguments = kept.substr(end + 1);
         definition = name + ' ' + task;
         for (auto const& f : h.fields()) {
-            if (!f.key.starts_with(state_prefix))
-                definition.append(1, ' ').append(f.key).append(1, '=').append(f.value);
+            if (!f.key.starts_with(state_prefix)) f.append_to(definition);
         }
         return read_times(h).empty() && read_state(h);
     }

@@ -80,11 +80,12 @@ private:
                     "Europe/Berlin");
         if (auto const unknown = unknown_name(s_, made.task))
             return s_.error(r, "-", errc::unknown_task_name, ref_of(h), *unknown);
-        auto const content = h.get("content");
-        if (!content.empty() && content != "json" && !s_.may_have_content(content))
-            return s_.error(r, "-", errc::unsupported_content, ref_of(h),
-                            "more content types than are kept apart");
-        if (!content.empty() && content != "json") static_cast<void>(s_.content_number(content));
+        if (auto const content = h.get("content"); !content.empty() && content != "json") {
+            if (!s_.may_have_content(content))
+                return s_.error(r, "-", errc::unsupported_content, ref_of(h),
+                                "more content types than are kept apart");
+            static_cast<void>(s_.content_number(content));
+        }
         auto const known = s_.schedules.find(made.name);
         if (known == none) {
             if (s_.schedules.size() >= s_.options.limits.max_schedules ||
@@ -151,17 +152,16 @@ private:
     }
     /// Fires now, beside its times. The id comes from who asks, so that a question that is sent again is the same firing.
     void trigger(request& r, wire::header const& h) {
-        auto const slot = h.positional().size() == 1 ? s_.schedules.find(h.positional()[0]) : none;
+        auto const slot = named(r, h);
+        if (slot == none) return;
         auto const as = uuid::parse(h.get("as"));
-        if (slot == none) return unknown(r, h, h.positional().empty() ? "" : h.positional()[0]);
         if (!as) return s_.refuse(r, h, "as= is the id of the task to make, a UUID");
         auto& d = s_.schedules[slot];
         if (d.run_id == *as) return answer(r, h, slot);
         if (s_.ledger.find(*as) != none)
             return s_.error(r, as->text(), errc::id_conflict, ref_of(h),
                             "the id of as= is in use: choose a new one");
-        if (!has_room(d))
-            return s_.error(r, "-", errc::queue_full, ref_of(h), "the control plane takes no more tasks now");
+        if (!has_room(d)) return s_.refuse_full(r, h, "-");
         auto const before = text_of(d);
         if (auto const holder = accept(d, *as, s_.now_us()); holder != none)
             return s_.error(r, "-", errc::duplicate, ref_of(h), s_.tasks[holder].id.text());
@@ -190,15 +190,23 @@ private:
     /// Answers about the one that is named, as it was before `f(slot)`.
     template <class F>
     void one(request& r, wire::header const& h, F&& f) {
-        auto const slot = h.positional().size() == 1 ? s_.schedules.find(h.positional()[0]) : none;
-        if (slot == none) return unknown(r, h, h.positional().size() == 1 ? h.positional()[0] : "");
+        auto const slot = named(r, h);
+        if (slot == none) return;
         answer(r, h, slot);
         f(slot);
         rest_on_writes(r);
     }
+    /// The one schedule that the verb names; `none`, and refused, where it names none that is there.
+    [[nodiscard]] std::uint32_t named(request& r, wire::header const& h) {
+        if (h.positional().size() != 1) {
+            s_.refuse(r, h, "the verb takes the name of one schedule");
+            return none;
+        }
+        auto const slot = s_.schedules.find(h.positional()[0]);
+        if (slot == none) unknown(r, h, h.positional()[0]);
+        return slot;
+    }
     void unknown(request& r, wire::header const& h, std::string_view name) {
-        if (name.empty() || h.positional().size() > 1)
-            return s_.refuse(r, h, "the verb takes the name of one schedule");
         s_.error(r, "-", errc::unknown_task_name, ref_of(h),
                  "there is no schedule '" + std::string{name.substr(0, 255)} + "' here; see schedules");
     }
@@ -247,11 +255,9 @@ private:
         return entry != none && !is_final(s_.ledger.state(entry));
     }
     [[nodiscard]] bool has_room(schedule const& d) const {
-        auto const& l = s_.options.limits;
-        bool const fits = s_.keeps() || s_.task_octets + d.arguments.size() <= l.max_task_bytes;
         auto const& names = s_.dispatch.names();
-        return !s_.stopping && !s_.full && fits && s_.tasks.used() < l.max_tasks &&
-               (names.find(d.task) != none || names.size() < l.max_task_names);
+        return s_.has_room(d.arguments.size()) &&
+               (names.find(d.task) != none || names.size() < s_.options.limits.max_task_names);
     }
     /// Submits the task of one firing, unless that was done before a restart.
     void submit(schedule& d, task_id const& id, std::uint64_t at_us) {

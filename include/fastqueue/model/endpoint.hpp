@@ -24,6 +24,8 @@ struct endpoint {
     [[nodiscard]] bool is_wildcard() const noexcept {
         return host == "*" || host == "0.0.0.0" || host == "::";
     }
+    /// One can connect to it.
+    [[nodiscard]] bool is_destination() const noexcept { return port != 0 && !is_wildcard(); }
     [[nodiscard]] bool is_ipv6() const noexcept { return host.find(':') != std::string::npos; }
     [[nodiscard]] bool is_loopback() const noexcept {
         return host == "localhost" || host == "::1" ||

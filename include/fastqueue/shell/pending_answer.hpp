@@ -57,8 +57,7 @@ inline void keep(core::client_answer const& answer, kept_answer& out) {
     }
     if (auto const code = h.get("code"); !code.empty()) out.code = errc_from_name(code, errc::handler_error);
     if (answer.attached != nullptr) out.attached = *answer.attached;
-    if (auto const stands = uuid::parse(h.get("attached")); stands && !h.positional().empty())
-        out.attached.push_back({uuid::parse(h.positional()[0]).value_or(uuid{}), *stands});
+    if (auto const other = core::attached_in(h)) out.attached.push_back(*other);
     out.content = h.get("content");
     out.meta.attempt = static_cast<std::uint32_t>(number("attempt"));
     out.meta.worker = h.get("worker");

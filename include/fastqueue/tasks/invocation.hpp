@@ -165,7 +165,7 @@ public:
     /// \param data     at most 768 octets
     invocation& callback(std::string_view address, std::string_view data = {}) & {
         endpoint at;
-        if (auto const why = parse_endpoint(address, at); !why.empty() || at.port == 0 || at.is_wildcard())
+        if (auto const why = parse_endpoint(address, at); !why.empty() || !at.is_destination())
             detail::bad_option("callback",
                                "'" + std::string{address.substr(0, 300)} +
                                    "' is no address to connect to; write it as tcp://127.0.0.1:7000");

@@ -204,13 +204,9 @@ private:
 
     [[nodiscard]] static task_options defaults_of(fastqueue_task const& task,
                                                   std::filesystem::path const& file) {
-        auto const line = "FQ1 submit " + text(task.defaults);
-        wire::header h;
-        wire::request_options o;
-        bool const empty = task.defaults.size == 0;
-        if (!empty && (h.parse(line, line.size()) || !h.positional().empty() || wire::read_options(h, o)))
-            fail(file, "has a task \"" + text(task.name) + "\" whose defaults cannot be read");
-        return o.task;
+        auto const said = wire::read_options(text(task.defaults));
+        if (!said) fail(file, "has a task \"" + text(task.name) + "\" whose defaults cannot be read");
+        return *said;
     }
 
     module_search search_;

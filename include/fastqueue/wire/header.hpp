@@ -9,6 +9,7 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace fastqueue::wire {
@@ -23,6 +24,12 @@ struct problem {
 struct field {
     std::string_view key;
     std::string_view value;
+
+    /// Adds it to a line, with a blank before it unless it is the first there.
+    void append_to(std::string& line) const {
+        if (!line.empty()) line += ' ';
+        line.append(key).append(1, '=').append(value);
+    }
 };
 
 /// A header line taken apart: views into the line, no allocation.

@@ -37,9 +37,7 @@ struct request_options {
 [[nodiscard]] inline std::string attributes_of(header const& h) {
     std::string out;
     for (auto const& f : h.fields()) {
-        if (!task_attributes::is_one(f.key)) continue;
-        if (!out.empty()) out += ' ';
-        out.append(f.key).append(1, '=').append(f.value);
+        if (task_attributes::is_one(f.key)) f.append_to(out);
     }
     return out;
 }
@@ -172,7 +170,7 @@ private:
     }
     bool callback(field const& f) {
         endpoint at;
-        if (!parse_endpoint(f.value, at).empty() || at.port == 0 || at.is_wildcard())
+        if (!parse_endpoint(f.value, at).empty() || !at.is_destination())
             return bad(f, "it is no address to connect to, as tcp://127.0.0.1:7000");
         out_.callback = f.value;
         return out_.has_attributes = true;
@@ -244,6 +242,17 @@ inline void write_fraction(header_writer& out, std::string_view key, double valu
 /// \return what is wrong with one of them, or empty
 [[nodiscard]] inline std::optional<problem> read_options(header const& h, request_options& out) {
     return detail::options_reader{out}.read(h);
+}
+
+/// Reads options that stand alone, as a task's definition says them: what `write_options` wrote, or nothing.
+/// \return empty: they cannot be read
+[[nodiscard]] inline std::optional<task_options> read_options(std::string_view text) {
+    if (text.empty()) return task_options{};
+    auto const line = "FQ1 submit " + std::string{text};
+    header h;
+    request_options o;
+    if (h.parse(line, line.size()) || !h.positional().empty() || read_options(h, o)) return std::nullopt;
+    return o.task;
 }
 
 /// Writes those options that differ from their defaults. `resent` and `ref` are the connection's business,
