@@ -4805,6 +4805,9 @@ private:
 
 namespace fastqueue::wire {
 
+/// So many pairs in one message are enough.
+inline constexpr std::uint32_t many_pairs = 64;
+
 /// Gathers the pairs of one message, and shows them as frames when it is sent. The buffer keeps its room when
 /// it is cleared, so that a writer in steady use allocates nothing. One thread at a time.
 class pair_writer {
@@ -4846,6 +4849,14 @@ public:
         finish(payload);
     }
 
+    /// Whether one more belongs into the same message. A message of `many_pairs` is long enough for what it costs by itself; what
+    /// comes after it goes into another one, so that whoever gets them can be busy with the first while the second is
+    /// on its way. Nor must a frame become too large for its reader.
+    /// \param payload  octets of the next one
+    [[nodiscard]] bool takes_more(std::size_t payload = 0) const noexcept {
+        constexpr std::size_t enough_octets = 1U << 20U;
+        return pairs_ < many_pairs && octets() + payload < enough_octets;
+    }
     [[nodiscard]] std::uint32_t pairs() const noexcept { return pairs_; }
     [[nodiscard]] bool empty() const noexcept { return pairs_ == 0; }
     /// Octets of the message, about.
@@ -5113,6 +5124,15 @@ template <class T>
 concept tells_queue = transport<T> && requires(T const& t, peer_id peer) {
     { t.queued(peer) }
     noexcept->std::same_as<std::uint64_t>;
+};
+
+/// A transport whose `send` leaves the writing for the turn's end.
+///
+/// expression | throws    | law
+/// t.flush()  | bad_alloc | what was sent so far is written now, as far as the peers take it
+template <class T>
+concept flushes = transport<T> && requires(T t) {
+    t.flush();
 };
 
 template <class T>
@@ -5611,9 +5631,7 @@ private:
         pairs.finish(payload);
     }
     [[nodiscard]] wire::pair_writer& shared(peer_id peer) {
-        constexpr std::size_t enough_octets = 1U << 20U;
-        bool const fits = shared_turn_ == out_.turn() && shared_to_ == peer &&
-                          shared_->octets() <= enough_octets && shared_->pairs() < 4096;
+        bool const fits = shared_turn_ == out_.turn() && shared_to_ == peer && shared_->takes_more();
         if (!fits) {
             shared_ = &out_[out_.open(peer, wire::form::packed)].pairs;
             shared_turn_ = out_.turn();
@@ -8362,7 +8380,7 @@ struct connection_options {
 /// The owner gives what it has read to `receive()`, writes `pending()` and reports that to `consumed()`, and
 /// calls `tick()` at `next_deadline()`. After the first error the connection is dead: write what is pending
 /// (it may hold an ERROR for the peer) and close. One thread at a time. Not movable; no call may be made from
-/// within another but `send()` and the observers from within a sink. Exceptions: std::bad_alloc, and what the
+/// within another but `send()`, `consumed()` and the observers from within a sink. Exceptions: std::bad_alloc, and what the
 /// sink throws; the connection can only be destroyed then.
 ///
 /// A sink has `ready()` and `message(std::span<std::string_view const> frames)`; the views live only during
@@ -8762,9 +8780,8 @@ struct zmtp_peer {
     peer_stage stage;
     std::uint32_t tag;
     bool accepted = false;
-    bool pushes = false;     // a dialled one: it is sent to and not heard
-    bool receiving = false;  // inside `zmtp->receive`: only `zmtp->send` may be called
-    bool touched = false;    // in the list of those to be looked after at the end of the turn
+    bool pushes = false;   // a dialled one: it is sent to and not heard
+    bool touched = false;  // in the list of those to be looked after at the end of the turn
 
     /// Octets may flow.
     [[nodiscard]] bool connected() const noexcept {
@@ -9056,7 +9073,7 @@ public:
         if (result == errc::send_queue_full) {
             // Perhaps it is only this turn that is large: what the system takes now need not wait for its
             // end.
-            if (!c->receiving) write(*c);
+            write(*c);
             result = c->zmtp->send(frames);
             if (result == errc::send_queue_full) lose_later(*c, errc::send_queue_full);
         }
@@ -9067,6 +9084,14 @@ public:
     [[nodiscard]] std::uint64_t queued(peer_id peer) const noexcept {
         auto const* const c = peers_.find(peer);
         return c == nullptr ? 0 : c->queued();
+    }
+
+    /// Writes what was sent in this turn so far.
+    void flush() {
+        for (auto const id : touched_) {
+            auto* const c = peers_.find(id);
+            if (c != nullptr && c->stage == peer_stage::ready) write(*c);
+        }
     }
 
     void close(peer_id peer) noexcept {
@@ -9348,9 +9373,7 @@ private:
             if (ec == asio::error::would_block || ec == asio::error::interrupted) return;
             if (ec) return end(c, errc::connection_lost);
             if (c.stage == peer_stage::closing) continue;  // nobody wants them, the end is awaited
-            c.receiving = true;
             auto const failed = c.zmtp->receive({scratch_.data(), count}, now().steady, receiver{*this, c});
-            c.receiving = false;
             if (failed && c.stage < peer_stage::closing) return refuse(c, failed);
             if (count < scratch_.size() || c.pending().size() > options_.read_pause_bytes) return;
         }
@@ -9565,6 +9588,7 @@ private:
 static_assert(policy::runnable_transport<tcp>);
 static_assert(policy::tells_queue<tcp>);
 static_assert(policy::pushes<tcp>);
+static_assert(policy::flushes<tcp>);
 
 }  // namespace fastqueue::transport
 
@@ -9901,6 +9925,7 @@ private:
     void message(peer_id peer, std::span<std::string_view const> frames) override {
         enter();
         core_.message(peer, frames, deliver);
+        if (own_.size() >= wire::many_pairs / 2) hand_on();
     }
     void closed(peer_id peer, std::error_code why) override {
         enter();
@@ -9916,14 +9941,31 @@ private:
         bool const closing = closed && std::exchange(last_turn_, true);
         if (closed && !closing) transport_->wake();
         if (closing) end_all();
-        core_.turn([this](peer_id peer) { return shell::queued(*transport_, peer); }, deliver);
-        shell::perform(core_.outbox(), ~policy::store_sequence{0}, *transport_, frames_,
-                       [this](std::uint32_t tag, peer_id peer) { core_.dialled(tag, peer); });
+        send();
         if (core_.goes_on()) transport_->wake();
         auto const next = core_.next_deadline();
         transport_->arm(next == instant::max() ? std::nullopt : std::optional{next});
         if (!closing) return;
         if constexpr (policy::runnable_transport<transport_type>) transport_->stop();
+    }
+    void send() {
+        core_.turn([this](peer_id peer) { return shell::queued(*transport_, peer); }, deliver);
+        shell::perform(core_.outbox(), ~policy::store_sequence{0}, *transport_, frames_,
+                       [this](std::uint32_t tag, peer_id peer) { core_.dialled(tag, peer); });
+    }
+    /// What answers have led to goes out before the next ones are read: the others can be busy with it meanwhile.
+    void hand_on() {
+        start(own_);
+        send();
+        if constexpr (policy::flushes<transport_type>) transport_->flush();
+    }
+    void start(std::vector<core::client_request>& requests) {
+        starting_.swap(requests);  // who hears that one has failed may post another one
+        for (auto& request : starting_) {
+            auto const cookie = request.cookie;
+            if (auto const failed = core_.start(std::move(request))) deliver({cookie, failed, nullptr, {}});
+        }
+        starting_.clear();
     }
     void end_all() {
         auto const end = inbox_->reason();
@@ -9931,14 +9973,8 @@ private:
     }
     bool take_inbox() {
         bool const closing = inbox_->take(requests_, cancels_);
-        for (auto* requests : {&own_, &requests_}) {
-            for (auto& request : *requests) {
-                auto const cookie = request.cookie;
-                if (auto const failed = core_.start(std::move(request)))
-                    deliver({cookie, failed, nullptr, {}});
-            }
-        }
-        own_.clear();
+        start(own_);
+        start(requests_);
         for (auto const number : cancels_) core_.cancel(number, deliver);
         return closing;
     }
@@ -9948,6 +9984,7 @@ private:
     std::shared_ptr<client_inbox> inbox_;
     std::vector<core::client_request> own_;       // posted by handlers of answers, in this turn
     std::vector<core::client_request> requests_;  // of other threads
+    std::vector<core::client_request> starting_;
     std::vector<std::uint64_t> cancels_;
     std::vector<std::string_view> frames_;
     std::atomic<std::thread::id> inside_;  // the thread that is in an event
@@ -15691,11 +15728,8 @@ struct plane_state {
     }
     [[nodiscard]] outgoing& shared(peer_record const& p, wire::form layout, std::size_t& index,
                                    std::uint64_t& turn, std::size_t octets) {
-        constexpr std::size_t enough_octets =
-            1U << 20U;  // a frame of many must not become too large for its reader
-        bool const fits = turn == out.turn() && out[index].layout == layout &&
-                          out[index].pairs.octets() + octets < enough_octets &&
-                          out[index].pairs.pairs() < 4096;
+        bool const fits =
+            turn == out.turn() && out[index].layout == layout && out[index].pairs.takes_more(octets);
         if (!fits) {
             index = out.open(p.id, layout);
             turn = out.turn();
@@ -19530,6 +19564,7 @@ public:
         auto const slot = s_.peers.find(peer);
         if (slot == none) return;
         wire::pair_cursor cursor{frames, s_.options.limits.max_pairs, s_.peers[slot].one_at_a_time};
+        had_many_ = cursor.pairs_left() >= wire::many_pairs / 2;
         if (cursor.is_probe()) return;
         request r;
         r.peer = slot;
@@ -19549,6 +19584,9 @@ public:
                 handle(r, h, pair.payload, alone);
         });
     }
+    /// Whether the last message had so many pairs that what follows from it should not wait for the turn's end: others can be
+    /// busy with it while the next message is read. What waits for a commit does not leave earlier so.
+    [[nodiscard]] bool had_many() const noexcept { return had_many_ && !s_.keeps(); }
     /// Whether so much is to be sent that it should not wait for the turn's end.
     [[nodiscard]] bool has_much_to_send() const noexcept { return s_.out.octets() > policy::much_queued; }
     /// What the outbox held has been sent. \param queued  called as `queued(peer)`: how many octets are on their way there
@@ -19903,6 +19941,7 @@ private:
     schedule_desk<P> schedules_;
     instant next_sweep_{};
     instant expected_{};
+    bool had_many_ = false;
 };
 
 }  // namespace fastqueue::core
@@ -20744,9 +20783,7 @@ private:
     /// The message in which answers of this turn are gathered.
     /// \param octets  of the next one
     [[nodiscard]] wire::pair_writer& answers(std::size_t octets = 0) {
-        constexpr std::size_t enough_octets = 1U << 20U;
-        if (answers_turn_ != out_.turn() || answers_->octets() + octets > enough_octets ||
-            answers_->pairs() >= 4096) {
+        if (answers_turn_ != out_.turn() || !answers_->takes_more(octets)) {
             answers_ = &out_[out_.open(link_.answer_to(), wire::form::packed)].pairs;
             answers_turn_ = out_.turn();
         }
@@ -22306,7 +22343,10 @@ private:
     void message(peer_id peer, std::span<std::string_view const> frames) override {
         core_.at(transport_->now());
         core_.message(peer, frames);
-        if (core_.has_much_to_send()) send();
+        if (core_.had_many())
+            hand_on();
+        else if (core_.has_much_to_send())
+            send();
     }
     void closed(peer_id peer, std::error_code why) override {
         core_.at(transport_->now());
@@ -22323,10 +22363,19 @@ private:
         if (started_) finish_turn();
     }
 
+    void turn_core() {
+        core_.turn([this](peer_id peer) { return either_transport{*this}.queued(peer); });
+    }
+    /// What follows from what was read so far goes out, and the turn goes on.
+    void hand_on() {
+        turn_core();
+        send();
+        if constexpr (policy::flushes<transport_type>) transport_->flush();
+    }
     void finish_turn() {
         if (inproc_) inproc_->poll();
         core_.at(transport_->now());
-        core_.turn([this](peer_id peer) { return either_transport{*this}.queued(peer); });
+        turn_core();
         bool const over = stop_by_ && transport_->now().steady >= *stop_by_;
         bool const done = over || (stop_by_ && core_.idle());
         if (done) unfinished_ = core_.outstanding();

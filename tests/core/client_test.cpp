@@ -304,6 +304,16 @@ TEST_CASE("client: the calls of a turn share a packed message; submits each have
     CHECK(sent[4].message != sent[3].message);
 }
 
+TEST_CASE("client: a message holds at most 64 calls", "[core]") {
+    rig r;
+    for (std::uint64_t n = 1; n <= 65; ++n) r.start(n, "call", call(n));
+    r.reach();
+    auto const sent = r.net.take();
+    REQUIRE(sent.size() == 65);
+    CHECK(sent[0].message == sent[63].message);
+    CHECK(sent[63].message != sent[64].message);
+}
+
 TEST_CASE("client: what a control plane on its way out does not take any more is asked of the next",
           "[core]") {
     rig r;

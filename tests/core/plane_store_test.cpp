@@ -135,18 +135,64 @@ TEST_CASE("plane: fault 13: stop lets what runs finish, takes nothing new and te
     CHECK(w.take(worker).empty());
 }
 
-TEST_CASE("plane: answers that come due in one turn share a message for who packs", "[core]") {
-    world w;
-    auto const worker = w.worker("w1", "concurrency=2");
-    auto const c = w.connect(port_role::normal);
-    std::string pack = "FQ1 pack 2\n";
-    for (std::uint64_t n = 1; n <= 2; ++n) {
+namespace {
+
+/// The tasks 1 to `count`, called in one message.
+std::string calls(std::uint64_t count) {
+    std::string pack = "FQ1 pack " + std::to_string(count) + '\n';
+    for (std::uint64_t n = 1; n <= count; ++n) {
         auto const header = "FQ1 call " + text(n) + " add";
         std::string length(4, '\0');
         fq::wire::detail::store_u32(length.data(), static_cast<std::uint32_t>(header.size()));
         pack += length + header + std::string(4, '\0');
     }
-    w.frames(c, {pack});
+    return pack;
+}
+
+}  // namespace
+
+TEST_CASE("plane: answers that come due in one turn share a message for who packs, up to 64 of them",
+          "[core]") {
+    world w;
+    auto const worker = w.worker("w1", "concurrency=100");
+    auto const c = w.connect(port_role::normal);
+    w.frames(c, {calls(100)});
+    w.turn();
+    auto const runs = w.take(worker);
+    REQUIRE(runs.size() == 100);
+    CHECK(runs[0].message == runs[63].message);
+    CHECK(runs[64].message == runs[99].message);
+    CHECK(runs[63].message != runs[64].message);
+    for (std::uint64_t n = 1; n <= 100; ++n) w.say(worker, "done " + text(n) + " 1 success");
+    w.turn();
+    auto const replies = w.take(c);
+    REQUIRE(replies.size() == 100);
+    CHECK(replies[0].message == replies[63].message);
+    CHECK(replies[63].message != replies[64].message);
+}
+
+TEST_CASE(
+    "plane: what follows from a message of many does not wait for the turn's end, unless it rests on a "
+    "commit",
+    "[core]") {
+    world in_memory;
+    world kept{std::make_shared<fq::testing::durable_disk>()};
+    for (auto* w : {&in_memory, &kept}) {
+        auto const c = w->connect(port_role::normal);
+        w->frames(c, {calls(31)});
+        CHECK_FALSE(w->core.had_many());
+        w->frames(c, {calls(32)});
+        CHECK(w->core.had_many() == (w == &in_memory));
+        w->say(c, "get " + text(1));
+        CHECK_FALSE(w->core.had_many());
+    }
+}
+
+TEST_CASE("plane: a pack is answered with a pack", "[core]") {
+    world w;
+    auto const worker = w.worker("w1", "concurrency=2");
+    auto const c = w.connect(port_role::normal);
+    w.frames(c, {calls(2)});
     w.turn();
     auto const runs = w.take(worker);
     REQUIRE(runs.size() == 2);

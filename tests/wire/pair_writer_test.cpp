@@ -40,6 +40,20 @@ TEST_CASE("pair_writer: a header that is written token by token is closed by its
     CHECK(read_back(writer, wire::form::packed) == pairs{{"FQ1 accepted id ref=7", "payload"}});
 }
 
+TEST_CASE("pair_writer: a message takes more up to 64 pairs, or to 1 MiB", "[wire]") {
+    wire::pair_writer writer;
+    for (std::uint32_t i = 0; i < wire::many_pairs; ++i) {
+        CHECK(writer.takes_more());
+        writer.add("FQ1 v", {});
+    }
+    CHECK_FALSE(writer.takes_more());
+    writer.clear();
+    CHECK(writer.takes_more((1U << 20U) - 1));
+    CHECK_FALSE(writer.takes_more(1U << 20U));
+    writer.add("FQ1 v", std::string(1U << 20U, 'x'));
+    CHECK_FALSE(writer.takes_more());
+}
+
 TEST_CASE("pair_writer: law: what it writes the cursor reads back, in both forms and as often as asked",
           "[wire]") {
     auto const seed = std::random_device{}();

@@ -385,6 +385,24 @@ TEST_CASE("zmtp connection: a sink may answer from within", "[zmtp]") {
     CHECK(out.substr(64 + 43) == frame(0, "welcome") + frame(1, "a") + frame(0, "b"));
 }
 
+TEST_CASE("zmtp connection: what a sink answers from within can be written from within", "[zmtp]") {
+    struct echo {
+        connection& self;
+        std::string& written;
+        void ready() { written += drain(self); }
+        void message(std::span<std::string_view const> frames) {
+            CHECK_FALSE(self.send(frames));
+            written += drain(self);
+        }
+    };
+    connection c{router(), t0};
+    std::string written;
+    echo sink{c, written};
+    REQUIRE_FALSE(c.receive(greeting() + ready_of_dealer() + frame(0, "a") + frame(0, "b"), t0, sink));
+    CHECK(c.pending().empty());
+    CHECK(written.substr(64 + 43) == frame(0, "a") + frame(0, "b"));
+}
+
 TEST_CASE("zmtp connection: PONGs that are not read are one and then the latest", "[zmtp]") {
     open_router c;
     auto const ping = [](std::string_view context) {

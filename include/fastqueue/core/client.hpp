@@ -384,9 +384,7 @@ private:
         pairs.finish(payload);
     }
     [[nodiscard]] wire::pair_writer& shared(peer_id peer) {
-        constexpr std::size_t enough_octets = 1U << 20U;
-        bool const fits = shared_turn_ == out_.turn() && shared_to_ == peer &&
-                          shared_->octets() <= enough_octets && shared_->pairs() < 4096;
+        bool const fits = shared_turn_ == out_.turn() && shared_to_ == peer && shared_->takes_more();
         if (!fits) {
             shared_ = &out_[out_.open(peer, wire::form::packed)].pairs;
             shared_turn_ = out_.turn();

@@ -287,11 +287,8 @@ struct plane_state {
     }
     [[nodiscard]] outgoing& shared(peer_record const& p, wire::form layout, std::size_t& index,
                                    std::uint64_t& turn, std::size_t octets) {
-        constexpr std::size_t enough_octets =
-            1U << 20U;  // a frame of many must not become too large for its reader
-        bool const fits = turn == out.turn() && out[index].layout == layout &&
-                          out[index].pairs.octets() + octets < enough_octets &&
-                          out[index].pairs.pairs() < 4096;
+        bool const fits =
+            turn == out.turn() && out[index].layout == layout && out[index].pairs.takes_more(octets);
         if (!fits) {
             index = out.open(p.id, layout);
             turn = out.turn();

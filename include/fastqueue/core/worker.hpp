@@ -405,9 +405,7 @@ private:
     /// The message in which answers of this turn are gathered.
     /// \param octets  of the next one
     [[nodiscard]] wire::pair_writer& answers(std::size_t octets = 0) {
-        constexpr std::size_t enough_octets = 1U << 20U;
-        if (answers_turn_ != out_.turn() || answers_->octets() + octets > enough_octets ||
-            answers_->pairs() >= 4096) {
+        if (answers_turn_ != out_.turn() || !answers_->takes_more(octets)) {
             answers_ = &out_[out_.open(link_.answer_to(), wire::form::packed)].pairs;
             answers_turn_ = out_.turn();
         }

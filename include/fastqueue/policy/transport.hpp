@@ -102,6 +102,15 @@ concept tells_queue = transport<T> && requires(T const& t, peer_id peer) {
     noexcept->std::same_as<std::uint64_t>;
 };
 
+/// A transport whose `send` leaves the writing for the turn's end.
+///
+/// expression | throws    | law
+/// t.flush()  | bad_alloc | what was sent so far is written now, as far as the peers take it
+template <class T>
+concept flushes = transport<T> && requires(T t) {
+    t.flush();
+};
+
 template <class T>
 concept dials_as_push = requires(T t, endpoint const& where, std::uint32_t tag) {
     { t.dial_push(where, tag) } -> std::same_as<peer_id>;

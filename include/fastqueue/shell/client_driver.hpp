@@ -107,6 +107,7 @@ private:
     void message(peer_id peer, std::span<std::string_view const> frames) override {
         enter();
         core_.message(peer, frames, deliver);
+        if (own_.size() >= wire::many_pairs / 2) hand_on();
     }
     void closed(peer_id peer, std::error_code why) override {
         enter();
@@ -122,14 +123,31 @@ private:
         bool const closing = closed && std::exchange(last_turn_, true);
         if (closed && !closing) transport_->wake();
         if (closing) end_all();
-        core_.turn([this](peer_id peer) { return shell::queued(*transport_, peer); }, deliver);
-        shell::perform(core_.outbox(), ~policy::store_sequence{0}, *transport_, frames_,
-                       [this](std::uint32_t tag, peer_id peer) { core_.dialled(tag, peer); });
+        send();
         if (core_.goes_on()) transport_->wake();
         auto const next = core_.next_deadline();
         transport_->arm(next == instant::max() ? std::nullopt : std::optional{next});
         if (!closing) return;
         if constexpr (policy::runnable_transport<transport_type>) transport_->stop();
+    }
+    void send() {
+        core_.turn([this](peer_id peer) { return shell::queued(*transport_, peer); }, deliver);
+        shell::perform(core_.outbox(), ~policy::store_sequence{0}, *transport_, frames_,
+                       [this](std::uint32_t tag, peer_id peer) { core_.dialled(tag, peer); });
+    }
+    /// What answers have led to goes out before the next ones are read: the others can be busy with it meanwhile.
+    void hand_on() {
+        start(own_);
+        send();
+        if constexpr (policy::flushes<transport_type>) transport_->flush();
+    }
+    void start(std::vector<core::client_request>& requests) {
+        starting_.swap(requests);  // who hears that one has failed may post another one
+        for (auto& request : starting_) {
+            auto const cookie = request.cookie;
+            if (auto const failed = core_.start(std::move(request))) deliver({cookie, failed, nullptr, {}});
+        }
+        starting_.clear();
     }
     void end_all() {
         auto const end = inbox_->reason();
@@ -137,14 +155,8 @@ private:
     }
     bool take_inbox() {
         bool const closing = inbox_->take(requests_, cancels_);
-        for (auto* requests : {&own_, &requests_}) {
-            for (auto& request : *requests) {
-                auto const cookie = request.cookie;
-                if (auto const failed = core_.start(std::move(request)))
-                    deliver({cookie, failed, nullptr, {}});
-            }
-        }
-        own_.clear();
+        start(own_);
+        start(requests_);
         for (auto const number : cancels_) core_.cancel(number, deliver);
         return closing;
     }
@@ -154,6 +166,7 @@ private:
     std::shared_ptr<client_inbox> inbox_;
     std::vector<core::client_request> own_;       // posted by handlers of answers, in this turn
     std::vector<core::client_request> requests_;  // of other threads
+    std::vector<core::client_request> starting_;
     std::vector<std::uint64_t> cancels_;
     std::vector<std::string_view> frames_;
     std::atomic<std::thread::id> inside_;  // the thread that is in an event

@@ -71,7 +71,7 @@ public:
         auto* const p = peers_.find(peer);
         if (p == nullptr || p->stage != peer_stage::ready) return errc::no_such_peer;
         auto result = p->zmtp->send(frames);
-        if (result == errc::send_queue_full && !p->receiving) {
+        if (result == errc::send_queue_full) {
             write(*p);
             result = p->zmtp->send(frames);
         }
@@ -137,9 +137,7 @@ private:
         turn_comes_ = true;
         auto* const p = find(stream);
         if (p == nullptr || p->stage < peer_stage::handshaking || p->stage >= peer_stage::closing) return;
-        p->receiving = true;
         auto const failed = p->zmtp->receive(octets, now().steady, receiver{*this, *p});
-        p->receiving = false;
         touch(*p);
         if (failed && p->stage < peer_stage::closing) refuse(*p, failed);
     }

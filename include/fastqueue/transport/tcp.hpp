@@ -92,7 +92,7 @@ public:
         if (result == errc::send_queue_full) {
             // Perhaps it is only this turn that is large: what the system takes now need not wait for its
             // end.
-            if (!c->receiving) write(*c);
+            write(*c);
             result = c->zmtp->send(frames);
             if (result == errc::send_queue_full) lose_later(*c, errc::send_queue_full);
         }
@@ -103,6 +103,14 @@ public:
     [[nodiscard]] std::uint64_t queued(peer_id peer) const noexcept {
         auto const* const c = peers_.find(peer);
         return c == nullptr ? 0 : c->queued();
+    }
+
+    /// Writes what was sent in this turn so far.
+    void flush() {
+        for (auto const id : touched_) {
+            auto* const c = peers_.find(id);
+            if (c != nullptr && c->stage == peer_stage::ready) write(*c);
+        }
     }
 
     void close(peer_id peer) noexcept {
@@ -384,9 +392,7 @@ private:
             if (ec == asio::error::would_block || ec == asio::error::interrupted) return;
             if (ec) return end(c, errc::connection_lost);
             if (c.stage == peer_stage::closing) continue;  // nobody wants them, the end is awaited
-            c.receiving = true;
             auto const failed = c.zmtp->receive({scratch_.data(), count}, now().steady, receiver{*this, c});
-            c.receiving = false;
             if (failed && c.stage < peer_stage::closing) return refuse(c, failed);
             if (count < scratch_.size() || c.pending().size() > options_.read_pause_bytes) return;
         }
@@ -601,5 +607,6 @@ private:
 static_assert(policy::runnable_transport<tcp>);
 static_assert(policy::tells_queue<tcp>);
 static_assert(policy::pushes<tcp>);
+static_assert(policy::flushes<tcp>);
 
 }  // namespace fastqueue::transport

@@ -36,9 +36,8 @@ struct zmtp_peer {
     peer_stage stage;
     std::uint32_t tag;
     bool accepted = false;
-    bool pushes = false;     // a dialled one: it is sent to and not heard
-    bool receiving = false;  // inside `zmtp->receive`: only `zmtp->send` may be called
-    bool touched = false;    // in the list of those to be looked after at the end of the turn
+    bool pushes = false;   // a dialled one: it is sent to and not heard
+    bool touched = false;  // in the list of those to be looked after at the end of the turn
 
     /// Octets may flow.
     [[nodiscard]] bool connected() const noexcept {

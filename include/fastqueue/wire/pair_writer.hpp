@@ -14,6 +14,9 @@
 
 namespace fastqueue::wire {
 
+/// So many pairs in one message are enough.
+inline constexpr std::uint32_t many_pairs = 64;
+
 /// Gathers the pairs of one message, and shows them as frames when it is sent. The buffer keeps its room when
 /// it is cleared, so that a writer in steady use allocates nothing. One thread at a time.
 class pair_writer {
@@ -55,6 +58,14 @@ public:
         finish(payload);
     }
 
+    /// Whether one more belongs into the same message. A message of `many_pairs` is long enough for what it costs by itself; what
+    /// comes after it goes into another one, so that whoever gets them can be busy with the first while the second is
+    /// on its way. Nor must a frame become too large for its reader.
+    /// \param payload  octets of the next one
+    [[nodiscard]] bool takes_more(std::size_t payload = 0) const noexcept {
+        constexpr std::size_t enough_octets = 1U << 20U;
+        return pairs_ < many_pairs && octets() + payload < enough_octets;
+    }
     [[nodiscard]] std::uint32_t pairs() const noexcept { return pairs_; }
     [[nodiscard]] bool empty() const noexcept { return pairs_ == 0; }
     /// Octets of the message, about.

@@ -40,7 +40,7 @@ struct connection_options {
 /// The owner gives what it has read to `receive()`, writes `pending()` and reports that to `consumed()`, and
 /// calls `tick()` at `next_deadline()`. After the first error the connection is dead: write what is pending
 /// (it may hold an ERROR for the peer) and close. One thread at a time. Not movable; no call may be made from
-/// within another but `send()` and the observers from within a sink. Exceptions: std::bad_alloc, and what the
+/// within another but `send()`, `consumed()` and the observers from within a sink. Exceptions: std::bad_alloc, and what the
 /// sink throws; the connection can only be destroyed then.
 ///
 /// A sink has `ready()` and `message(std::span<std::string_view const> frames)`; the views live only during
