@@ -265,10 +265,7 @@ private:
     void message(peer_id peer, std::span<std::string_view const> frames) override {
         core_.at(transport_->now());
         core_.message(peer, frames);
-        if (core_.had_many())
-            hand_on();
-        else if (core_.has_much_to_send())
-            send();
+        if (core_.has_much_to_send()) send();
     }
     void closed(peer_id peer, std::error_code why) override {
         core_.at(transport_->now());
@@ -285,19 +282,10 @@ private:
         if (started_) finish_turn();
     }
 
-    void turn_core() {
-        core_.turn([this](peer_id peer) { return either_transport{*this}.queued(peer); });
-    }
-    /// What follows from what was read so far goes out, and the turn goes on.
-    void hand_on() {
-        turn_core();
-        send();
-        if constexpr (policy::flushes<transport_type>) transport_->flush();
-    }
     void finish_turn() {
         if (inproc_) inproc_->poll();
         core_.at(transport_->now());
-        turn_core();
+        core_.turn([this](peer_id peer) { return either_transport{*this}.queued(peer); });
         bool const over = stop_by_ && transport_->now().steady >= *stop_by_;
         bool const done = over || (stop_by_ && core_.idle());
         if (done) unfinished_ = core_.outstanding();

@@ -19564,7 +19564,6 @@ public:
         auto const slot = s_.peers.find(peer);
         if (slot == none) return;
         wire::pair_cursor cursor{frames, s_.options.limits.max_pairs, s_.peers[slot].one_at_a_time};
-        had_many_ = cursor.pairs_left() >= wire::many_pairs / 2;
         if (cursor.is_probe()) return;
         request r;
         r.peer = slot;
@@ -19584,9 +19583,6 @@ public:
                 handle(r, h, pair.payload, alone);
         });
     }
-    /// Whether the last message had so many pairs that what follows from it should not wait for the turn's end: others can be
-    /// busy with it while the next message is read. What waits for a commit does not leave earlier so.
-    [[nodiscard]] bool had_many() const noexcept { return had_many_ && !s_.keeps(); }
     /// Whether so much is to be sent that it should not wait for the turn's end.
     [[nodiscard]] bool has_much_to_send() const noexcept { return s_.out.octets() > policy::much_queued; }
     /// What the outbox held has been sent. \param queued  called as `queued(peer)`: how many octets are on their way there
@@ -19941,7 +19937,6 @@ private:
     schedule_desk<P> schedules_;
     instant next_sweep_{};
     instant expected_{};
-    bool had_many_ = false;
 };
 
 }  // namespace fastqueue::core
@@ -22343,10 +22338,7 @@ private:
     void message(peer_id peer, std::span<std::string_view const> frames) override {
         core_.at(transport_->now());
         core_.message(peer, frames);
-        if (core_.had_many())
-            hand_on();
-        else if (core_.has_much_to_send())
-            send();
+        if (core_.has_much_to_send()) send();
     }
     void closed(peer_id peer, std::error_code why) override {
         core_.at(transport_->now());
@@ -22363,19 +22355,10 @@ private:
         if (started_) finish_turn();
     }
 
-    void turn_core() {
-        core_.turn([this](peer_id peer) { return either_transport{*this}.queued(peer); });
-    }
-    /// What follows from what was read so far goes out, and the turn goes on.
-    void hand_on() {
-        turn_core();
-        send();
-        if constexpr (policy::flushes<transport_type>) transport_->flush();
-    }
     void finish_turn() {
         if (inproc_) inproc_->poll();
         core_.at(transport_->now());
-        turn_core();
+        core_.turn([this](peer_id peer) { return either_transport{*this}.queued(peer); });
         bool const over = stop_by_ && transport_->now().steady >= *stop_by_;
         bool const done = over || (stop_by_ && core_.idle());
         if (done) unfinished_ = core_.outstanding();

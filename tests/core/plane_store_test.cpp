@@ -171,23 +171,6 @@ TEST_CASE("plane: answers that come due in one turn share a message for who pack
     CHECK(replies[63].message != replies[64].message);
 }
 
-TEST_CASE(
-    "plane: what follows from a message of many does not wait for the turn's end, unless it rests on a "
-    "commit",
-    "[core]") {
-    world in_memory;
-    world kept{std::make_shared<fq::testing::durable_disk>()};
-    for (auto* w : {&in_memory, &kept}) {
-        auto const c = w->connect(port_role::normal);
-        w->frames(c, {calls(31)});
-        CHECK_FALSE(w->core.had_many());
-        w->frames(c, {calls(32)});
-        CHECK(w->core.had_many() == (w == &in_memory));
-        w->say(c, "get " + text(1));
-        CHECK_FALSE(w->core.had_many());
-    }
-}
-
 TEST_CASE("plane: a pack is answered with a pack", "[core]") {
     world w;
     auto const worker = w.worker("w1", "concurrency=2");

@@ -108,7 +108,6 @@ public:
         auto const slot = s_.peers.find(peer);
         if (slot == none) return;
         wire::pair_cursor cursor{frames, s_.options.limits.max_pairs, s_.peers[slot].one_at_a_time};
-        had_many_ = cursor.pairs_left() >= wire::many_pairs / 2;
         if (cursor.is_probe()) return;
         request r;
         r.peer = slot;
@@ -128,9 +127,6 @@ public:
                 handle(r, h, pair.payload, alone);
         });
     }
-    /// Whether the last message had so many pairs that what follows from it should not wait for the turn's end: others can be
-    /// busy with it while the next message is read. What waits for a commit does not leave earlier so.
-    [[nodiscard]] bool had_many() const noexcept { return had_many_ && !s_.keeps(); }
     /// Whether so much is to be sent that it should not wait for the turn's end.
     [[nodiscard]] bool has_much_to_send() const noexcept { return s_.out.octets() > policy::much_queued; }
     /// What the outbox held has been sent. \param queued  called as `queued(peer)`: how many octets are on their way there
@@ -485,7 +481,6 @@ private:
     schedule_desk<P> schedules_;
     instant next_sweep_{};
     instant expected_{};
-    bool had_many_ = false;
 };
 
 }  // namespace fastqueue::core
