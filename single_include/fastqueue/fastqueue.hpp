@@ -4805,8 +4805,10 @@ private:
 
 namespace fastqueue::wire {
 
-/// So many pairs in one message are enough.
+/// So many pairs in one message are enough, where nobody wants them to be one.
 inline constexpr std::uint32_t many_pairs = 64;
+/// A message that is larger goes as frames, for a pack is one frame, and no frame may be larger than a payload with its header.
+inline constexpr std::size_t max_pack_octets = 16U << 20U;
 
 /// Gathers the pairs of one message, and shows them as frames when it is sent. The buffer keeps its room when
 /// it is cleared, so that a writer in steady use allocates nothing. One thread at a time.
@@ -4851,7 +4853,7 @@ public:
 
     /// Whether one more belongs into the same message. A message of `many_pairs` is long enough for what it costs by itself; what
     /// comes after it goes into another one, so that whoever gets them can be busy with the first while the second is
-    /// on its way. Nor must a frame become too large for its reader.
+    /// on its way. Nor must a pack become too large for its reader.
     /// \param payload  octets of the next one
     [[nodiscard]] bool takes_more(std::size_t payload = 0) const noexcept {
         constexpr std::size_t enough_octets = 1U << 20U;
@@ -4871,7 +4873,7 @@ public:
             out.push_back(mirrored.substr(4, length));
             mirrored.remove_prefix(4 + length);
         }
-        layout == form::packed ? show_packed(out) : show_frames(out);
+        layout == form::packed&& octets() <= max_pack_octets ? show_packed(out) : show_frames(out);
     }
 
 private:
@@ -5129,7 +5131,8 @@ concept tells_queue = transport<T> && requires(T const& t, peer_id peer) {
 /// A transport whose `send` leaves the writing for the turn's end.
 ///
 /// expression | throws    | law
-/// t.flush()  | bad_alloc | what was sent so far is written now, as far as the peers take it
+/// t.flush()  | bad_alloc | what was sent so far to peers that are not closed is written now, as far as they take it; also from
+///            |           | within `message`
 template <class T>
 concept flushes = transport<T> && requires(T t) {
     t.flush();
@@ -5421,6 +5424,11 @@ public:
             retry_at_ = instant::max();
             connect();
         }
+        send_started(queued);
+    }
+    /// Sends what was started, in the middle of a turn: what is over is judged at its end, when all has been told.
+    template <class Queued>
+    void send_started(Queued&& queued) {
         if (phase_ == phase::ready) send_unsent(queued);
     }
     [[nodiscard]] instant next_deadline() const noexcept {
@@ -5544,6 +5552,7 @@ private:
             *l = {};
         }
         while (!sent_.empty()) unsend(sent_.back());
+        goes_on_ = false;
         phase_ = phase::waiting;
         if (!was_there_ && backoff_.failures() >= options_.retries) {
             phase_ = phase::idle;
@@ -5611,7 +5620,8 @@ private:
         auto& o = operations_[slot];
         bool const alone = o.request.verb == "submit";
         if (alone) shared_turn_ = 0;  // what comes after it must not overtake it
-        auto& pairs = alone ? out_[out_.open(peer, wire::form::packed)].pairs : shared(peer);
+        auto& pairs =
+            alone ? out_[out_.open(peer, wire::form::packed)].pairs : shared(peer, o.request.payload.size());
         o.answers = 0;
         o.attached.clear();
         if (o.request.batch.empty()) write(pairs, slot, o.request.tokens, o.request.payload);
@@ -5630,8 +5640,8 @@ private:
         if (creates && !o.first_epoch.empty()) header.field("resent", o.first_epoch);
         pairs.finish(payload);
     }
-    [[nodiscard]] wire::pair_writer& shared(peer_id peer) {
-        bool const fits = shared_turn_ == out_.turn() && shared_to_ == peer && shared_->takes_more();
+    [[nodiscard]] wire::pair_writer& shared(peer_id peer, std::size_t octets) {
+        bool const fits = shared_turn_ == out_.turn() && shared_to_ == peer && shared_->takes_more(octets);
         if (!fits) {
             shared_ = &out_[out_.open(peer, wire::form::packed)].pairs;
             shared_turn_ = out_.turn();
@@ -9022,7 +9032,7 @@ namespace fastqueue::transport {
 /// ZMTP 3.1 over TCP. Listeners are ROUTER, dialled connections DEALER, or PUSH where `dial_push` made them.
 ///
 /// One turn takes whatever is ready, tells the sink, and then makes one write for each connection that has
-/// something to send; so the more there is to do, the larger the writes. A failure of one peer ends that
+/// something to send, unless `flush` wants it earlier; so the more there is to do, the larger the writes. A failure of one peer ends that
 /// peer's connection and nothing else. `*` listens on IPv6 and IPv4 alike, where the system can do that.
 ///
 /// Threads: one at a time, `wake` excepted. The destructor may wait for a name look-up that is under way.
@@ -9941,22 +9951,26 @@ private:
         bool const closing = closed && std::exchange(last_turn_, true);
         if (closed && !closing) transport_->wake();
         if (closing) end_all();
-        send();
+        core_.turn(queued(), deliver);
+        perform();
         if (core_.goes_on()) transport_->wake();
         auto const next = core_.next_deadline();
         transport_->arm(next == instant::max() ? std::nullopt : std::optional{next});
         if (!closing) return;
         if constexpr (policy::runnable_transport<transport_type>) transport_->stop();
     }
-    void send() {
-        core_.turn([this](peer_id peer) { return shell::queued(*transport_, peer); }, deliver);
+    [[nodiscard]] auto queued() const noexcept {
+        return [this](peer_id peer) { return shell::queued(*transport_, peer); };
+    }
+    void perform() {
         shell::perform(core_.outbox(), ~policy::store_sequence{0}, *transport_, frames_,
                        [this](std::uint32_t tag, peer_id peer) { core_.dialled(tag, peer); });
     }
     /// What answers have led to goes out before the next ones are read: the others can be busy with it meanwhile.
     void hand_on() {
         start(own_);
-        send();
+        core_.send_started(queued());
+        perform();
         if constexpr (policy::flushes<transport_type>) transport_->flush();
     }
     void start(std::vector<core::client_request>& requests) {
@@ -15726,14 +15740,15 @@ struct plane_state {
     [[nodiscard]] std::uint64_t waiting_tasks() const noexcept {
         return std::uint64_t{dispatch.waiting()} + reunion.tasks.size();
     }
+    /// The last message of this turn to `p`, or the next one, which does not leave before it.
     [[nodiscard]] outgoing& shared(peer_record const& p, wire::form layout, std::size_t& index,
                                    std::uint64_t& turn, std::size_t octets) {
-        bool const fits =
-            turn == out.turn() && out[index].layout == layout && out[index].pairs.takes_more(octets);
-        if (!fits) {
-            index = out.open(p.id, layout);
-            turn = out.turn();
-        }
+        bool const has_one = turn == out.turn();
+        if (has_one && out[index].layout == layout && out[index].pairs.takes_more(octets)) return out[index];
+        auto const after = has_one ? out[index].after : 0;
+        index = out.open(p.id, layout);
+        turn = out.turn();
+        out[index].after = after;
         return out[index];
     }
     /// Takes what the definition of a task says, before it is read what a request says of it.
@@ -17411,7 +17426,8 @@ private:
     void tell_worker(std::uint32_t worker, std::uint32_t slot, std::string_view verb, priority level) {
         auto& record = s_.workers[worker];
         auto const layout = record.announced.packed ? wire::form::packed : wire::form::frames;
-        // Runs that this turn may still send to the ports above must not leave behind those that go to this one.
+        // Runs that this turn may still send to the ports above must not leave behind those that go to this one: each connection
+        // writes all that it has when its first message's turn has come.
         auto const last = record.dialled ? index_of(level) : 0;
         for (std::size_t i = 0; i < last; ++i)
             static_cast<void>(s_.unasked(s_.peers.find(record.links[i].peer), layout));
@@ -21860,7 +21876,7 @@ public:
         peers_.for_each([this](peer& p) { close(p.id); });
     }
 
-    /// Hands over what was sent outside a turn.
+    /// Hands over what was sent so far, outside a turn or within one.
     void flush() {
         for (auto const id : touched_) {
             auto& p = *peers_.find(id);
@@ -22022,6 +22038,7 @@ private:
 
 static_assert(policy::runnable_transport<inproc>);
 static_assert(policy::tells_queue<inproc>);
+static_assert(policy::flushes<inproc>);
 
 }  // namespace fastqueue::transport
 

@@ -7,6 +7,7 @@
 #include "benchmarks/systems.hpp"
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
@@ -101,6 +102,17 @@ private:
     bool all_well_ = true;
 };
 
+/// `0,1,0`
+std::array<std::uint32_t, 3> processors(std::string_view option, std::string_view text) {
+    std::array<std::uint32_t, 3> all{};
+    for (auto& one : all) {
+        auto const end = &one == &all.back() ? text.size() : std::min(text.find(','), text.size());
+        one = number<std::uint32_t>(option, text.substr(0, end), 0, CPU_SETSIZE - 1);
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return all;
+}
+
 void set(settings& s, std::string_view option, std::string_view value) {
     if (option == "--seconds")
         s.each.seconds = number(option, value, 0.01, 600.0);
@@ -114,6 +126,8 @@ void set(settings& s, std::string_view option, std::string_view value) {
         s.each.payload = number<std::size_t>(option, value, sizeof(octets), 16U << 20U);
     else if (option == "--clients")
         s.each.clients = number<std::uint32_t>(option, value, 1, 64);
+    else if (option == "--processors")
+        s.each.processors = processors(option, value);
     else if (option == "--workers")
         s.each.workers = number<std::uint32_t>(option, value, 1, 64);
     else
@@ -129,8 +143,8 @@ settings read_arguments(std::vector<std::string_view> const& given) {
         }
         if (i + 1 == given.size())
             throw std::runtime_error{
-                "--seconds S, --repetitions N, --json, --payload N, --clients N, --workers N; several times: "
-                "--system NAME, --in-flight N"};
+                "--seconds S, --repetitions N, --json, --payload N, --clients N, --workers N, --processors "
+                "SERVER,WORKERS,CLIENTS; several times: --system NAME, --in-flight N"};
         set(s, given[i], given[i + 1]);
         ++i;
     }

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -30,6 +31,9 @@ struct figures {
     std::array<double, 3> cpu_parts{};  // server, workers, clients
 };
 
+/// The processor of the server, of the workers and of the clients; none: they run where the system puts them.
+using placement = std::optional<std::array<std::uint32_t, 3>>;
+
 /// What is asked of a system.
 struct demand {
     double seconds = 1;
@@ -37,6 +41,7 @@ struct demand {
     std::size_t payload = sizeof(octets);
     std::uint32_t clients = 1;
     std::uint32_t workers = 1;
+    placement processors{};
 };
 
 /// Each runs in a process of its own. A server says where it is, a worker "ready", and a client what `submit` below says.
@@ -72,7 +77,7 @@ void submit(channel& talk, std::string const& addresses, share const& part, doub
 /// The processes of one measurement. They end with it.
 class fleet {
 public:
-    fleet(system_under_test const& s, demand const& d) : seconds_{d.seconds} {
+    fleet(system_under_test const& s, demand const& d) : seconds_{d.seconds}, processors_{d.processors} {
         start(servers_, [&](channel& talk) { s.serve(talk, folder_.path()); });
         addresses_ = hear(servers_.front(), starts_in);
         for (std::uint32_t i = 0; i < d.workers; ++i)
@@ -104,9 +109,11 @@ private:
 
     /// What goes wrong in a process is told by it, in place of what it was to say.
     template <class Body>
-    static void start(processes& where, Body&& body) {
+    void start(processes& where, Body&& body) {
         where.emplace_back([&](channel& talk) {
             try {
+                if (processors_)
+                    stay_on((*processors_)[&where == &servers_ ? 0 : &where == &workers_ ? 1 : 2]);
                 body(talk);
             } catch (std::exception const& e) {
                 talk.say(std::string{failed} + e.what());
@@ -169,6 +176,7 @@ private:
     processes clients_;
     std::string addresses_;
     double seconds_;
+    placement processors_;
 };
 
 }  // namespace bench

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <ctime>
 #include <exception>
@@ -13,6 +14,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +23,14 @@ namespace bench {
 
 [[noreturn]] inline void fail(std::string const& what) {
     throw std::system_error{errno, std::system_category(), what};
+}
+
+/// This process, and what it starts from now on, runs on one processor alone.
+inline void stay_on(std::uint32_t processor) {
+    ::cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(processor, &one);
+    if (::sched_setaffinity(0, sizeof one, &one) != 0) fail("processor " + std::to_string(processor));
 }
 
 /// A file descriptor that is closed at the end.

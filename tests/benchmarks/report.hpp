@@ -63,6 +63,8 @@ inline constexpr std::string_view yardsticks[] = {"libzmq", "redis", "raw tcp"};
 inline void print_table(results const& found, demand const& d) {
     std::printf("%u octets a task and a result, %u client(s), %u worker(s)\n",
                 static_cast<unsigned>(d.payload), d.clients, d.workers);
+    if (auto const& on = d.processors)
+        std::printf("server on processor %u, workers on %u, clients on %u\n", (*on)[0], (*on)[1], (*on)[2]);
     std::printf("%-9s %-16s %10s %8s %8s %8s %8s  %-22s %9s %9s %9s\n", "in flight", "system", "tasks/s",
                 "MB/s", "p50 us", "p99 us", "cpu us", "server/workers/clients", "x libzmq", "x redis",
                 "x raw tcp");

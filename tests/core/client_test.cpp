@@ -304,6 +304,16 @@ TEST_CASE("client: the calls of a turn share a packed message; submits each have
     CHECK(sent[4].message != sent[3].message);
 }
 
+TEST_CASE("client: a large call does not share its message with others", "[core]") {
+    rig r;
+    r.start(1, "call", call(1));
+    r.start(2, "call", call(2), 30s, fq::core::client_port::tasks, std::string(2U << 20U, 'x'));
+    r.reach();
+    auto const sent = r.net.take();
+    REQUIRE(sent.size() == 2);
+    CHECK(sent[0].message != sent[1].message);
+}
+
 TEST_CASE("client: a message holds at most 64 calls", "[core]") {
     rig r;
     for (std::uint64_t n = 1; n <= 65; ++n) r.start(n, "call", call(n));

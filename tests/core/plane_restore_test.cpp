@@ -362,3 +362,23 @@ TEST_CASE("dead letters: those of a name or a tag are purged, the others stay", 
     CHECK(w.ask1(admin, "purge name=sub").payload == R"({"purged":1})");
     CHECK(w.ask1(admin, "purge").payload == R"({"purged":1})");
 }
+
+TEST_CASE("dead letters: run again is one only where its arguments have room, and there is no end under way",
+          "[core]") {
+    auto options = world::usual();
+    options.limits.max_task_bytes = 10;
+    world w{options};
+    auto const c = w.connect(port_role::normal);
+    auto const admin = w.connect(port_role::management);
+    auto const worker = w.worker("w1");
+    w.ask1(c, "submit " + text(1) + " add", "[1, 2, 3]");
+    w.done(worker, w.take(worker).at(0), "failure", "no");
+    w.ask1(c, "submit " + text(2) + " add", "[1, 2]");
+    auto const order = "rerun " + text(1) + " as=" + text(5);
+    auto const refused = w.ask1(admin, order);
+    CHECK(refused.line == "error " + text(1) + " queue_full");
+    CHECK(refused.field("retry_after_ms") == "100");
+    w.done(worker, w.take(worker).at(0), "success", "3");
+    w.core.stop();
+    CHECK(w.ask1(admin, order).line == "error " + text(1) + " shutting_down");
+}

@@ -54,6 +54,18 @@ TEST_CASE("pair_writer: a message takes more up to 64 pairs, or to 1 MiB", "[wir
     CHECK_FALSE(writer.takes_more());
 }
 
+TEST_CASE("pair_writer: what would be a pack of more than 16 MiB goes as frames", "[wire]") {
+    wire::pair_writer writer;
+    std::string const half(8U << 20U, 'x');
+    std::vector<std::string_view> frames;
+    writer.add("FQ1 a", half);
+    writer.frames(wire::form::packed, {}, frames);
+    CHECK(frames.size() == 1);
+    writer.add("FQ1 b", half);
+    writer.frames(wire::form::packed, {}, frames);
+    CHECK(frames == std::vector<std::string_view>{"FQ1 a", half, "FQ1 b", half});
+}
+
 TEST_CASE("pair_writer: law: what it writes the cursor reads back, in both forms and as often as asked",
           "[wire]") {
     auto const seed = std::random_device{}();

@@ -174,6 +174,11 @@ public:
             retry_at_ = instant::max();
             connect();
         }
+        send_started(queued);
+    }
+    /// Sends what was started, in the middle of a turn: what is over is judged at its end, when all has been told.
+    template <class Queued>
+    void send_started(Queued&& queued) {
         if (phase_ == phase::ready) send_unsent(queued);
     }
     [[nodiscard]] instant next_deadline() const noexcept {
@@ -297,6 +302,7 @@ private:
             *l = {};
         }
         while (!sent_.empty()) unsend(sent_.back());
+        goes_on_ = false;
         phase_ = phase::waiting;
         if (!was_there_ && backoff_.failures() >= options_.retries) {
             phase_ = phase::idle;
@@ -364,7 +370,8 @@ private:
         auto& o = operations_[slot];
         bool const alone = o.request.verb == "submit";
         if (alone) shared_turn_ = 0;  // what comes after it must not overtake it
-        auto& pairs = alone ? out_[out_.open(peer, wire::form::packed)].pairs : shared(peer);
+        auto& pairs =
+            alone ? out_[out_.open(peer, wire::form::packed)].pairs : shared(peer, o.request.payload.size());
         o.answers = 0;
         o.attached.clear();
         if (o.request.batch.empty()) write(pairs, slot, o.request.tokens, o.request.payload);
@@ -383,8 +390,8 @@ private:
         if (creates && !o.first_epoch.empty()) header.field("resent", o.first_epoch);
         pairs.finish(payload);
     }
-    [[nodiscard]] wire::pair_writer& shared(peer_id peer) {
-        bool const fits = shared_turn_ == out_.turn() && shared_to_ == peer && shared_->takes_more();
+    [[nodiscard]] wire::pair_writer& shared(peer_id peer, std::size_t octets) {
+        bool const fits = shared_turn_ == out_.turn() && shared_to_ == peer && shared_->takes_more(octets);
         if (!fits) {
             shared_ = &out_[out_.open(peer, wire::form::packed)].pairs;
             shared_turn_ = out_.turn();

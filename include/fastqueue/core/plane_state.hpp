@@ -285,14 +285,15 @@ struct plane_state {
     [[nodiscard]] std::uint64_t waiting_tasks() const noexcept {
         return std::uint64_t{dispatch.waiting()} + reunion.tasks.size();
     }
+    /// The last message of this turn to `p`, or the next one, which does not leave before it.
     [[nodiscard]] outgoing& shared(peer_record const& p, wire::form layout, std::size_t& index,
                                    std::uint64_t& turn, std::size_t octets) {
-        bool const fits =
-            turn == out.turn() && out[index].layout == layout && out[index].pairs.takes_more(octets);
-        if (!fits) {
-            index = out.open(p.id, layout);
-            turn = out.turn();
-        }
+        bool const has_one = turn == out.turn();
+        if (has_one && out[index].layout == layout && out[index].pairs.takes_more(octets)) return out[index];
+        auto const after = has_one ? out[index].after : 0;
+        index = out.open(p.id, layout);
+        turn = out.turn();
+        out[index].after = after;
         return out[index];
     }
     /// Takes what the definition of a task says, before it is read what a request says of it.

@@ -234,7 +234,8 @@ private:
     void tell_worker(std::uint32_t worker, std::uint32_t slot, std::string_view verb, priority level) {
         auto& record = s_.workers[worker];
         auto const layout = record.announced.packed ? wire::form::packed : wire::form::frames;
-        // Runs that this turn may still send to the ports above must not leave behind those that go to this one.
+        // Runs that this turn may still send to the ports above must not leave behind those that go to this one: each connection
+        // writes all that it has when its first message's turn has come.
         auto const last = record.dialled ? index_of(level) : 0;
         for (std::size_t i = 0; i < last; ++i)
             static_cast<void>(s_.unasked(s_.peers.find(record.links[i].peer), layout));

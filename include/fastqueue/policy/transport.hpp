@@ -105,7 +105,8 @@ concept tells_queue = transport<T> && requires(T const& t, peer_id peer) {
 /// A transport whose `send` leaves the writing for the turn's end.
 ///
 /// expression | throws    | law
-/// t.flush()  | bad_alloc | what was sent so far is written now, as far as the peers take it
+/// t.flush()  | bad_alloc | what was sent so far to peers that are not closed is written now, as far as they take it; also from
+///            |           | within `message`
 template <class T>
 concept flushes = transport<T> && requires(T t) {
     t.flush();

@@ -123,22 +123,26 @@ private:
         bool const closing = closed && std::exchange(last_turn_, true);
         if (closed && !closing) transport_->wake();
         if (closing) end_all();
-        send();
+        core_.turn(queued(), deliver);
+        perform();
         if (core_.goes_on()) transport_->wake();
         auto const next = core_.next_deadline();
         transport_->arm(next == instant::max() ? std::nullopt : std::optional{next});
         if (!closing) return;
         if constexpr (policy::runnable_transport<transport_type>) transport_->stop();
     }
-    void send() {
-        core_.turn([this](peer_id peer) { return shell::queued(*transport_, peer); }, deliver);
+    [[nodiscard]] auto queued() const noexcept {
+        return [this](peer_id peer) { return shell::queued(*transport_, peer); };
+    }
+    void perform() {
         shell::perform(core_.outbox(), ~policy::store_sequence{0}, *transport_, frames_,
                        [this](std::uint32_t tag, peer_id peer) { core_.dialled(tag, peer); });
     }
     /// What answers have led to goes out before the next ones are read: the others can be busy with it meanwhile.
     void hand_on() {
         start(own_);
-        send();
+        core_.send_started(queued());
+        perform();
         if constexpr (policy::flushes<transport_type>) transport_->flush();
     }
     void start(std::vector<core::client_request>& requests) {

@@ -143,7 +143,7 @@ public:
         peers_.for_each([this](peer& p) { close(p.id); });
     }
 
-    /// Hands over what was sent outside a turn.
+    /// Hands over what was sent so far, outside a turn or within one.
     void flush() {
         for (auto const id : touched_) {
             auto& p = *peers_.find(id);
@@ -305,5 +305,6 @@ private:
 
 static_assert(policy::runnable_transport<inproc>);
 static_assert(policy::tells_queue<inproc>);
+static_assert(policy::flushes<inproc>);
 
 }  // namespace fastqueue::transport

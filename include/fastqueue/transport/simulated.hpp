@@ -85,6 +85,14 @@ public:
         return p == nullptr || !p->zmtp ? 0 : p->zmtp->queued();
     }
 
+    /// Writes what was sent in this turn so far.
+    void flush() {
+        for (auto const id : touched_) {
+            auto* const p = peers_.find(id);
+            if (p != nullptr && p->stage == peer_stage::ready) write(*p);
+        }
+    }
+
     void close(peer_id peer) noexcept {
         auto* const p = peers_.find(peer);
         if (p != nullptr && p->stage != peer_stage::closing && p->stage != peer_stage::gone) retire(*p);
@@ -309,5 +317,6 @@ private:
 static_assert(policy::transport<simulated>);
 static_assert(policy::tells_queue<simulated>);
 static_assert(policy::pushes<simulated>);
+static_assert(policy::flushes<simulated>);
 
 }  // namespace fastqueue::transport

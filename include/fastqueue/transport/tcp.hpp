@@ -41,7 +41,7 @@ namespace fastqueue::transport {
 /// ZMTP 3.1 over TCP. Listeners are ROUTER, dialled connections DEALER, or PUSH where `dial_push` made them.
 ///
 /// One turn takes whatever is ready, tells the sink, and then makes one write for each connection that has
-/// something to send; so the more there is to do, the larger the writes. A failure of one peer ends that
+/// something to send, unless `flush` wants it earlier; so the more there is to do, the larger the writes. A failure of one peer ends that
 /// peer's connection and nothing else. `*` listens on IPv6 and IPv4 alike, where the system can do that.
 ///
 /// Threads: one at a time, `wake` excepted. The destructor may wait for a name look-up that is under way.

@@ -14,8 +14,10 @@
 
 namespace fastqueue::wire {
 
-/// So many pairs in one message are enough.
+/// So many pairs in one message are enough, where nobody wants them to be one.
 inline constexpr std::uint32_t many_pairs = 64;
+/// A message that is larger goes as frames, for a pack is one frame, and no frame may be larger than a payload with its header.
+inline constexpr std::size_t max_pack_octets = 16U << 20U;
 
 /// Gathers the pairs of one message, and shows them as frames when it is sent. The buffer keeps its room when
 /// it is cleared, so that a writer in steady use allocates nothing. One thread at a time.
@@ -60,7 +62,7 @@ public:
 
     /// Whether one more belongs into the same message. A message of `many_pairs` is long enough for what it costs by itself; what
     /// comes after it goes into another one, so that whoever gets them can be busy with the first while the second is
-    /// on its way. Nor must a frame become too large for its reader.
+    /// on its way. Nor must a pack become too large for its reader.
     /// \param payload  octets of the next one
     [[nodiscard]] bool takes_more(std::size_t payload = 0) const noexcept {
         constexpr std::size_t enough_octets = 1U << 20U;
@@ -80,7 +82,7 @@ public:
             out.push_back(mirrored.substr(4, length));
             mirrored.remove_prefix(4 + length);
         }
-        layout == form::packed ? show_packed(out) : show_frames(out);
+        layout == form::packed&& octets() <= max_pack_octets ? show_packed(out) : show_frames(out);
     }
 
 private:
