@@ -93,6 +93,21 @@ TEST_CASE("client: a batch is accepted whole, in its order", "[roles]") {
     CHECK(some.size() == 2);
 }
 
+TEST_CASE("client: a batch of more than one frame may hold is accepted, too", "[roles]") {
+    plane there;
+    fq::client client{there.client()};
+    std::string const large(6U << 20U, 'x');
+    fq::batch tasks;
+    for (int i = 0; i < 4; ++i) tasks.add(fail(large));
+    auto const ids = client.delay(tasks);
+    REQUIRE(ids.size() == 4);
+    for (auto const& id : ids) {
+        auto const end = client.wait<int>(id, 20s);
+        REQUIRE(end);
+        CHECK(end->error() == fq::make_error_code(fq::errc::handler_error));
+    }
+}
+
 TEST_CASE("client: of a batch with one task that cannot be, none is accepted, and the error names that one",
           "[roles]") {
     plane there;
