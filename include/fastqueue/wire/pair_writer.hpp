@@ -82,7 +82,8 @@ public:
             out.push_back(mirrored.substr(4, length));
             mirrored.remove_prefix(4 + length);
         }
-        layout == form::packed&& octets() <= max_pack_octets ? show_packed(out) : show_frames(out);
+        bool const as_pack = layout == form::packed && octets() <= max_pack_octets;
+        as_pack ? show_packed(out) : show_frames(out);
     }
 
 private:
